@@ -1,6 +1,6 @@
 /**
  * What became of a received frame. A verdict is an integer: dropping costs a counter, not an exception. Each has a name, a
- * reason in words and the section that decides it, which the trace prints. Zero and below `FIRST_DROP` means it was used.
+ * reason in words and the section that decides it, which the trace prints. Below `FIRST_DROP` it was used.
  */
 export const enum Verdict {
   /** Used: went where it was meant to go. */
@@ -12,7 +12,6 @@ export const enum Verdict {
   /** IP: a fragment, kept until the others have come. */
   FRAGMENT_KEPT = 3,
 
-  FIRST_DROP = 8,
   // Link
   FRAME_TOO_SHORT = 8,
   NOT_FOR_US = 9,
@@ -92,3 +91,6 @@ export const enum Verdict {
 
   COUNT = 96,
 }
+
+/** Verdicts from here on are drops. */
+export const FIRST_DROP = 8;
