@@ -12,6 +12,15 @@ export interface Transport {
   error(report: ErrorReport): Verdict;
 }
 
+/** How a transport wants its datagram sent. Bits. */
+export const enum OutputFlag {
+  NONE = 0,
+  /** Never fragment, neither here nor on the way: what path MTU discovery needs (RFC 1191 §3). */
+  DONT_FRAGMENT = 1,
+  /** The program may send to broadcast addresses; without it they are refused (POSIX EACCES). */
+  BROADCAST = 2,
+}
+
 /** The one record of the datagram at hand: filled by ip-input, read by the transport during the call, never kept. */
 export interface InboundPacket {
   bytes: Uint8Array;

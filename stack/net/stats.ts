@@ -1,0 +1,115 @@
+import { Verdict } from '../wire/verdict.js';
+
+/**
+ * Counters of the whole stack, in the spirit and mostly the names of the IP-MIB (RFC 4293) and TCP-MIB (RFC 4022), so that
+ * they can be laid beside `/proc/net/snmp`. Plain numeric fields: counting is one add to an object of fixed shape, and they
+ * stay exact up to 2^53. Nothing decreases but the gauge `tcpCurrEstab`.
+ */
+export class Stats {
+  /** How often each verdict was reached, by `Verdict`: one counter per cause of a drop. */
+  readonly verdicts = new Float64Array(Verdict.COUNT);
+
+  // ARP and neighbours
+  arpRequestsReceived = 0;
+  arpRepliesReceived = 0;
+  arpRequestsSent = 0;
+  arpRepliesSent = 0;
+  arpAnnouncementsSent = 0;
+  /** Somebody else claimed an address of ours (RFC 5227 §2.4). */
+  arpConflicts = 0;
+  neighborEvictions = 0;
+  neighborFailures = 0;
+  /** Frames lost waiting for a neighbour: the queue was full, or nobody answered. */
+  neighborQueueDrops = 0;
+
+  // IP
+  ipInReceives = 0;
+  ipInHdrErrors = 0;
+  ipInAddrErrors = 0;
+  ipInUnknownProtos = 0;
+  ipInDiscards = 0;
+  ipInDelivers = 0;
+  ipOutRequests = 0;
+  ipOutDiscards = 0;
+  ipOutNoRoutes = 0;
+  ipReasmReqds = 0;
+  ipReasmOKs = 0;
+  ipReasmFails = 0;
+  ipReasmTimeout = 0;
+  ipReasmOverlaps = 0;
+  ipFragOKs = 0;
+  ipFragFails = 0;
+  ipFragCreates = 0;
+  /** Datagrams from ourselves to ourselves. */
+  ipLoopback = 0;
+
+  // ICMP
+  icmpInMsgs = 0;
+  icmpInErrors = 0;
+  icmpInDestUnreachs = 0;
+  icmpInTimeExcds = 0;
+  icmpInParmProbs = 0;
+  icmpInSrcQuenchs = 0;
+  icmpInRedirects = 0;
+  icmpInEchos = 0;
+  icmpInEchoReps = 0;
+  icmpOutMsgs = 0;
+  icmpOutDestUnreachs = 0;
+  icmpOutTimeExcds = 0;
+  icmpOutParmProbs = 0;
+  icmpOutEchos = 0;
+  icmpOutEchoReps = 0;
+  /** Errors not sent because of the rate limit. */
+  icmpOutRateLimited = 0;
+  pathMtuLowered = 0;
+  pathMtuExpired = 0;
+
+  // UDP
+  udpInDatagrams = 0;
+  udpNoPorts = 0;
+  udpInErrors = 0;
+  udpOutDatagrams = 0;
+  udpRcvbufErrors = 0;
+  udpSndbufErrors = 0;
+  udpInCsumErrors = 0;
+
+  // TCP
+  tcpActiveOpens = 0;
+  tcpPassiveOpens = 0;
+  tcpAttemptFails = 0;
+  tcpEstabResets = 0;
+  tcpCurrEstab = 0;
+  tcpInSegs = 0;
+  tcpOutSegs = 0;
+  tcpRetransSegs = 0;
+  tcpInErrs = 0;
+  tcpOutRsts = 0;
+  tcpInCsumErrors = 0;
+  tcpTimeouts = 0;
+  tcpFastRetransmits = 0;
+  tcpDupAcksIn = 0;
+  tcpDelayedAcks = 0;
+  tcpPureAcks = 0;
+  tcpOutOfOrder = 0;
+  tcpSackBlocksIn = 0;
+  tcpDsacksIn = 0;
+  tcpDsacksOut = 0;
+  tcpChallengeAcks = 0;
+  tcpPawsRejected = 0;
+  tcpListenDrops = 0;
+  tcpListenOverflows = 0;
+  tcpSynCookiesSent = 0;
+  tcpTimeWaits = 0;
+  tcpTimeWaitsReused = 0;
+  tcpKeepalives = 0;
+  tcpZeroWindowProbes = 0;
+  tcpAbortOnTimeout = 0;
+  tcpAbortOnMemory = 0;
+
+  /** Every named counter as it is now: for printing and for tests, not for the data path. */
+  snapshot(): Record<string, number> {
+    const values: Record<string, number> = {};
+    for (const [name, value] of Object.entries(this)) if (typeof value === 'number') values[name] = value;
+    return values;
+  }
+}
