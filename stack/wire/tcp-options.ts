@@ -1,0 +1,248 @@
+import { Verdict } from './verdict.js';
+
+/** Kinds: the IANA registry "TCP Option Kind Numbers". */
+export const enum TcpOptionKind {
+  EOL = 0,
+  NOP = 1,
+  MSS = 2,
+  WINDOW_SCALE = 3,
+  SACK_PERMITTED = 4,
+  SACK = 5,
+  TIMESTAMPS = 8,
+  MD5 = 19,
+  USER_TIMEOUT = 28,
+  AO = 29,
+  MPTCP = 30,
+  FAST_OPEN = 34,
+}
+
+/** Lengths, kind and length byte included. */
+export const enum TcpOptionBytes {
+  MSS = 4,
+  WINDOW_SCALE = 3,
+  SACK_PERMITTED = 2,
+  /** Before the blocks. */
+  SACK_HEADER = 2,
+  SACK_BLOCK = 8,
+  TIMESTAMPS = 10,
+  /** NOP, NOP, timestamps: the layout of RFC 7323 appendix A, which keeps the values at a multiple of four. */
+  TIMESTAMPS_PADDED = 12,
+  MD5 = 18,
+  USER_TIMEOUT = 4,
+  /** Kind, length, two key ids; a code of any length follows: RFC 5925 §2.2. */
+  AO_MIN = 4,
+}
+
+/** Bits of `TcpOptions.present`. */
+export const enum TcpOptionBit {
+  MSS = 0x001,
+  WINDOW_SCALE = 0x002,
+  SACK_PERMITTED = 0x004,
+  SACK = 0x008,
+  TIMESTAMPS = 0x010,
+  MD5 = 0x020,
+  AO = 0x040,
+  FAST_OPEN = 0x080,
+  USER_TIMEOUT = 0x100,
+  /** At least one that has no other bit. */
+  UNKNOWN = 0x200,
+}
+
+/** As many as fit: 40 bytes of options, 2 of header, 8 a block. */
+export const SACK_BLOCKS_MAX = 4;
+
+/** RFC 7323 §2.3: a larger shift would let the window pass half of the sequence space. */
+export const WINDOW_SHIFT_MAX = 14;
+
+/** The two NOPs, kind and length of a padded timestamps option, as one big-endian word. */
+const TIMESTAMPS_WORD = 0x0101080a;
+
+/** What the options of one segment say. One record, filled for each segment; only what `present` names is of it. */
+export class TcpOptions {
+  present = 0;
+  mss = 0;
+  /** The shift count, already limited to 14. */
+  windowScale = 0;
+  tsVal = 0;
+  tsEcr = 0;
+  sackCount = 0;
+  /** Left and right edge of each block, in the order sent. */
+  readonly sack = new Int32Array(SACK_BLOCKS_MAX * 2);
+  /** The value as sent: a granularity bit above 15 bits of minutes or seconds. RFC 5482 §3. */
+  userTimeout = 0;
+  /** Offset in the view and length of the cookie; length 0 asks for one. RFC 7413 §4.1.1. */
+  fastOpenAt = 0;
+  fastOpenLength = 0;
+  /** Offset in the view of the whole MD5 (RFC 2385) or TCP-AO (RFC 5925) option. */
+  signatureAt = 0;
+}
+
+/**
+ * One scan over the options. `at` is where they begin, behind the fixed header; `optionBytes` how many there are.
+ *
+ * RFC 9293 §3.2, MUST-4 to MUST-7: options may come in any segment, the unknown is skipped by its length, and an illegal
+ * length must not upset us. An option that says it is shorter than its own kind and length, longer than the header, or of
+ * another length than its kind has, makes the whole segment suspect: the scan stops with TCP_OPTION_LENGTH.
+ * Deviation: Linux ignores an option of the wrong length and takes the segment. A length that lies leaves the
+ * place of everything behind it open to reading, so we do not read on.
+ */
+export function parseTcpOptions(view: DataView, at: number, optionBytes: number, into: TcpOptions): Verdict {
+  if (optionBytes === 0) {
+    into.present = 0;
+    return Verdict.OK;
+  }
+  // Nearly every segment of a connection with timestamps has exactly this.
+  if (optionBytes === TcpOptionBytes.TIMESTAMPS_PADDED && view.getInt32(at) === TIMESTAMPS_WORD) {
+    into.present = TcpOptionBit.TIMESTAMPS;
+    into.tsVal = view.getInt32(at + 4);
+    into.tsEcr = view.getInt32(at + 8);
+    return Verdict.OK;
+  }
+  into.present = 0;
+  const end = at + optionBytes;
+  let i = at;
+  while (i < end) {
+    const kind = view.getUint8(i);
+    if (kind === TcpOptionKind.EOL) break;
+    if (kind === TcpOptionKind.NOP) {
+      i += 1;
+      continue;
+    }
+    if (i + 2 > end) return Verdict.TCP_OPTION_LENGTH;
+    const length = view.getUint8(i + 1);
+    if (length < 2 || i + length > end) return Verdict.TCP_OPTION_LENGTH;
+    if (!takeOption(view, i, kind, length, into)) return Verdict.TCP_OPTION_LENGTH;
+    i += length;
+  }
+  return Verdict.OK;
+}
+
+/** False when the kind cannot have that length. */
+function takeOption(view: DataView, at: number, kind: number, length: number, into: TcpOptions): boolean {
+  switch (kind) {
+    case TcpOptionKind.MSS:
+      if (length !== TcpOptionBytes.MSS) return false;
+      into.mss = view.getUint16(at + 2);
+      into.present |= TcpOptionBit.MSS;
+      return true;
+    case TcpOptionKind.WINDOW_SCALE: {
+      if (length !== TcpOptionBytes.WINDOW_SCALE) return false;
+      // RFC 7323 §2.3: a shift above 14 is an error, and 14 is used.
+      const shift = view.getUint8(at + 2);
+      into.windowScale = shift > WINDOW_SHIFT_MAX ? WINDOW_SHIFT_MAX : shift;
+      into.present |= TcpOptionBit.WINDOW_SCALE;
+      return true;
+    }
+    case TcpOptionKind.SACK_PERMITTED:
+      if (length !== TcpOptionBytes.SACK_PERMITTED) return false;
+      into.present |= TcpOptionBit.SACK_PERMITTED;
+      return true;
+    case TcpOptionKind.SACK:
+      return takeSack(view, at, length, into);
+    case TcpOptionKind.TIMESTAMPS:
+      if (length !== TcpOptionBytes.TIMESTAMPS) return false;
+      into.tsVal = view.getInt32(at + 2);
+      into.tsEcr = view.getInt32(at + 6);
+      into.present |= TcpOptionBit.TIMESTAMPS;
+      return true;
+    case TcpOptionKind.MD5:
+      if (length !== TcpOptionBytes.MD5) return false;
+      into.signatureAt = at;
+      into.present |= TcpOptionBit.MD5;
+      return true;
+    case TcpOptionKind.AO:
+      if (length < TcpOptionBytes.AO_MIN) return false;
+      into.signatureAt = at;
+      into.present |= TcpOptionBit.AO;
+      return true;
+    case TcpOptionKind.USER_TIMEOUT:
+      if (length !== TcpOptionBytes.USER_TIMEOUT) return false;
+      into.userTimeout = view.getUint16(at + 2);
+      into.present |= TcpOptionBit.USER_TIMEOUT;
+      return true;
+    case TcpOptionKind.FAST_OPEN:
+      takeFastOpen(at, length, into);
+      return true;
+    default:
+      into.present |= TcpOptionBit.UNKNOWN;
+      return true;
+  }
+}
+
+/** RFC 2018 §3: length 8n + 2, at least one block. Four fit, so the header's size bounds n. */
+function takeSack(view: DataView, at: number, length: number, into: TcpOptions): boolean {
+  const blocks = (length - TcpOptionBytes.SACK_HEADER) >>> 3;
+  if (blocks === 0 || blocks > SACK_BLOCKS_MAX || length !== blocks * 8 + TcpOptionBytes.SACK_HEADER) return false;
+  for (let i = 0; i < blocks * 2; i++) into.sack[i] = view.getInt32(at + TcpOptionBytes.SACK_HEADER + i * 4);
+  into.sackCount = blocks;
+  into.present |= TcpOptionBit.SACK;
+  return true;
+}
+
+/** RFC 7413 §4.1.1: a cookie of 4 to 16 bytes, even, or none; the option is ignored when it is of another size. */
+function takeFastOpen(at: number, length: number, into: TcpOptions): void {
+  const cookieBytes = length - 2;
+  if (cookieBytes !== 0 && (cookieBytes < 4 || cookieBytes > 16 || (cookieBytes & 1) !== 0)) {
+    into.present |= TcpOptionBit.UNKNOWN;
+    return;
+  }
+  into.fastOpenAt = at + 2;
+  into.fastOpenLength = cookieBytes;
+  into.present |= TcpOptionBit.FAST_OPEN;
+}
+
+// Each writes one option at `at` and returns where the next one goes. Whoever lays out the header pads it to a multiple
+// of four with `emitTcpPadding`.
+
+export function emitNop(view: DataView, at: number): number {
+  view.setUint8(at, TcpOptionKind.NOP);
+  return at + 1;
+}
+export function emitMss(view: DataView, at: number, mss: number): number {
+  view.setUint16(at, (TcpOptionKind.MSS << 8) | TcpOptionBytes.MSS);
+  view.setUint16(at + 2, mss);
+  return at + TcpOptionBytes.MSS;
+}
+export function emitWindowScale(view: DataView, at: number, shift: number): number {
+  view.setUint16(at, (TcpOptionKind.WINDOW_SCALE << 8) | TcpOptionBytes.WINDOW_SCALE);
+  view.setUint8(at + 2, shift);
+  return at + TcpOptionBytes.WINDOW_SCALE;
+}
+export function emitSackPermitted(view: DataView, at: number): number {
+  view.setUint16(at, (TcpOptionKind.SACK_PERMITTED << 8) | TcpOptionBytes.SACK_PERMITTED);
+  return at + TcpOptionBytes.SACK_PERMITTED;
+}
+export function emitTimestamps(view: DataView, at: number, tsVal: number, tsEcr: number): number {
+  view.setUint16(at, (TcpOptionKind.TIMESTAMPS << 8) | TcpOptionBytes.TIMESTAMPS);
+  view.setInt32(at + 2, tsVal);
+  view.setInt32(at + 6, tsEcr);
+  return at + TcpOptionBytes.TIMESTAMPS;
+}
+/** NOP, NOP, timestamps: twelve bytes. */
+export function emitTimestampsPadded(view: DataView, at: number, tsVal: number, tsEcr: number): number {
+  view.setInt32(at, TIMESTAMPS_WORD);
+  view.setInt32(at + 4, tsVal);
+  view.setInt32(at + 8, tsEcr);
+  return at + TcpOptionBytes.TIMESTAMPS_PADDED;
+}
+/** Kind and length of a SACK option; `blocks` calls of `emitSackBlock` follow. Two NOPs before it align the blocks. */
+export function emitSackHeader(view: DataView, at: number, blocks: number): number {
+  view.setUint16(at, (TcpOptionKind.SACK << 8) | (TcpOptionBytes.SACK_HEADER + blocks * TcpOptionBytes.SACK_BLOCK));
+  return at + TcpOptionBytes.SACK_HEADER;
+}
+export function emitSackBlock(view: DataView, at: number, left: number, right: number): number {
+  view.setInt32(at, left);
+  view.setInt32(at + 4, right);
+  return at + TcpOptionBytes.SACK_BLOCK;
+}
+export function emitUserTimeout(view: DataView, at: number, value: number): number {
+  view.setUint16(at, (TcpOptionKind.USER_TIMEOUT << 8) | TcpOptionBytes.USER_TIMEOUT);
+  view.setUint16(at + 2, value);
+  return at + TcpOptionBytes.USER_TIMEOUT;
+}
+/** Pads from `at` with EOL and zeros to a multiple of four counted from `headerAt`: RFC 9293 §3.1. Returns the header's end. */
+export function emitTcpPadding(view: DataView, headerAt: number, at: number): number {
+  const end = headerAt + ((at - headerAt + 3) & ~3);
+  for (let i = at; i < end; i++) view.setUint8(i, TcpOptionKind.EOL);
+  return end;
+}
