@@ -19,6 +19,7 @@ export type ErrorCode =
   | 'EHOSTUNREACH'
   | 'EINPROGRESS'
   | 'EINVAL'
+  | 'EIO'
   | 'EISCONN'
   | 'EMFILE'
   | 'EMSGSIZE'

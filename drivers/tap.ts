@@ -1,0 +1,379 @@
+import { StackError } from '../stack/base/errors.js';
+import type { Us } from '../stack/base/units.js';
+import type { FrameSlab } from '../stack/memory/frame-slab.js';
+import { type Device, type DeviceCounters, type FrameBatch, Medium } from '../stack/net/device.js';
+import {
+  checkInterfaceName,
+  Ifreq,
+  InterfaceControl,
+  InterfaceRequest,
+  parseHostAddress,
+} from './interface-control.js';
+import { hardwareAddressFor, sameBytes } from './mac.js';
+import { Errno, type Libc, libc, Open, systemError } from './syscall.js';
+
+/** When `receive` asks once more after a frame, only to hear that none waits. */
+export type DrainPolicy = 'adaptive' | 'always' | 'never';
+
+export interface TapOptions {
+  /** Of the kernel's side and ours. Default: what an existing interface has, else 1500. */
+  readonly mtu?: number;
+  /** Ours, six bytes. Default: locally administered, made from the name and the seed. */
+  readonly mac?: Uint8Array;
+  readonly seed?: number;
+  /** The kernel's own address on the link, as in `10.0.0.1/24`. Default: left alone. */
+  readonly hostAddress?: string;
+  /** Whether the interface outlives us. Default: left alone, which for a new one means no. */
+  readonly persistent?: boolean;
+  /** False: only attach to an interface that exists. Default: create it if need be. */
+  readonly create?: boolean;
+  /** Frames the kernel keeps for us. Default: 1024 on a new interface; an existing one is left alone. */
+  readonly queueFrames?: number;
+  readonly drain?: DrainPolicy;
+}
+
+const enum TunIoctl {
+  TUNSETIFF = 0x400454ca,
+  TUNSETPERSIST = 0x400454cb,
+}
+const enum TunFlag {
+  IFF_TUN = 0x0001,
+  IFF_TAP = 0x0002,
+  /** No four bytes of packet information in front of each frame. */
+  IFF_NO_PI = 0x1000,
+}
+
+const CLONE_DEVICE = '/dev/net/tun';
+const ETHERNET_HEADER_BYTES = 14;
+/** RFC 791: every host takes 68 bytes. The kernel's limit is that of an IP datagram less the Ethernet header. */
+const MTU_MIN = 68;
+const MTU_MAX = 65535 - ETHERNET_HEADER_BYTES;
+/**
+ * The kernel's own 500 frames are 0.7 MB; a sender with a larger window loses frames to itself, because TUN drops what does
+ * not fit. 1024 hold a window of 1.5 MB, which is what bulk transfers reach on a link without delay.
+ */
+const QUEUE_FRAMES = 1024;
+
+/**
+ * Reading until EAGAIN costs one call more than there are frames: nothing in a batch, a third of the turn when frames come
+ * one by one. The descriptor is polled level-triggered, so a frame left behind wakes us again at once, at the price of a turn of
+ * the event loop. After `LONE_RUN` times one frame and no more, the next `LONE_CREDIT` receives trust that it is alone.
+ */
+const LONE_RUN = 4;
+const LONE_CREDIT = 16;
+/** A frame this long is part of a stream, and others follow it. */
+const LONE_BYTES_MAX = 576;
+
+/**
+ * A TAP or TUN interface: the kernel's end is a network interface, ours a descriptor that gives and takes one frame a call.
+ * Each frame is read into its slot, and written from it; nothing is copied in between.
+ */
+export class TapDevice implements Device {
+  readonly name: string;
+  readonly medium: Medium;
+  readonly mtu: number;
+  readonly mac: Uint8Array;
+  /** The kernel's MAC address on the link; zeroes for TUN. */
+  readonly hostMac: Uint8Array;
+  readonly interfaceName: string;
+  /** False when the interface existed before. */
+  readonly created: boolean;
+  readonly counters: DeviceCounters = {
+    framesReceived: 0,
+    bytesReceived: 0,
+    framesSent: 0,
+    bytesSent: 0,
+    dropsReceived: 0,
+    dropsSent: 0,
+  };
+  /** Why the device no longer works: the interface was deleted. Its descriptor polls readable forever; close it. */
+  failure: StackError | null = null;
+  /** The error number of the last frame refused, for whoever wonders about `dropsSent`. */
+  lastErrno = 0;
+
+  readonly #libc: Libc;
+  readonly #drain: DrainPolicy;
+  #fd: number;
+  /** The slab whose address is `#base`; held, so that the memory stays where it is. */
+  #slab: FrameSlab | null = null;
+  #base = 0;
+  /** Takes what there is no slot for. */
+  #scratch: Uint8Array | null = null;
+  #loneRun = 0;
+  #loneCredit = 0;
+
+  constructor(
+    fd: number,
+    interfaceName: string,
+    medium: Medium,
+    created: boolean,
+    facts: { mtu: number; mac: Uint8Array; hostMac: Uint8Array },
+    drain: DrainPolicy,
+  ) {
+    this.#fd = fd;
+    this.#libc = libc();
+    this.#drain = drain;
+    this.interfaceName = interfaceName;
+    this.name = `${medium === Medium.ETHERNET ? 'tap' : 'tun'}:${interfaceName}`;
+    this.medium = medium;
+    this.created = created;
+    this.mtu = facts.mtu;
+    this.mac = facts.mac;
+    this.hostMac = facts.hostMac;
+  }
+
+  get pollFd(): number {
+    return this.#fd;
+  }
+
+  receive(into: FrameBatch, slab: FrameSlab): number {
+    if (this.#fd < 0 || this.failure !== null) return 0;
+    if (slab !== this.#slab) this.#adopt(slab);
+    const c = this.counters;
+    const room = slab.frameBytesMax;
+    let found = 0;
+    let appended = 0;
+    while (into.count < into.capacity) {
+      const slot = slab.take();
+      if (slot < 0) {
+        this.#discard(into.capacity - into.count);
+        return appended;
+      }
+      const at = slot + slab.headroom;
+      const length = this.#libc.read(this.#fd, this.#base + at, room);
+      if (length <= 0) {
+        slab.give(slot);
+        this.#readFailed(length);
+        if (found === 1) {
+          this.#loneRun += 1;
+          if (this.#loneRun >= LONE_RUN) this.#loneCredit = LONE_CREDIT;
+        }
+        return appended;
+      }
+      found += 1;
+      // The kernel cuts a frame to what we offered and does not tell: one that fills the slot may have been longer.
+      if (length === room) {
+        slab.give(slot);
+        c.dropsReceived += 1;
+        continue;
+      }
+      into.push(at, length);
+      appended += 1;
+      c.framesReceived += 1;
+      c.bytesReceived += length;
+      if (found === 1) {
+        if (this.#drain === 'never') return appended;
+        if (this.#drain === 'adaptive' && this.#loneCredit > 0 && length < LONE_BYTES_MAX) {
+          this.#loneCredit -= 1;
+          return appended;
+        }
+      } else {
+        this.#loneRun = 0;
+        this.#loneCredit = 0;
+      }
+    }
+    return appended;
+  }
+
+  transmit(from: FrameBatch, first: number, slab: FrameSlab): number {
+    if (slab !== this.#slab) this.#adopt(slab);
+    const c = this.counters;
+    for (let i = first; i < from.count; i++) {
+      const at = from.offsets[i];
+      const length = from.lengths[i];
+      if (this.#fd < 0 || this.failure !== null) {
+        c.dropsSent += 1;
+      } else if (this.#libc.write(this.#fd, this.#base + at, length) >= 0) {
+        c.framesSent += 1;
+        c.bytesSent += length;
+      } else {
+        const errno = this.#libc.errno();
+        this.lastErrno = errno;
+        if (errno === Errno.EAGAIN || errno === Errno.ENOBUFS) return i - first;
+        // EIO: the interface is down, which is the same as a cable pulled. EINVAL: the kernel finds the frame malformed.
+        c.dropsSent += 1;
+        if (errno === Errno.EBADFD) this.#fail(errno);
+      }
+      slab.give(at);
+    }
+    return from.count - first;
+  }
+
+  advance(_now: Us): void {}
+
+  nextDeadline(): number {
+    return Number.POSITIVE_INFINITY;
+  }
+
+  close(_slab: FrameSlab): void {
+    if (this.#fd < 0) return;
+    this.#libc.close(this.#fd);
+    this.#fd = -1;
+    this.#slab = null;
+  }
+
+  #adopt(slab: FrameSlab): void {
+    this.#slab = slab;
+    this.#base = this.#libc.addressOf(slab.bytes);
+  }
+
+  /** No slot is free: what waits is read and dropped, as a network card does. Left waiting it would wake us for nothing. */
+  #discard(framesMax: number): void {
+    this.#scratch ??= new Uint8Array(new ArrayBuffer(64));
+    const address = this.#libc.addressOf(this.#scratch);
+    for (let i = 0; i < framesMax; i++) {
+      const length = this.#libc.read(this.#fd, address, this.#scratch.length);
+      if (length <= 0) {
+        this.#readFailed(length);
+        break;
+      }
+      this.counters.dropsReceived += 1;
+    }
+  }
+
+  #readFailed(result: number): void {
+    const errno = result === 0 ? Errno.EBADFD : this.#libc.errno();
+    if (errno !== Errno.EAGAIN && errno !== Errno.EINTR) this.#fail(errno);
+  }
+
+  #fail(errno: number): void {
+    this.failure = systemError(
+      errno,
+      `${this.name} no longer works`,
+      'Was the interface deleted? Close the device and open it again',
+    );
+  }
+}
+
+/** Ethernet frames. Creates the interface unless it exists. Throws a `StackError` that says what to do. */
+export function openTap(interfaceName: string, options: TapOptions = {}): TapDevice {
+  return openTunTap(interfaceName, Medium.ETHERNET, options);
+}
+
+/** IP packets, without a link header. */
+export function openTun(interfaceName: string, options: TapOptions = {}): TapDevice {
+  return openTunTap(interfaceName, Medium.IP, options);
+}
+
+function openTunTap(interfaceName: string, medium: Medium, options: TapOptions): TapDevice {
+  const kind = medium === Medium.ETHERNET ? 'tap' : 'tun';
+  checkInterfaceName(interfaceName, `${kind}:${interfaceName}`);
+  checkOptions(options);
+  const host = options.hostAddress === undefined ? undefined : parseHostAddress(options.hostAddress);
+  const system = libc();
+  const control = new InterfaceControl(interfaceName);
+  let fd = -1;
+  try {
+    const existed = control.exists();
+    if (!existed && options.create === false) {
+      throw new StackError(
+        'ENODEV',
+        `There is no interface ${interfaceName}. As root: ip tuntap add dev ${interfaceName} mode ${kind} user ${process.env.USER ?? 'NAME'}`,
+      );
+    }
+    fd = system.open(CLONE_DEVICE, Open.O_RDWR | Open.O_NONBLOCK | Open.O_CLOEXEC);
+    if (fd < 0) throw cloneDeviceError(system.errno());
+    const request = new InterfaceRequest(interfaceName);
+    request.setUint16(
+      Ifreq.UNION,
+      (medium === Medium.ETHERNET ? TunFlag.IFF_TAP : TunFlag.IFF_TUN) | TunFlag.IFF_NO_PI,
+    );
+    if (system.ioctl(fd, TunIoctl.TUNSETIFF, request.address) < 0) {
+      throw attachError(system.errno(), control, kind, existed);
+    }
+    if (options.mtu !== undefined && options.mtu !== control.mtu) control.mtu = options.mtu;
+    const queueFrames = options.queueFrames ?? (existed ? undefined : QUEUE_FRAMES);
+    if (queueFrames !== undefined) control.queueFrames = queueFrames;
+    if (host !== undefined) control.setAddress(host.address, host.prefixLength);
+    control.bringUp();
+    const hostMac = medium === Medium.ETHERNET ? control.mac : new Uint8Array(6);
+    const mac = medium === Medium.ETHERNET ? chooseMac(interfaceName, hostMac, options) : new Uint8Array(6);
+    const facts = { mtu: control.mtu, mac, hostMac };
+    // Last, so that an error above leaves nothing behind.
+    if (options.persistent !== undefined) setPersistent(system, fd, interfaceName, options.persistent);
+    return new TapDevice(fd, interfaceName, medium, !existed, facts, options.drain ?? 'adaptive');
+  } catch (error) {
+    if (fd >= 0) system.close(fd);
+    throw error;
+  } finally {
+    control.close();
+  }
+}
+
+function setPersistent(system: Libc, fd: number, interfaceName: string, persistent: boolean): void {
+  if (system.ioctl(fd, TunIoctl.TUNSETPERSIST, persistent ? 1 : 0) === 0) return;
+  throw systemError(
+    system.errno(),
+    `${interfaceName} cannot be made ${persistent ? '' : 'not '}persistent`,
+    'Run as root',
+  );
+}
+
+function checkOptions(options: TapOptions): void {
+  const { mtu, mac, queueFrames } = options;
+  if (mtu !== undefined && !(Number.isInteger(mtu) && mtu >= MTU_MIN && mtu <= MTU_MAX)) {
+    throw new StackError('ERR_OUT_OF_RANGE', `mtu is ${mtu}: allowed is a whole number from ${MTU_MIN} to ${MTU_MAX}`);
+  }
+  if (queueFrames !== undefined && !(Number.isInteger(queueFrames) && queueFrames >= 1 && queueFrames <= 1_000_000)) {
+    throw new StackError(
+      'ERR_OUT_OF_RANGE',
+      `queueFrames is ${queueFrames}: allowed is a whole number from 1 to 1000000`,
+    );
+  }
+  if (mac !== undefined && (mac.length !== 6 || ((mac[0] as number) & 1) !== 0 || mac.every((byte) => byte === 0))) {
+    throw new StackError(
+      'ERR_INVALID_ARG_VALUE',
+      'mac is no station address: six bytes, the first of them even, not all zero',
+    );
+  }
+}
+
+/** Two stations of one link: with the kernel's own address it would take our frames for its own and drop them. */
+function chooseMac(interfaceName: string, hostMac: Uint8Array, options: TapOptions): Uint8Array {
+  const mac = options.mac ?? hardwareAddressFor(interfaceName, options.seed ?? 0);
+  if (!sameBytes(mac, hostMac)) return mac;
+  if (options.mac === undefined) return hardwareAddressFor(interfaceName, (options.seed ?? 0) + 1);
+  throw new StackError(
+    'EADDRINUSE',
+    `mac is the kernel's own address on ${interfaceName}: give another, or leave it out`,
+  );
+}
+
+function cloneDeviceError(errno: number): StackError {
+  const doing = `${CLONE_DEVICE} cannot be opened`;
+  if (errno === Errno.EACCES || errno === Errno.EPERM) {
+    return systemError(
+      errno,
+      doing,
+      'Run as root, or let root allow it ("chmod 666 /dev/net/tun") and create the interface for you ("ip tuntap add dev NAME mode tap user YOU"); the device "loopback" needs no rights',
+    );
+  }
+  if (errno === Errno.ENOENT || errno === Errno.ENODEV || errno === Errno.ENXIO) {
+    return systemError(
+      errno,
+      doing,
+      'Load the driver as root ("modprobe tun"), or give the container the device ("--device /dev/net/tun"); the device "loopback" needs neither',
+    );
+  }
+  return systemError(errno, doing, 'Use the device "loopback" instead');
+}
+
+function attachError(errno: number, control: InterfaceControl, kind: string, existed: boolean): StackError {
+  const name = control.name;
+  if (errno === Errno.EPERM || errno === Errno.EACCES) {
+    const doing = existed ? `${name} belongs to another user` : `${name} cannot be created without CAP_NET_ADMIN`;
+    return systemError(errno, doing, `Run as root, or as root once: ip tuntap add dev ${name} mode ${kind} user YOU`);
+  }
+  if (errno === Errno.EBUSY) {
+    return systemError(errno, `${name} is in use by another program`, 'Stop that one, or choose another name');
+  }
+  if (errno === Errno.EINVAL && existed) {
+    const actual = control.kind();
+    let found = 'something else';
+    if (actual === kind) found = `a ${kind} with several queues`;
+    else if (actual === 'tap' || actual === 'tun') found = `a ${actual}`;
+    else if (actual !== '') found = `driven by "${actual}"`;
+    return systemError(errno, `${name} exists and is not a plain ${kind} but ${found}`, 'Choose another name');
+  }
+  return systemError(errno, `${name} cannot be opened as a ${kind}`, 'Choose another name');
+}
