@@ -1,0 +1,382 @@
+import { assert } from '../base/assert.js';
+import { copyBytes } from './copy.js';
+
+/**
+ * A page, and what the kernel gives memory out in: an almost empty queue costs a page whatever we choose below it, and 4096
+ * bytes hold two full Ethernet segments (2 × 1460). Larger wastes more on each of a hundred thousand connections with one
+ * request waiting; smaller makes a 1460-byte copy straddle two chunks more often (here one in three does).
+ */
+const CHUNK_BYTES = 4096;
+/** 256 MiB of addresses, resident only as far as they were ever used. */
+const CHUNKS_MAX = 65_536;
+
+/**
+ * The row of a chunk. The last five describe the whole queue and mean something in its head only; `drop` moves them when the
+ * head goes. LENGTH also tells what a chunk is: positive in a head (an empty queue has no head), 0 behind one, -1 when free.
+ *
+ * Two cursors remember where a reader was: HIGH follows the sending of new data, LOW a retransmission that works its way
+ * through the middle. With one alone, loss recovery, which alternates between the two places, would walk the chain for
+ * each segment. A place of 0 is no cursor; the offsets count from the front of the queue to the first byte of the chunk.
+ */
+const enum Row {
+  NEXT = 0,
+  /** Where the chunk's bytes begin, and (high half) where they end. */
+  SPAN = 1,
+  LENGTH = 2,
+  TAIL = 3,
+  LOW = 4,
+  LOW_OFFSET = 5,
+  HIGH = 6,
+  HIGH_OFFSET = 7,
+  /** 32 bytes a row: two to a cache line, under 1 % of the chunk it describes. */
+  SHIFT = 3,
+  INTS = 8,
+}
+
+const FREE = -1;
+
+export interface ByteArenaOptions {
+  /** A power of two, 64 to 32,768. */
+  readonly chunkBytes?: number;
+  readonly chunksMax?: number;
+}
+
+/**
+ * Stream buffers: byte queues as chains of chunks out of one block of memory. A queue is one int32, the number of its head
+ * chunk, and 0 when it is empty; so an idle connection has no buffer at all. Every method that may change the head returns
+ * the queue's new name, and the old name is dead.
+ *
+ * No method is linear in the arena; none but `free`, `drop`, `truncate` and a jump to a place never read before is linear
+ * in the queue's chunks.
+ */
+export class ByteArena {
+  readonly chunkBytes: number;
+  readonly chunksMax: number;
+  readonly bytes: Uint8Array;
+  /** Bytes the last `append` or `read` moved. */
+  moved = 0;
+  readonly #shift: number;
+  readonly #rows: Int32Array;
+  /** Free chunks, last in first out: the chunk used next is the one most likely still in the cache. */
+  #freeHead = 0;
+  #freeCount = 0;
+  /** Chunks below were used at least once. Memory above was never touched, and so is not resident. */
+  #highWater = 1;
+  /** The offset of the first byte of the chunk that `#seek` found. */
+  #seekOffset = 0;
+
+  constructor(options: ByteArenaOptions = {}) {
+    const chunkBytes = options.chunkBytes ?? CHUNK_BYTES;
+    const chunksMax = options.chunksMax ?? CHUNKS_MAX;
+    assert(
+      (chunkBytes & (chunkBytes - 1)) === 0 && chunkBytes >= 64 && chunkBytes <= 32_768,
+      'chunkBytes is a power of two, 64 to 32768',
+    );
+    assert(Number.isInteger(chunksMax) && chunksMax >= 1, 'an arena has at least one chunk');
+    assert((chunksMax + 1) * chunkBytes <= 0x80000000, 'offsets in the arena fit an int32');
+    this.chunkBytes = chunkBytes;
+    this.chunksMax = chunksMax;
+    this.#shift = 31 - Math.clz32(chunkBytes);
+    // Chunk 0 is the empty queue; its bytes are addresses only.
+    this.bytes = new Uint8Array((chunksMax + 1) * chunkBytes);
+    this.#rows = new Int32Array((chunksMax + 1) * Row.INTS);
+  }
+
+  get chunksFree(): number {
+    return this.chunksMax + 1 - this.#highWater + this.#freeCount;
+  }
+
+  /** Bytes in the queue. */
+  length(queue: number): number {
+    return queue === 0 ? 0 : this.#lengthOfHead(queue);
+  }
+
+  /** Where in `bytes` the queue's first contiguous run begins. */
+  frontAt(queue: number): number {
+    return (queue << this.#shift) + (this.#rows[(queue << Row.SHIFT) + Row.SPAN] & 0xffff);
+  }
+
+  /** The length of the first contiguous run; 0 when the queue is empty. */
+  frontLength(queue: number): number {
+    return this.#chunkLength(queue);
+  }
+
+  /**
+   * Appends `count` bytes, as many as there is memory for; `moved` says how many. The tail chunk is filled before another is
+   * taken, so that many small writes share one. Returns the queue.
+   */
+  append(queue: number, source: Uint8Array, from: number, count: number): number {
+    assert(count >= 0 && from >= 0 && from + count <= source.length, 'the bytes to append lie in the source');
+    const rows = this.#rows;
+    let head = queue;
+    let tail = 0;
+    let left = count;
+    if (head !== 0) {
+      this.#lengthOfHead(head);
+      tail = rows[(head << Row.SHIFT) + Row.TAIL];
+      const row = tail << Row.SHIFT;
+      const end = rows[row + Row.SPAN] >>> 16;
+      const n = Math.min(left, this.chunkBytes - end);
+      if (n > 0) {
+        copyBytes(source, from, this.bytes, (tail << this.#shift) + end, n);
+        rows[row + Row.SPAN] += n << 16;
+        left -= n;
+      }
+    }
+    while (left > 0) {
+      const chunk = this.#take();
+      if (chunk === 0) break;
+      const n = Math.min(left, this.chunkBytes);
+      copyBytes(source, from + count - left, this.bytes, chunk << this.#shift, n);
+      rows[(chunk << Row.SHIFT) + Row.SPAN] = n << 16;
+      left -= n;
+      if (head === 0) {
+        head = chunk;
+        rows[(chunk << Row.SHIFT) + Row.LOW] = 0;
+        rows[(chunk << Row.SHIFT) + Row.HIGH] = 0;
+      } else {
+        rows[(tail << Row.SHIFT) + Row.NEXT] = chunk;
+      }
+      tail = chunk;
+    }
+    this.moved = count - left;
+    if (head !== 0) {
+      rows[(head << Row.SHIFT) + Row.TAIL] = tail;
+      rows[(head << Row.SHIFT) + Row.LENGTH] += this.moved;
+    }
+    return head;
+  }
+
+  /** Copies `count` bytes, `offset` bytes behind the front, without consuming them. */
+  copyOut(queue: number, offset: number, into: Uint8Array, at: number, count: number): void {
+    assert(offset >= 0 && count >= 0 && offset + count <= this.length(queue), 'the bytes to copy lie in the queue');
+    assert(at >= 0 && at + count <= into.length, 'the bytes to copy fit the target');
+    if (count === 0) return;
+    const rows = this.#rows;
+    let chunk = this.#seek(queue, offset);
+    let skip = offset - this.#seekOffset;
+    let left = count;
+    while (true) {
+      const span = rows[(chunk << Row.SHIFT) + Row.SPAN];
+      const start = (span & 0xffff) + skip;
+      const n = Math.min(left, (span >>> 16) - start);
+      copyBytes(this.bytes, (chunk << this.#shift) + start, into, at + count - left, n);
+      left -= n;
+      if (left === 0) return;
+      skip = 0;
+      chunk = rows[(chunk << Row.SHIFT) + Row.NEXT];
+    }
+  }
+
+  /** Moves up to `count` bytes off the front into `into`; `moved` says how many. Returns the queue. */
+  read(queue: number, into: Uint8Array, at: number, count: number): number {
+    const n = Math.min(count, this.length(queue));
+    this.copyOut(queue, 0, into, at, n);
+    this.moved = n;
+    return this.drop(queue, n);
+  }
+
+  /** Consumes `count` bytes from the front. Returns the queue, 0 when nothing is left of it. */
+  drop(queue: number, count: number): number {
+    const length = this.length(queue);
+    assert(count >= 0 && count <= length, 'no more is dropped than the queue holds');
+    if (count === 0) return queue;
+    if (count === length) {
+      this.free(queue);
+      return 0;
+    }
+    const rows = this.#rows;
+    const old = queue << Row.SHIFT;
+    let left = count;
+    let head = queue;
+    let n = this.#chunkLength(head);
+    // The old head's row is read again below, so it is given back last.
+    while (left >= n) {
+      left -= n;
+      const next = rows[(head << Row.SHIFT) + Row.NEXT];
+      if (head !== queue) this.#give(head);
+      head = next;
+      n = this.#chunkLength(head);
+    }
+    const row = head << Row.SHIFT;
+    rows[row + Row.SPAN] += left;
+    rows[row + Row.LENGTH] = length - count;
+    if (head !== queue) {
+      rows[row + Row.TAIL] = rows[old + Row.TAIL];
+      rows[row + Row.LOW] = rows[old + Row.LOW];
+      rows[row + Row.LOW_OFFSET] = rows[old + Row.LOW_OFFSET];
+      rows[row + Row.HIGH] = rows[old + Row.HIGH];
+      rows[row + Row.HIGH_OFFSET] = rows[old + Row.HIGH_OFFSET];
+      this.#give(queue);
+    }
+    // A cursor whose chunk is gone, or has become the head, which is found without one, ends here.
+    if ((rows[row + Row.LOW_OFFSET] -= count) <= 0) rows[row + Row.LOW] = 0;
+    if ((rows[row + Row.HIGH_OFFSET] -= count) <= 0) rows[row + Row.HIGH] = 0;
+    return head;
+  }
+
+  /** Drops from the back what is beyond `length` bytes. Returns the queue, 0 when nothing is left of it. */
+  truncate(queue: number, length: number): number {
+    assert(length >= 0, 'a length is not negative');
+    if (length >= this.length(queue)) return queue;
+    if (length === 0) {
+      this.free(queue);
+      return 0;
+    }
+    const rows = this.#rows;
+    const tail = this.#seek(queue, length - 1);
+    const tailRow = tail << Row.SHIFT;
+    const start = rows[tailRow + Row.SPAN] & 0xffff;
+    rows[tailRow + Row.SPAN] = start | ((start + length - this.#seekOffset) << 16);
+    this.#giveChain(rows[tailRow + Row.NEXT]);
+    rows[tailRow + Row.NEXT] = 0;
+    const row = queue << Row.SHIFT;
+    rows[row + Row.TAIL] = tail;
+    rows[row + Row.LENGTH] = length;
+    if (rows[row + Row.LOW_OFFSET] >= length) rows[row + Row.LOW] = 0;
+    if (rows[row + Row.HIGH_OFFSET] >= length) rows[row + Row.HIGH] = 0;
+    return queue;
+  }
+
+  /**
+   * Puts `back` behind `front`; both names are dead, the result is the one queue. Where the chunks that meet hold together no
+   * more than one, they become one: a peer that sends its stream in single bytes, out of order, would otherwise make each of
+   * them cost a chunk. That is at most one chunk's copy, whatever the lengths.
+   */
+  concat(front: number, back: number): number {
+    if (front === 0) return back;
+    if (back === 0) return front;
+    assert(front !== back, 'a queue is not put behind itself');
+    const rows = this.#rows;
+    const row = front << Row.SHIFT;
+    const length = this.#lengthOfHead(front) + this.#lengthOfHead(back);
+    const backTail = rows[(back << Row.SHIFT) + Row.TAIL];
+    const tail = rows[row + Row.TAIL];
+    if (this.#chunkLength(tail) + this.#chunkLength(back) <= this.chunkBytes) {
+      const rest = rows[(back << Row.SHIFT) + Row.NEXT];
+      this.#merge(tail, back);
+      rows[(tail << Row.SHIFT) + Row.NEXT] = rest;
+      if (rest !== 0) rows[row + Row.TAIL] = backTail;
+    } else {
+      rows[(back << Row.SHIFT) + Row.LENGTH] = 0;
+      rows[(tail << Row.SHIFT) + Row.NEXT] = back;
+      rows[row + Row.TAIL] = backTail;
+    }
+    rows[row + Row.LENGTH] = length;
+    return front;
+  }
+
+  /** Gives the queue's memory back. */
+  free(queue: number): void {
+    if (queue === 0) return;
+    this.#lengthOfHead(queue);
+    this.#giveChain(queue);
+  }
+
+  #lengthOfHead(queue: number): number {
+    const length = this.#rows[(queue << Row.SHIFT) + Row.LENGTH];
+    assert(length > 0, 'a queue is named by its head, and was not freed');
+    return length;
+  }
+
+  #chunkLength(chunk: number): number {
+    const span = this.#rows[(chunk << Row.SHIFT) + Row.SPAN];
+    return (span >>> 16) - (span & 0xffff);
+  }
+
+  /**
+   * The chunk that holds the byte at `offset`; `#seekOffset` is where the chunk begins. Starts from the nearest known place
+   * before the offset and leaves a cursor there. The head needs none: re-sending the front, which every loss recovery
+   * begins with, must not cost the place where new data goes on.
+   */
+  #seek(queue: number, offset: number): number {
+    const rows = this.#rows;
+    const row = queue << Row.SHIFT;
+    let n = this.#chunkLength(queue);
+    if (offset < n) {
+      this.#seekOffset = 0;
+      return queue;
+    }
+    const low = rows[row + Row.LOW];
+    const high = rows[row + Row.HIGH];
+    let cursor: Row.LOW | Row.HIGH = Row.LOW;
+    let chunk = queue;
+    let at = 0;
+    if (high !== 0 && rows[row + Row.HIGH_OFFSET] <= offset) {
+      cursor = Row.HIGH;
+      chunk = high;
+      at = rows[row + Row.HIGH_OFFSET];
+    } else if (low !== 0) {
+      if (rows[row + Row.LOW_OFFSET] <= offset) {
+        chunk = low;
+        at = rows[row + Row.LOW_OFFSET];
+      } else if (high === 0) {
+        // The reader went back: the place it left is where it will go on.
+        rows[row + Row.HIGH] = low;
+        rows[row + Row.HIGH_OFFSET] = rows[row + Row.LOW_OFFSET];
+      }
+    }
+    n = this.#chunkLength(chunk);
+    while (offset - at >= n) {
+      at += n;
+      chunk = rows[(chunk << Row.SHIFT) + Row.NEXT];
+      n = this.#chunkLength(chunk);
+    }
+    rows[row + cursor] = chunk;
+    rows[row + cursor + 1] = at;
+    this.#seekOffset = at;
+    return chunk;
+  }
+
+  /** Moves the bytes of `chunk` behind those of `tail`, and gives `chunk` back. They fit. */
+  #merge(tail: number, chunk: number): void {
+    const rows = this.#rows;
+    const row = tail << Row.SHIFT;
+    const base = tail << this.#shift;
+    const n = this.#chunkLength(chunk);
+    let start = rows[row + Row.SPAN] & 0xffff;
+    let end = rows[row + Row.SPAN] >>> 16;
+    if (end + n > this.chunkBytes) {
+      copyBytes(this.bytes, base + start, this.bytes, base, end - start);
+      end -= start;
+      start = 0;
+    }
+    copyBytes(this.bytes, this.frontAt(chunk), this.bytes, base + end, n);
+    rows[row + Row.SPAN] = start | ((end + n) << 16);
+    this.#give(chunk);
+  }
+
+  #take(): number {
+    const rows = this.#rows;
+    let chunk = this.#freeHead;
+    if (chunk !== 0) {
+      this.#freeHead = rows[(chunk << Row.SHIFT) + Row.NEXT];
+      this.#freeCount -= 1;
+    } else {
+      if (this.#highWater > this.chunksMax) return 0;
+      chunk = this.#highWater;
+      this.#highWater += 1;
+    }
+    rows[(chunk << Row.SHIFT) + Row.NEXT] = 0;
+    rows[(chunk << Row.SHIFT) + Row.LENGTH] = 0;
+    return chunk;
+  }
+
+  #give(chunk: number): void {
+    const row = chunk << Row.SHIFT;
+    assert(this.#rows[row + Row.LENGTH] !== FREE, 'no chunk is given back twice');
+    this.#rows[row + Row.LENGTH] = FREE;
+    this.#rows[row + Row.NEXT] = this.#freeHead;
+    this.#freeHead = chunk;
+    this.#freeCount += 1;
+  }
+
+  #giveChain(first: number): void {
+    let chunk = first;
+    while (chunk !== 0) {
+      const next = this.#rows[(chunk << Row.SHIFT) + Row.NEXT];
+      this.#give(chunk);
+      chunk = next;
+    }
+  }
+}
