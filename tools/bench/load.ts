@@ -17,14 +17,15 @@ import {
   NativeBuffer,
   Poller,
   read,
+  resetOnClose,
+  SystemCallError,
   shutdownWrite,
   socketAddress,
-  SystemCallError,
   throwPending,
   write,
 } from './kernel-socket.js';
 import { machineBusy, processCpu } from './process-cost.js';
-import { isWorkload, type LoadResult, Service, type Workload, WORKLOADS } from './workload.js';
+import { isWorkload, type LoadResult, Service, WORKLOADS, type Workload } from './workload.js';
 
 /** A server that does nothing for this long has lost something. */
 const STALL_MS = 10_000;
@@ -215,6 +216,8 @@ function openIdle(address: string, connections: number): void {
   let begun = 0;
   const begin = (): void => {
     const fd = connectStart(target);
+    // Memory is measured again right after this process is gone; connections still saying goodbye would be in that figure.
+    resetOnClose(fd);
     begun++;
     poller.add(fd, Epoll.OUT | Epoll.EDGE, fd);
   };

@@ -1,0 +1,205 @@
+/** The processes of a run: servers and load program, each started in its namespace and pinned to its CPU. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { NODE_ADDRESS, TAPS, type TapLink, type Topology } from './topology.js';
+import type { LoadResult, ServerCommand, ServerMessage, Workload } from './workload.js';
+
+/** `node`: Node's own net. `reactor`: Millrace's reactor. `sockets`: Millrace behind Node's socket interface. */
+export const SERVERS = ['node', 'reactor', 'sockets'] as const;
+export type ServerKind = (typeof SERVERS)[number];
+
+/** `shared`: server and load program on one CPU. `apart`: on one CPU each. */
+export const PLACEMENTS = ['shared', 'apart'] as const;
+export type Placement = (typeof PLACEMENTS)[number];
+
+const START_TIMEOUT_MS = 20_000;
+
+export class LineupError extends Error {
+  override readonly name = 'LineupError';
+}
+
+function tapOf(kind: ServerKind): TapLink {
+  return TAPS[kind === 'sockets' ? 1 : 0];
+}
+
+export function addressOf(kind: ServerKind): string {
+  return kind === 'node' ? NODE_ADDRESS : tapOf(kind).stack;
+}
+
+/** The CPU of every server; the first. Its neighbour is the load program's when they are apart. */
+const SERVER_CPU = 0;
+
+function loadCpu(placement: Placement): number {
+  return placement === 'shared' ? SERVER_CPU : SERVER_CPU + 1;
+}
+
+export function requireCpus(placement: Placement): void {
+  if (placement === 'apart' && availableParallelism() < 2) throw new LineupError('--placement apart needs two CPUs');
+}
+
+function program(name: string): string {
+  return fileURLToPath(new URL(`./${name}.js`, import.meta.url));
+}
+
+/** nsenter and taskset replace themselves with what they start, so the child's pid is Node's own. */
+function launch(
+  namespace: string,
+  cpu: number,
+  nodeArgs: readonly string[],
+  stdio: readonly ('pipe' | 'inherit' | 'ignore' | 'ipc')[],
+): ChildProcess {
+  const args = [`--net=/run/netns/${namespace}`, '--', 'taskset', '-c', String(cpu), process.execPath, ...nodeArgs];
+  return spawn('nsenter', args, { stdio: [...stdio] });
+}
+
+const children = new Set<ChildProcess>();
+
+function track(child: ChildProcess): ChildProcess {
+  children.add(child);
+  child.once('exit', () => children.delete(child));
+  return child;
+}
+
+/** For the way out, whatever the way: nothing of ours may outlive the namespaces. */
+export function killAll(): void {
+  for (const child of children) child.kill('SIGKILL');
+}
+
+function describeExit(what: string, code: number | null, signal: string | null): LineupError {
+  return new LineupError(`${what} ended ${signal === null ? `with status ${code}` : `by ${signal}`}`);
+}
+
+export interface Profile {
+  readonly directory: string;
+  readonly name: string;
+}
+
+export class ServerProcess {
+  readonly kind: ServerKind;
+  readonly #child: ChildProcess;
+
+  private constructor(kind: ServerKind, child: ChildProcess) {
+    this.kind = kind;
+    this.#child = child;
+  }
+
+  get pid(): number {
+    const { pid } = this.#child;
+    if (pid === undefined) throw new LineupError(`the ${this.kind} server did not start`);
+    return pid;
+  }
+
+  static async start(topology: Topology, kind: ServerKind, profile?: Profile): Promise<ServerProcess> {
+    const flags = ['--expose-gc'];
+    if (profile !== undefined) {
+      flags.push('--cpu-prof', `--cpu-prof-dir=${profile.directory}`, `--cpu-prof-name=${profile.name}.cpuprofile`);
+    }
+    const { device, stack } = tapOf(kind);
+    const args =
+      kind === 'node' ? [program('server-node'), NODE_ADDRESS] : [program('server-millrace'), kind, device, stack];
+    const namespace = kind === 'node' ? topology.server : topology.client;
+    const child = track(launch(namespace, SERVER_CPU, [...flags, ...args], ['ignore', 'inherit', 'inherit', 'ipc']));
+    const server = new ServerProcess(kind, child);
+    await server.#reply('ready', START_TIMEOUT_MS);
+    return server;
+  }
+
+  #reply(expected: 'ready' | 'collected', timeoutMs: number): Promise<void> {
+    const child = this.#child;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => settle(new LineupError(`the ${this.kind} server is not ${expected}`)), timeoutMs);
+      const settle = (error?: Error): void => {
+        clearTimeout(timer);
+        child.off('exit', onExit).off('message', onMessage).off('error', settle);
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      const onExit = (code: number | null, signal: string | null): void =>
+        settle(describeExit(`the ${this.kind} server`, code, signal));
+      const onMessage = (message: ServerMessage): void => {
+        if (expected in message) settle();
+      };
+      child.on('exit', onExit).on('message', onMessage).on('error', settle);
+    });
+  }
+
+  /** The server collects its garbage. */
+  async collect(): Promise<void> {
+    const reply = this.#reply('collected', START_TIMEOUT_MS);
+    this.#child.send('collect' satisfies ServerCommand);
+    await reply;
+  }
+
+  async stop(): Promise<void> {
+    const child = this.#child;
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const exited = new Promise((resolve) => child.once('exit', resolve));
+    if (child.connected) child.send('stop' satisfies ServerCommand);
+    const timer = setTimeout(() => child.kill('SIGKILL'), START_TIMEOUT_MS);
+    await exited;
+    clearTimeout(timer);
+  }
+}
+
+export interface LoadOptions {
+  readonly seconds: number;
+  readonly warmUpSeconds: number;
+}
+
+/** Runs a workload against a server and returns what the load program measured. */
+export async function load(
+  topology: Topology,
+  server: ServerProcess,
+  workload: Exclude<Workload, 'idle'>,
+  placement: Placement,
+  options: LoadOptions,
+): Promise<LoadResult> {
+  const args = [program('load'), workload, addressOf(server.kind)];
+  args.push(`--seconds=${options.seconds}`, `--warm-up=${options.warmUpSeconds}`, `--server-pid=${server.pid}`);
+  const child = track(launch(topology.client, loadCpu(placement), args, ['ignore', 'pipe', 'inherit']));
+  const line = await firstLine(child, `${workload} on ${server.kind}`, 30_000 + options.seconds * 4000);
+  return JSON.parse(line) as LoadResult;
+}
+
+function firstLine(child: ChildProcess, what: string, timeoutMs: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL');
+      reject(new LineupError(`${what}: no result after ${timeoutMs / 1000} s`));
+    }, timeoutMs);
+    child.stdout?.setEncoding('utf8').on('data', (part: string) => {
+      text += part;
+      const end = text.indexOf('\n');
+      if (end < 0) return;
+      clearTimeout(timer);
+      resolve(text.slice(0, end));
+    });
+    child.once('error', reject);
+    // 'close', not 'exit': the line may still be in the pipe when the process is gone.
+    child.once('close', (code, signal) => {
+      clearTimeout(timer);
+      reject(describeExit(what, code, signal)); // no effect once resolved
+    });
+  });
+}
+
+/** Opens idle connections, calls `whileOpen`, and closes them. */
+export async function holdIdle<T>(
+  topology: Topology,
+  server: ServerProcess,
+  connections: number,
+  whileOpen: () => Promise<T>,
+): Promise<T> {
+  const args = [program('load'), 'idle', addressOf(server.kind), `--connections=${connections}`];
+  const child = track(launch(topology.client, loadCpu('shared'), args, ['pipe', 'pipe', 'inherit']));
+  const closed = new Promise((resolve) => child.once('close', resolve));
+  await firstLine(child, `${connections} idle connections on ${server.kind}`, 60_000);
+  try {
+    return await whileOpen();
+  } finally {
+    child.stdin?.end();
+    await closed;
+  }
+}

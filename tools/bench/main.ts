@@ -1,0 +1,158 @@
+/** `npm run bench -- NAME`: the benchmarks, by name. */
+
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { LineupError, PLACEMENTS, type Placement, SERVERS, type ServerKind } from './lineup.js';
+import { runTap } from './tap.js';
+import { TopologyError } from './topology.js';
+import { isWorkload, WORKLOADS, type Workload } from './workload.js';
+
+/** What was asked for cannot be done here: wrong option, missing right, missing device. */
+const EXIT_REFUSED = 2;
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0) || !Number.isFinite(value)) throw new InvalidArgumentError('a number above 0 is expected.');
+  return value;
+}
+
+function positiveInteger(text: string): number {
+  const value = positive(text);
+  if (!Number.isInteger(value)) throw new InvalidArgumentError('a whole number above 0 is expected.');
+  return value;
+}
+
+function connectionCount(text: string): number {
+  const value = positiveInteger(text);
+  // One source address has 64,512 ports, and a process here may have 20,000 descriptors.
+  if (value > 18_000) throw new InvalidArgumentError('at most 18000: a process has that many descriptors.');
+  return value;
+}
+
+function list<T extends string>(known: readonly T[]): (text: string) => readonly T[] {
+  return (text) => {
+    const names = text.split(',');
+    for (const name of names) {
+      if (!(known as readonly string[]).includes(name)) {
+        throw new InvalidArgumentError(`${name === '' ? 'an empty name' : name} is not one of ${known.join(', ')}.`);
+      }
+    }
+    // In our order, once each: the order of the columns and of the runs.
+    return known.filter((name) => names.includes(name));
+  };
+}
+
+interface TapFlags {
+  readonly json?: true;
+  readonly quick?: true;
+  readonly runs?: number;
+  readonly seconds?: number;
+  readonly connections?: number;
+  readonly placement: Placement;
+  readonly servers: readonly ServerKind[];
+  readonly only: readonly Workload[];
+  readonly profile?: string;
+}
+
+async function tap(flags: TapFlags): Promise<void> {
+  const quick = flags.quick === true;
+  await runTap({
+    json: flags.json === true,
+    quick,
+    runs: flags.runs ?? (quick ? 1 : 3),
+    seconds: flags.seconds ?? (quick ? 0.5 : 1.5),
+    connections: flags.connections ?? (quick ? 2_000 : 10_000),
+    placement: flags.placement,
+    servers: flags.servers,
+    workloads: flags.only,
+    ...(flags.profile === undefined ? {} : { profile: flags.profile }),
+  });
+}
+
+function build(): Command {
+  const program = new Command('bench')
+    .description('Benchmarks of Millrace. The last line of each is its figure.')
+    .usage('NAME [options]')
+    .showHelpAfterError('(npm run bench -- --help lists the benchmarks)')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  npm run bench -- tap                      all measures against node:net, about four minutes
+  npm run bench -- tap --quick --json       one short run, one JSON object as the last line
+  npm run bench -- tap --only round-trips-64 --servers reactor --profile profiles
+                                            a CPU profile of the reactor under that load`,
+    )
+    .exitOverride();
+  program
+    .command('tap')
+    .description('Millrace over TAP and node:net over veth, side by side, under one load program (root)')
+    .option('--json', 'one JSON object as the last line')
+    .option('--quick', 'one run of half a second: a look, not a figure')
+    .option('--runs <n>', 'runs to take the median of (default: 3)', positiveInteger)
+    .option('--seconds <s>', 'length of a measured run (default: 1.5)', positive)
+    .option('--connections <n>', 'idle connections (default: 10000)', connectionCount)
+    .addOption(
+      new Option('--placement <where>', 'shared: server and load on one CPU; apart: on one each')
+        .choices(PLACEMENTS)
+        .default('shared'),
+    )
+    .addOption(
+      new Option('--servers <names>', `columns, of ${SERVERS.join(', ')}`)
+        .argParser(list(SERVERS))
+        .default(SERVERS, 'all'),
+    )
+    .addOption(
+      new Option('--only <names>', `measures, of ${WORKLOADS.join(', ')}`)
+        .argParser(list(WORKLOADS.filter(isWorkload)))
+        .default(WORKLOADS, 'all'),
+    )
+    .option('--profile <dir>', 'write a .cpuprofile of each server and measure there')
+    .action(tap);
+  program
+    .command('memory')
+    .description('resident bytes per idle connection, stack side')
+    .helpOption(false)
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .argument('[args...]')
+    .action((args: readonly string[]) => runProgram('memory', args));
+  return program;
+}
+
+/** A benchmark that is a program of its own: its memory must be nobody else's. */
+function runProgram(name: string, args: readonly string[]): void {
+  const path = fileURLToPath(new URL(`./${name}.js`, import.meta.url));
+  if (!existsSync(path)) throw new LineupError(`${name} is not built; run npm run build`);
+  const { status, error } = spawnSync(process.execPath, ['--expose-gc', path, ...args], { stdio: 'inherit' });
+  if (error !== undefined) throw error;
+  process.exitCode = status ?? 1;
+}
+
+function exitStatusOf(error: unknown): number {
+  if (!(error instanceof Error)) throw error;
+  // Commander has printed what it has to say; help and version are no errors.
+  if ('exitCode' in error && typeof error.exitCode === 'number') return error.exitCode === 0 ? 0 : EXIT_REFUSED;
+  const code = error instanceof TopologyError ? ` (${error.code})` : '';
+  process.stderr.write(`bench: ${error.message}${code}\n`);
+  return error instanceof TopologyError || error instanceof LineupError ? EXIT_REFUSED : 1;
+}
+
+function main(): Promise<number> {
+  const program = build();
+  const known = program.commands.map((command) => command.name());
+  const [name] = process.argv.slice(2);
+  if (name === undefined || (!name.startsWith('-') && name !== 'help' && !known.includes(name))) {
+    const what = name === undefined ? 'which benchmark?' : `no benchmark is called ${name};`;
+    process.stderr.write(`bench: ${what} known: ${known.join(', ')}\n`);
+    return Promise.resolve(EXIT_REFUSED);
+  }
+  return program.parseAsync().then(
+    () => Number(process.exitCode ?? 0),
+    (error: unknown) => exitStatusOf(error),
+  );
+}
+
+process.exitCode = await main();
