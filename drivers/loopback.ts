@@ -1,8 +1,9 @@
 import { StackError } from '../stack/base/errors.js';
 import type { Us } from '../stack/base/units.js';
+import { copyBytes } from '../stack/memory/copy.js';
 import type { FrameSlab } from '../stack/memory/frame-slab.js';
-import { type Device, type DeviceCounters, type FrameBatch, Medium } from '../stack/net/device.js';
-import { copyBytes } from './copy.js';
+import { type DeviceCounters, type FrameBatch, Medium } from '../stack/net/device.js';
+import type { Driver } from './driver.js';
 import { hardwareAddressFor } from './mac.js';
 
 export interface WireOptions {
@@ -18,11 +19,6 @@ export interface WireOptions {
   readonly macs?: readonly [Uint8Array, Uint8Array];
   /** For the MAC addresses. */
   readonly seed?: number;
-}
-
-/** A device without a descriptor says by calling back that frames wait, or that there is room again. */
-export interface WakingDevice extends Device {
-  onWake(callback: (() => void) | null): void;
 }
 
 /** Ethernet header and one VLAN tag. */
@@ -56,7 +52,7 @@ class Lane {
   }
   push(from: Uint8Array, at: number, length: number, arrival: number): void {
     const i = (this.#head + this.count) % this.capacity;
-    copyBytes(this.#bytes, i * this.#slotBytes, from, at, length);
+    copyBytes(from, at, this.#bytes, i * this.#slotBytes, length);
     this.#lengths[i] = length;
     this.#arrivals[i] = arrival;
     this.count += 1;
@@ -69,7 +65,7 @@ class Lane {
     return this.#lengths[this.#head];
   }
   copyFirst(into: Uint8Array, at: number): void {
-    copyBytes(into, at, this.#bytes, this.#head * this.#slotBytes, this.#lengths[this.#head]);
+    copyBytes(this.#bytes, this.#head * this.#slotBytes, into, at, this.#lengths[this.#head]);
   }
   drop(): void {
     this.#head = (this.#head + 1) % this.capacity;
@@ -82,7 +78,7 @@ class Lane {
 }
 
 /** One end of a wire. What one end sends the other receives, in order, nothing lost. */
-export class LoopbackDevice implements WakingDevice {
+export class LoopbackDevice implements Driver {
   readonly counters: DeviceCounters = {
     framesReceived: 0,
     bytesReceived: 0,

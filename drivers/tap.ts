@@ -1,7 +1,8 @@
 import { StackError } from '../stack/base/errors.js';
 import type { Us } from '../stack/base/units.js';
 import type { FrameSlab } from '../stack/memory/frame-slab.js';
-import { type Device, type DeviceCounters, type FrameBatch, Medium } from '../stack/net/device.js';
+import { type DeviceCounters, type FrameBatch, Medium } from '../stack/net/device.js';
+import type { Driver } from './driver.js';
 import {
   checkInterfaceName,
   Ifreq,
@@ -68,7 +69,7 @@ const LONE_BYTES_MAX = 576;
  * A TAP or TUN interface: the kernel's end is a network interface, ours a descriptor that gives and takes one frame a call.
  * Each frame is read into its slot, and written from it; nothing is copied in between.
  */
-export class TapDevice implements Device {
+export class TapDevice implements Driver {
   readonly name: string;
   readonly medium: Medium;
   readonly mtu: number;
