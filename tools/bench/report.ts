@@ -84,7 +84,7 @@ export function formatTable(
 /** The last line for people: the ratios that matter, in one place. */
 export function formatFigure(rows: readonly Row[], kind: string, base: string): string {
   const parts = rows.map((row) => {
-    const ratio = ratioOf(row, kind, base);
+    const ratio = kind === base ? undefined : ratioOf(row, kind, base);
     if (ratio !== undefined) return `${row.key} ×${ratio.toFixed(2)}`;
     const series = row.values[kind] ?? row.values[base];
     return `${row.key} ${series === undefined ? '–' : `${formatNumber(series.median)} ${row.unit}`}`;
