@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.js';
+import { RowPool } from './row-pool.js';
 
 /** Room before a frame for headers put in front of it: Ethernet, one VLAN tag, IPv6 with an extension, TCP with options. */
 export const HEADROOM_BYTES = 128;
@@ -27,8 +28,7 @@ export class FrameSlab {
   /** `noteInts` ints for each slot, or null when nobody asked for notes. */
   notes: Int32Array | null;
   readonly noteInts: number;
-  readonly #free: Int32Array;
-  #freeCount: number;
+  readonly #pool: RowPool;
   readonly #shift: number;
 
   constructor(options: FrameSlabOptions = {}) {
@@ -46,32 +46,27 @@ export class FrameSlab {
     this.noteInts = options.noteInts ?? 0;
     this.notes = this.noteInts > 0 ? new Int32Array(this.noteInts * this.slots) : null;
     this.#shift = 31 - Math.clz32(this.slotBytes);
-    this.#free = new Int32Array(this.slots);
-    for (let i = 0; i < this.slots; i++) this.#free[i] = (this.slots - 1 - i) * this.slotBytes;
-    this.#freeCount = this.slots;
+    this.#pool = new RowPool(this.slots);
   }
 
   /** The offset of a free slot's first byte, or -1 when all are taken. Its note, if any, is cleared. */
   take(): number {
-    if (this.#freeCount === 0) return -1;
-    this.#freeCount -= 1;
-    const slot = this.#free[this.#freeCount];
+    const index = this.#pool.take();
+    if (index < 0) return -1;
     if (this.notes !== null) {
-      const row = this.noteRow(slot);
-      this.notes.fill(0, row, row + this.noteInts);
+      const row = index * this.noteInts;
+      for (let i = 0; i < this.noteInts; i++) this.notes[row + i] = 0;
     }
-    return slot;
+    return index << this.#shift;
   }
 
   /** Gives back the slot that `offset` lies in. */
   give(offset: number): void {
-    assert(this.#freeCount < this.slots, 'no slot is given back twice');
-    this.#free[this.#freeCount] = offset & -this.slotBytes;
-    this.#freeCount += 1;
+    this.#pool.give(offset >> this.#shift);
   }
 
   get freeCount(): number {
-    return this.#freeCount;
+    return this.slots - this.#pool.used;
   }
   /** The first byte of the slot that `offset` lies in. */
   slotOf(offset: number): number {

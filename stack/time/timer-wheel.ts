@@ -66,6 +66,8 @@ export class TimerWheel {
   #words = 0;
   /** Every deadline up to here has left the slots. */
   #now: number;
+  /** The time last given to `expire`; `#now` stays behind it until the round has ended. */
+  #reached: number;
   #count = 0;
   #inRound = false;
   #spillLeft = SPILL_MAX;
@@ -75,6 +77,7 @@ export class TimerWheel {
     this.max = max;
     this.#entries = new Int32Array(max * Entry.INTS);
     this.#now = nowMs | 0;
+    this.#reached = nowMs | 0;
   }
 
   /** Timers armed. */
@@ -92,16 +95,24 @@ export class TimerWheel {
   }
 
   /**
-   * Arms the timer, or re-arms it. A deadline that has passed expires in the next round of `expire`: one armed so by the
-   * handler of another does not come up in the same round, so no handler can keep a round from ending.
+   * Arms the timer, or re-arms it. A deadline that has passed expires in the next round of `expire`: one armed so by a handler
+   * in the middle of a round does not come up in that same round, so no handler can keep a round from ending.
    */
   arm(id: number, deadlineMs: number): void {
     assert(id >= 0 && id < this.max, 'a timer is one of the wheel');
     const entries = this.#entries;
     const row = id * Entry.INTS;
     const deadline = deadlineMs | 0;
-    const list = ((deadline - this.#now) | 0) <= 0 ? List.LATE : slotFor(deadline, this.#now);
+    const reached = this.#reached;
+    const list = ((deadline - reached) | 0) <= 0 ? List.LATE : slotFor(deadline, this.#now);
     if (entries[row + Entry.PREV] !== 0) {
+      // A timer put off by a little mostly stays in its slot. Its neighbours, which nobody has touched for long, are left alone.
+      const old = entries[row + Entry.DEADLINE];
+      if (((old - reached) | 0) > 0 && slotFor(old, this.#now) === list && this.#heads[List.SPILL] === 0) {
+        entries[row + Entry.DEADLINE] = deadline;
+        if (((deadline - this.#soonest[list]) | 0) < 0) this.#soonest[list] = deadline;
+        return;
+      }
       this.#unlink(row);
     } else {
       this.#count += 1;
@@ -123,12 +134,13 @@ export class TimerWheel {
    * due, or so many timers had to be moved first that the rest is left to the next round (`msToNext` is then 0).
    */
   expire(nowMs: number): number {
+    if ((nowMs - this.#reached) >>> 0 < BACK_MIN) this.#reached = nowMs | 0;
     if (!this.#inRound) {
       this.#inRound = true;
       this.#spillLeft = SPILL_MAX;
       this.#relabel(List.LATE, List.DUE);
     }
-    if (this.#heads[List.DUE] === 0) this.#advance(nowMs | 0);
+    if (this.#heads[List.DUE] === 0) this.#advance();
     const first = this.#heads[List.DUE];
     if (first === 0) {
       this.#inRound = false;
@@ -147,11 +159,11 @@ export class TimerWheel {
     return ms > 0 ? ms : 0;
   }
 
-  /** Moves the wheel's time on until something is due, `now` is reached or the round has moved enough. */
-  #advance(now: number): void {
-    const distance = (now - this.#now) >>> 0;
-    if (distance >= BACK_MIN) return;
+  /** Moves the wheel's time on until something is due, the present is reached or the round has moved enough. */
+  #advance(): void {
     const start = this.#now;
+    // Unsigned: a process stopped for 30 days comes back to a distance of more than 2^31.
+    const distance = (this.#reached - start) >>> 0;
     while (this.#heads[List.DUE] === 0) {
       if (this.#heads[List.SPILL] !== 0) {
         if (!this.#place()) return;
@@ -161,7 +173,7 @@ export class TimerWheel {
       const opens = slot < 0 ? 0 : this.#opens(slot);
       if (slot < 0 || (opens - start) >>> 0 > distance) {
         // Nothing lies between, so no entry's highest differing byte changes.
-        this.#now = now;
+        this.#now = this.#reached;
         return;
       }
       this.#now = opens;
