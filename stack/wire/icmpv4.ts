@@ -1,5 +1,5 @@
 import { finish, intact, sum } from './checksum.js';
-import { Ipv4, ipv4HeaderBytes } from './ipv4.js';
+import { formatIpv4Address, IpProtocol, Ipv4, ipv4Destination, ipv4HeaderBytes, ipv4Protocol } from './ipv4.js';
 import { Verdict } from './verdict.js';
 
 /** RFC 792. The second word depends on the type. */
@@ -155,4 +155,98 @@ export function emitIcmpv4(view: DataView, at: number, type: number, code: numbe
 export function finishIcmpv4Checksum(view: DataView, at: number, length: number): void {
   view.setUint16(at + Icmpv4.CHECKSUM, 0);
   view.setUint16(at + Icmpv4.CHECKSUM, finish(sum(view, at, length)));
+}
+
+/** `ICMP echo request, id 1, seq 2, length 64` */
+export function printIcmpv4(view: DataView, at: number, length: number): string {
+  if (length < Icmpv4.HEADER_BYTES) return `ICMP, truncated, length ${length}`;
+  return `ICMP ${printMessage(view, at, length)}, length ${length}`;
+}
+
+function printMessage(view: DataView, at: number, length: number): string {
+  const type = icmpv4Type(view, at);
+  const code = icmpv4Code(view, at);
+  switch (type) {
+    case Icmpv4Type.ECHO_REPLY:
+    case Icmpv4Type.ECHO: {
+      const name = type === Icmpv4Type.ECHO ? 'echo request' : 'echo reply';
+      return `${name}, id ${icmpv4Id(view, at)}, seq ${icmpv4Seq(view, at)}`;
+    }
+    case Icmpv4Type.DESTINATION_UNREACHABLE:
+      return printUnreachable(view, at, length, code);
+    case Icmpv4Type.SOURCE_QUENCH:
+      return 'source quench';
+    case Icmpv4Type.REDIRECT: {
+      const gateway = formatIpv4Address(icmpv4Gateway(view, at));
+      const scope = ['net', 'host', 'tos-net', 'tos-host'][code] ?? `code ${code}`;
+      return `redirect ${quotedDestination(view, at, length)} to ${scope} ${gateway}`;
+    }
+    case Icmpv4Type.ROUTER_ADVERTISEMENT:
+      return 'router advertisement';
+    case Icmpv4Type.ROUTER_SOLICITATION:
+      return 'router solicitation';
+    case Icmpv4Type.TIME_EXCEEDED:
+      if (code === TimeExceeded.IN_TRANSIT) return 'time exceeded in-transit';
+      return code === TimeExceeded.IN_REASSEMBLY ? 'ip reassembly time exceeded' : `time exceeded code ${code}`;
+    case Icmpv4Type.PARAMETER_PROBLEM:
+      if (code === ParameterProblem.POINTER) return `parameter problem - octet ${icmpv4Pointer(view, at)}`;
+      return `parameter problem - code ${code}`;
+    case Icmpv4Type.TIMESTAMP:
+      return 'time stamp query';
+    case Icmpv4Type.TIMESTAMP_REPLY:
+      return 'time stamp reply';
+    default:
+      return `type-#${type} code ${code}`;
+  }
+}
+
+function quotedDestination(view: DataView, at: number, length: number): string {
+  if (parseIcmpv4Quote(view, at, length) !== Verdict.OK) return '[bad quote]';
+  return formatIpv4Address(ipv4Destination(view, at + Icmpv4.QUOTE));
+}
+
+function printUnreachable(view: DataView, at: number, length: number, code: number): string {
+  const host = quotedDestination(view, at, length);
+  switch (code) {
+    case Unreachable.NET:
+      return `net ${host} unreachable`;
+    case Unreachable.HOST:
+      return `host ${host} unreachable`;
+    case Unreachable.PROTOCOL:
+    case Unreachable.PORT: {
+      if (parseIcmpv4Quote(view, at, length) !== Verdict.OK) return `${host} unreachable - code ${code}`;
+      const protocol = ipv4Protocol(view, at + Icmpv4.QUOTE);
+      if (code === Unreachable.PROTOCOL) return `${host} protocol ${protocol} unreachable`;
+      // Both transports begin with source port and destination port.
+      const port = view.getUint16(icmpv4QuoteTransport(view, at) + 2);
+      const name = protocol === IpProtocol.TCP ? 'tcp' : protocol === IpProtocol.UDP ? 'udp' : `protocol ${protocol}`;
+      return `${host} ${name} port ${port} unreachable`;
+    }
+    case Unreachable.FRAGMENTATION_NEEDED:
+      return `${host} unreachable - need to frag (mtu ${icmpv4NextHopMtu(view, at)})`;
+    case Unreachable.SOURCE_ROUTE_FAILED:
+      return `${host} unreachable - source route failed`;
+    case Unreachable.NET_UNKNOWN:
+      return `net ${host} unreachable - unknown`;
+    case Unreachable.HOST_UNKNOWN:
+      return `host ${host} unreachable - unknown`;
+    case Unreachable.SOURCE_HOST_ISOLATED:
+      return `${host} unreachable - source host isolated`;
+    case Unreachable.NET_PROHIBITED:
+      return `net ${host} unreachable - admin prohibited`;
+    case Unreachable.HOST_PROHIBITED:
+      return `host ${host} unreachable - admin prohibited`;
+    case Unreachable.NET_TOS:
+      return `net ${host} unreachable - tos prohibited`;
+    case Unreachable.HOST_TOS:
+      return `host ${host} unreachable - tos prohibited`;
+    case Unreachable.COMMUNICATION_PROHIBITED:
+      return `host ${host} unreachable - admin prohibited filter`;
+    case Unreachable.HOST_PRECEDENCE:
+      return `host ${host} unreachable - host precedence violation`;
+    case Unreachable.PRECEDENCE_CUTOFF:
+      return `host ${host} unreachable - precedence cutoff`;
+    default:
+      return `${host} unreachable - #${code}`;
+  }
 }

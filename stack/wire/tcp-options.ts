@@ -80,7 +80,7 @@ export class TcpOptions {
 /**
  * One scan over the options. `at` is where they begin, behind the fixed header; `optionBytes` how many there are.
  *
- * RFC 9293 §3.2, MUST-4 to MUST-7: options may come in any segment, the unknown is skipped by its length, and an illegal
+ * RFC 9293 §3.1, MUST-4 to MUST-7: options may come in any segment, the unknown is skipped by its length, and an illegal
  * length must not upset us. An option that says it is shorter than its own kind and length, longer than the header, or of
  * another length than its kind has, makes the whole segment suspect: the scan stops with TCP_OPTION_LENGTH.
  * Deviation: Linux ignores an option of the wrong length and takes the segment. A length that lies leaves the
@@ -245,4 +245,79 @@ export function emitTcpPadding(view: DataView, headerAt: number, at: number): nu
   const end = headerAt + ((at - headerAt + 3) & ~3);
   for (let i = at; i < end; i++) view.setUint8(i, TcpOptionKind.EOL);
   return end;
+}
+
+/** `mss 1460,nop,wscale 7`: what stands between the brackets. SACK blocks are given less `ackBase`. */
+export function printTcpOptions(view: DataView, at: number, optionBytes: number, ackBase = 0): string {
+  const options: string[] = [];
+  const end = at + optionBytes;
+  let i = at;
+  while (i < end) {
+    const kind = view.getUint8(i);
+    if (kind === TcpOptionKind.EOL) {
+      options.push('eol');
+      break;
+    }
+    if (kind === TcpOptionKind.NOP) {
+      options.push('nop');
+      i += 1;
+      continue;
+    }
+    const length = i + 2 <= end ? view.getUint8(i + 1) : 0;
+    const text = length < 2 || i + length > end ? undefined : printOption(view, i, kind, length, ackBase);
+    if (text === undefined) {
+      options.push(`kind ${kind} [bad length ${length}]`);
+      break;
+    }
+    options.push(text);
+    i += length;
+  }
+  return options.join(',');
+}
+
+/** Undefined when the kind cannot have that length. */
+function printOption(view: DataView, at: number, kind: number, length: number, ackBase: number): string | undefined {
+  const printed = new TcpOptions();
+  if (!takeOption(view, at, kind, length, printed)) return undefined;
+  switch (kind) {
+    case TcpOptionKind.MSS:
+      return `mss ${printed.mss}`;
+    case TcpOptionKind.WINDOW_SCALE:
+      return `wscale ${view.getUint8(at + 2)}`;
+    case TcpOptionKind.SACK_PERMITTED:
+      return 'sackOK';
+    case TcpOptionKind.SACK: {
+      let text = `sack ${printed.sackCount} `;
+      for (let i = 0; i < printed.sackCount * 2; i += 2) {
+        text += `{${(printed.sack[i] - ackBase) >>> 0}:${(printed.sack[i + 1] - ackBase) >>> 0}}`;
+      }
+      return text;
+    }
+    case TcpOptionKind.TIMESTAMPS:
+      return `TS val ${printed.tsVal >>> 0} ecr ${printed.tsEcr >>> 0}`;
+    case TcpOptionKind.MD5:
+      return 'md5';
+    case TcpOptionKind.AO:
+      return `tcp-ao keyid ${view.getUint8(at + 2)} rnextkeyid ${view.getUint8(at + 3)}`;
+    case TcpOptionKind.USER_TIMEOUT: {
+      const unit = (printed.userTimeout & 0x8000) !== 0 ? 'min' : 's';
+      return `uto ${printed.userTimeout & 0x7fff} ${unit}`;
+    }
+    case TcpOptionKind.MPTCP:
+      return `mptcp ${length}`;
+    case TcpOptionKind.FAST_OPEN:
+      return length === 2 ? 'tfo cookiereq' : `tfo cookie ${printHex(view, at + 2, length - 2)}`;
+    default:
+      return length === 2 ? `unknown-${kind}` : `unknown-${kind} 0x${printHex(view, at + 2, length - 2)}`;
+  }
+}
+
+function printHex(view: DataView, at: number, count: number): string {
+  let text = '';
+  for (let i = 0; i < count; i++)
+    text += view
+      .getUint8(at + i)
+      .toString(16)
+      .padStart(2, '0');
+  return text;
 }

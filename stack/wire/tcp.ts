@@ -1,4 +1,5 @@
 import { finish, intact, sum } from './checksum.js';
+import { printTcpOptions } from './tcp-options.js';
 import { Verdict } from './verdict.js';
 
 /** RFC 9293 §3.1. */
@@ -110,4 +111,36 @@ export function emitTcp(
 export function finishTcpChecksum(view: DataView, at: number, length: number, pseudoSum: number): void {
   view.setUint16(at + Tcp.CHECKSUM, 0);
   view.setUint16(at + Tcp.CHECKSUM, finish(sum(view, at, length) + pseudoSum));
+}
+
+/**
+ * `Flags [S.], seq 1, ack 2, win 65535, options [mss 1460], length 0`. Sequence numbers are given less `seqBase` and
+ * acknowledgments less `ackBase`: with both sides' initial sequence numbers they come out relative, as tcpdump shows them.
+ */
+export function printTcp(view: DataView, at: number, length: number, seqBase = 0, ackBase = 0): string {
+  if (length < Tcp.HEADER_BYTES) return `tcp truncated, length ${length}`;
+  const headerBytes = tcpHeaderBytes(view, at);
+  if (headerBytes < Tcp.HEADER_BYTES || headerBytes > length) {
+    return `tcp bad hdr length ${headerBytes}, length ${length}`;
+  }
+  const flags = tcpFlags(view, at);
+  const data = length - headerBytes;
+  const seq = (tcpSeq(view, at) - seqBase) >>> 0;
+  let text = `Flags [${printTcpFlags(flags)}]`;
+  if (data > 0) text += `, seq ${seq}:${(seq + data) >>> 0}`;
+  else if ((flags & (TcpFlag.SYN | TcpFlag.FIN | TcpFlag.RST)) !== 0) text += `, seq ${seq}`;
+  if ((flags & TcpFlag.ACK) !== 0) text += `, ack ${(tcpAck(view, at) - ackBase) >>> 0}`;
+  text += `, win ${tcpWindow(view, at)}`;
+  if ((flags & TcpFlag.URG) !== 0) text += `, urg ${tcpUrgentPointer(view, at)}`;
+  const options = printTcpOptions(view, at + Tcp.OPTIONS, headerBytes - Tcp.HEADER_BYTES, ackBase);
+  if (options !== '') text += `, options [${options}]`;
+  return `${text}, length ${data}`;
+}
+
+/** tcpdump's letters, in the bits' order; a dot for ACK. */
+function printTcpFlags(flags: number): string {
+  if (flags === 0) return 'none';
+  let text = '';
+  for (let bit = 0; bit < 9; bit++) if ((flags & (1 << bit)) !== 0) text += 'FSRP.UEWe'[bit];
+  return text;
 }
