@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { NODE_ADDRESS, TAPS, type TapLink, type Topology } from './topology.js';
+import { NODE_ADDRESS, PREFIX_LENGTH, TAPS, type TapLink, type Topology } from './topology.js';
 import type { LoadResult, ServerCommand, ServerMessage, Workload } from './workload.js';
 
 /** `node`: Node's own net. `reactor`: Millrace's reactor. `sockets`: Millrace behind Node's socket interface. */
@@ -95,9 +95,11 @@ export class ServerProcess {
     if (profile !== undefined) {
       flags.push('--cpu-prof', `--cpu-prof-dir=${profile.directory}`, `--cpu-prof-name=${profile.name}.cpuprofile`);
     }
-    const { device, stack } = tapOf(kind);
+    const { device, kernel, stack } = tapOf(kind);
     const args =
-      kind === 'node' ? [program('server-node'), NODE_ADDRESS] : [program('server-millrace'), kind, device, stack];
+      kind === 'node'
+        ? [program('server-node'), NODE_ADDRESS]
+        : [program('server-millrace'), kind, device, `${kernel}/${PREFIX_LENGTH}`, stack];
     const namespace = kind === 'node' ? topology.server : topology.client;
     const child = track(launch(namespace, SERVER_CPU, [...flags, ...args], ['ignore', 'inherit', 'inherit', 'ipc']));
     const server = new ServerProcess(kind, child);

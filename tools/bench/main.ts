@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { LineupError, PLACEMENTS, type Placement, SERVERS, type ServerKind } from './lineup.js';
+import { ProfileError, runProfile } from './profile.js';
 import { runTap } from './tap.js';
 import { TopologyError } from './topology.js';
 import { isWorkload, WORKLOADS, type Workload } from './workload.js';
@@ -112,6 +113,15 @@ Examples:
     .option('--profile <dir>', 'write a .cpuprofile of each server and measure there')
     .action(tap);
   program
+    .command('profile')
+    .description('where the time of a .cpuprofile went, as text')
+    .argument('<file>')
+    .option('--top <n>', 'rows to show', positiveInteger, 30)
+    .option('--json', 'one JSON object as the last line')
+    .action((file: string, flags: { readonly top: number; readonly json?: true }) => {
+      runProfile(file, flags.top, flags.json === true);
+    });
+  program
     .command('memory')
     .description('resident bytes per idle connection, stack side')
     .helpOption(false)
@@ -135,9 +145,9 @@ function exitStatusOf(error: unknown): number {
   if (!(error instanceof Error)) throw error;
   // Commander has printed what it has to say; help and version are no errors.
   if ('exitCode' in error && typeof error.exitCode === 'number') return error.exitCode === 0 ? 0 : EXIT_REFUSED;
-  const code = error instanceof TopologyError ? ` (${error.code})` : '';
-  process.stderr.write(`bench: ${error.message}${code}\n`);
-  return error instanceof TopologyError || error instanceof LineupError ? EXIT_REFUSED : 1;
+  process.stderr.write(`bench: ${error.message}\n`);
+  const isRefusal = error instanceof TopologyError || error instanceof LineupError || error instanceof ProfileError;
+  return isRefusal ? EXIT_REFUSED : 1;
 }
 
 function main(): Promise<number> {

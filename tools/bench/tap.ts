@@ -289,7 +289,7 @@ export async function runTap(options: TapOptions): Promise<void> {
   const rows: Row[] = [];
   const costs: Row[] = [];
   try {
-    topology.open(options.servers.some((kind) => kind !== BASE));
+    topology.open();
     // Memory first: the connection workloads leave a minute of TIME-WAIT behind, whose memory would come back in the middle of it.
     const idleRows = options.workloads.includes('idle') ? await idle(topology, options) : [];
     for (const workload of options.workloads) {

@@ -7,7 +7,7 @@
  *                  └─ tap1  10.99.2.1 ── (fd) Millrace 10.99.2.2
  *
  * A TAP has its kernel end in the namespace it was made in and its other end in a file descriptor, so a Millrace server runs in the client's
- * namespace; it uses nothing else of it.
+ * namespace, where its driver makes the TAP as it does for anybody; it uses nothing else of that namespace.
  */
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
@@ -35,7 +35,7 @@ export class TopologyError extends Error {
   readonly code: string;
 
   constructor(message: string, code: string) {
-    super(message);
+    super(`${message} (${code})`);
     this.name = 'TopologyError';
     this.code = code;
   }
@@ -92,17 +92,17 @@ export class Topology {
   readonly #made: string[] = [];
 
   /** Throws TopologyError, with nothing left behind. */
-  open(withTaps: boolean): void {
+  open(): void {
     try {
       removeStale();
-      this.#open(withTaps);
+      this.#open();
     } catch (error) {
       this.close();
       throw error;
     }
   }
 
-  #open(withTaps: boolean): void {
+  #open(): void {
     for (const name of [this.client, this.server]) {
       ip(['netns', 'add', name]);
       this.#made.push(name);
@@ -122,14 +122,6 @@ export class Topology {
       `address add ${NODE_ADDRESS}/${PREFIX_LENGTH} dev veth0`,
       'link set veth0 up',
     ]);
-    if (!withTaps) return;
-    for (const { device, kernel } of TAPS) {
-      batch(this.client, [
-        `tuntap add dev ${device} mode tap`,
-        `address add ${kernel}/${PREFIX_LENGTH} dev ${device}`,
-        `link set ${device} up`,
-      ]);
-    }
   }
 
   /** Idempotent. Devices go with their namespaces. */
