@@ -1,0 +1,55 @@
+import type { Driver } from '../../drivers/driver.js';
+import { createWire } from '../../drivers/loopback.js';
+import { openTap } from '../../drivers/tap.js';
+import { ETHERTYPE_TEST, type Fixture, TestHost } from './contract.js';
+import { PacketSocket } from './packet-socket.js';
+
+/** The near end of a wire, with whatever `wrap` puts in front of it. */
+export function onLoopback(wrap: (inner: Driver) => Driver = (inner) => inner): Fixture {
+  const [near, far] = createWire({ queueFrames: 128 });
+  const farHost = new TestHost(far);
+  let blocked = false;
+  const device = wrap(near);
+  return {
+    device,
+    inject(frames) {
+      farHost.send(frames);
+    },
+    collect: () => (blocked ? [] : farHost.receiveAll()),
+    block() {
+      blocked = true;
+    },
+    unblock() {
+      blocked = false;
+    },
+    close() {
+      far.close(farHost.slab);
+    },
+  };
+}
+
+let taps = 0;
+
+/** A TAP in this namespace, the kernel's packet socket at the other end. */
+export function onTap(): Fixture {
+  taps += 1;
+  const device = openTap(`contract${taps}`);
+  const socket = new PacketSocket(device.interfaceName, ETHERTYPE_TEST);
+  return {
+    device,
+    inject(frames) {
+      for (const bytes of frames) socket.send(bytes);
+    },
+    collect() {
+      const got: Uint8Array[] = [];
+      for (;;) {
+        const bytes = socket.receive();
+        if (bytes === undefined) return got;
+        got.push(bytes);
+      }
+    },
+    close() {
+      socket.close();
+    },
+  };
+}
