@@ -92,7 +92,7 @@ export function formatMac(hi: number, lo: number): string {
   return digits.replace(/..(?=.)/g, '$&:');
 }
 
-/** The six bytes of `02:00:00:00:00:01` (or with hyphens), or undefined where the text is no MAC address. */
+/** The six bytes of `02:00:00:00:00:01` (or with hyphens), or undefined for any other text. Control path. */
 export function parseMac(text: string): Uint8Array | undefined {
   if (!/^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i.test(text)) return undefined;
   return Uint8Array.from(text.split(/[:-]/), (byte) => Number.parseInt(byte, 16));

@@ -1,9 +1,9 @@
 import { LinkType, PCAPNG_MAGIC, PcapngBlock, PcapngOption } from './pcapng.js';
 
 /**
- * Reads a capture back, for replay and for tests: either byte order, any number of sections, blocks it does not know passed
- * over. `next` fills the fields with one packet. A file that lies or ends early ends the reading, with `problem` saying
- * where and why; the packets before it are good.
+ * Reads a capture (draft-ietf-opsawg-pcapng) back, for replay and for tests. Control path. Either byte order, any number
+ * of sections; unknown blocks are passed over. `next` fills the fields with one packet. A file that lies or ends early ends
+ * the reading, with `problem` saying where and why; the packets before it are good.
  */
 export class PcapngReader {
   readonly bytes: Uint8Array;

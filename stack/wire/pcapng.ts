@@ -1,6 +1,8 @@
 /**
  * Capture files in pcapng (draft-ietf-opsawg-pcapng): blocks, each framed by its length on both sides. Bytes only; whoever
  * writes them to a file takes them from here. Wireshark shows a packet's comment with the packet.
+ *
+ * Control path. A capture that is switched off costs nothing, as nothing here is called.
  */
 
 export const enum PcapngBlock {

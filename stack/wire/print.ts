@@ -25,7 +25,7 @@ import { Verdict } from './verdict.js';
 import { verdictText } from './verdict-text.js';
 import { parseVlan, printVlan, Vlan, vlanType } from './vlan.js';
 
-/** Tags inside tags; a frame that is nothing but tags must not make a line without end. */
+/** Tags inside tags (IEEE 802.1Q, 802.1ad); a frame that is nothing but tags must not make a line without end. */
 const VLAN_TAGS_MAX = 4;
 
 export interface PrintOptions {

@@ -151,7 +151,7 @@ export function verdictText(verdict: Verdict): string {
 export function verdictSection(verdict: Verdict): string {
   return entryOf(verdict)[2];
 }
-/** Every verdict there is, in order: for tables of counters. */
+/** Every verdict there is, in order: for tables of counters. Control path. */
 export function verdicts(): Verdict[] {
   return Object.keys(ENTRIES).map(Number);
 }

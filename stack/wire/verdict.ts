@@ -1,6 +1,7 @@
 /**
  * What became of a received frame. A verdict is an integer: dropping costs a counter, not an exception. Each has a name, a
- * reason in words and the section that decides it, which the trace prints. Below `FIRST_DROP` it was used.
+ * reason in words and the section that decides it (`verdict-text.ts`: RFC 9293 for most of TCP's, RFC 1122 for most of
+ * IP's), which the trace prints. Below `FIRST_DROP` it was used.
  */
 export const enum Verdict {
   /** Used: went where it was meant to go. */
