@@ -39,7 +39,7 @@ export function requireCpus(placement: Placement): void {
 }
 
 function program(name: string): string {
-  return fileURLToPath(new URL(`./${name}.js`, import.meta.url));
+  return fileURLToPath(new URL(name, import.meta.url));
 }
 
 /** nsenter and taskset replace themselves with what they start, so the child's pid is Node's own. */
@@ -98,8 +98,8 @@ export class ServerProcess {
     const { device, kernel, stack } = tapOf(kind);
     const args =
       kind === 'node'
-        ? [program('server-node'), NODE_ADDRESS]
-        : [program('server-millrace'), kind, device, `${kernel}/${PREFIX_LENGTH}`, stack];
+        ? [program('server-node.js'), NODE_ADDRESS]
+        : [program('server-millrace.js'), kind, device, `${kernel}/${PREFIX_LENGTH}`, stack];
     const namespace = kind === 'node' ? topology.server : topology.client;
     const child = track(launch(namespace, SERVER_CPU, [...flags, ...args], ['ignore', 'inherit', 'inherit', 'ipc']));
     const server = new ServerProcess(kind, child);
@@ -157,7 +157,7 @@ export async function load(
   placement: Placement,
   options: LoadOptions,
 ): Promise<LoadResult> {
-  const args = [program('load'), workload, addressOf(server.kind)];
+  const args = [program('load.js'), workload, addressOf(server.kind)];
   args.push(`--seconds=${options.seconds}`, `--warm-up=${options.warmUpSeconds}`, `--server-pid=${server.pid}`);
   const child = track(launch(topology.client, loadCpu(placement), args, ['ignore', 'pipe', 'inherit']));
   const line = await firstLine(child, `${workload} on ${server.kind}`, 30_000 + options.seconds * 4000);
@@ -194,7 +194,7 @@ export async function holdIdle<T>(
   connections: number,
   whileOpen: () => Promise<T>,
 ): Promise<T> {
-  const args = [program('load'), 'idle', addressOf(server.kind), `--connections=${connections}`];
+  const args = [program('load.js'), 'idle', addressOf(server.kind), `--connections=${connections}`];
   const child = track(launch(topology.client, loadCpu('shared'), args, ['pipe', 'pipe', 'inherit']));
   const closed = new Promise((resolve) => child.once('close', resolve));
   await firstLine(child, `${connections} idle connections on ${server.kind}`, 60_000);

@@ -128,13 +128,13 @@ Examples:
     .allowUnknownOption()
     .allowExcessArguments()
     .argument('[args...]')
-    .action((args: readonly string[]) => runProgram('memory', args));
+    .action((args: readonly string[]) => runProgram('memory.js', args));
   return program;
 }
 
 /** A benchmark that is a program of its own: its memory must be nobody else's. */
 function runProgram(name: string, args: readonly string[]): void {
-  const path = fileURLToPath(new URL(`./${name}.js`, import.meta.url));
+  const path = fileURLToPath(new URL(name, import.meta.url));
   if (!existsSync(path)) throw new LineupError(`${name} is not built; run npm run build`);
   const { status, error } = spawnSync(process.execPath, ['--expose-gc', path, ...args], { stdio: 'inherit' });
   if (error !== undefined) throw error;
