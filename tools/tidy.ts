@@ -7,7 +7,7 @@ import type { Tree } from './tidy/finding.js';
 
 /**
  * `npm run tidy`, and a test: what neither the compiler nor the linter can see. tools/tidy/rules.ts is the list. Prints
- * `file:line: message`, and exits with 1 when it printed anything.
+ * `file:line: message`, and exits with 1 when it printed anything. Another project's root may be given.
  */
 
 const UNREAD = /^(?:node_modules|dist|\.git|\.tap)$/;
@@ -50,7 +50,7 @@ export function readTree(root: string): Tree {
 export const PROJECT_ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const found = check(readTree(PROJECT_ROOT));
+  const found = check(readTree(process.argv[2] ?? PROJECT_ROOT));
   for (const each of found) console.log(print(each));
   if (found.length > 0) process.exitCode = 1;
 }

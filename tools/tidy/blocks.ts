@@ -64,9 +64,9 @@ function classify(head: string, around: Frame): Block {
   }
   if (around.kind === Block.DECLARATION) return Block.DECLARATION;
   if (/(?:^|[^\w$.])function\b/.test(head) && /\)\s*(?::[^{}]*)?$/.test(head)) return Block.BODY;
+  if (/(?:^|[\s(])(?:const|let|var)$/.test(head)) return Block.PATTERN;
   if (around.parens > 0) return Block.OBJECT;
   if (STATEMENT.test(head) || LABEL.test(head) || head === '') return Block.STATEMENT;
-  if (/^(?:export\s+)?(?:const|let|var)$/.test(head)) return Block.PATTERN;
   if (around.kind === Block.OBJECT && /\)\s*(?::[^{}]*)?$/.test(head)) return Block.BODY;
   if (/^(?:export\s+)?(?:const|let|var)\s+[\w$]+\s*:$/.test(head)) return Block.DECLARATION;
   return Block.OBJECT;
@@ -107,7 +107,7 @@ export function blocksOf(scanned: Scanned, exempt: Exempt): Blocks {
     else if (c === ';' && frame.parens === 0) frame.headStart = i + 1;
     else if (c === ',' && frame.parens === 0 && frame.kind === Block.OBJECT) frame.headStart = i + 1;
     else if (c === '{') {
-      const head = code.slice(frame.headStart, i).trim();
+      const head = withoutBraces(code.slice(frame.headStart, i)).trim();
       const kind = classify(head, frame);
       // A marker inside a body speaks of what follows it there, not of the function it stands in.
       const control =
@@ -145,6 +145,12 @@ export function blocksOf(scanned: Scanned, exempt: Exempt): Blocks {
     }
   }
   return { regions, objects, closures };
+}
+
+/** With `{ a: { b: c } }` made `T`: a type's braces, or a default's, say nothing of the brace that follows them. */
+function withoutBraces(head: string): string {
+  const shorter = head.replace(/\{[^{}]*\}/g, 'T');
+  return shorter === head ? head : withoutBraces(shorter);
 }
 
 /** Does the declaration go on after a type's brace: `f(): { a: number } {`? */

@@ -109,7 +109,7 @@ export const SEGMENT_PATH: readonly RegExp[] = [/^stack\/(?:wire|memory|time|net
  */
 export const CONTROL_PATH = {
   marker: 'Control path.',
-  head: /\)\s*:\s*(?:(?:readonly\s+)?string(?:\[\])?(?:\s*\|\s*(?:undefined|null))?|never|(?:Iterable\w*|Generator)<[^]*>)$|(?:^|[\s#])grow\w*\s*\(/,
+  head: /\)\s*:\s*(?:(?:readonly\s+)?string(?:\[\])?(?:\s*\|\s*(?:undefined|null))?|never|(?:Iterable\w*|Generator)<[\s\S]*>)$|(?:^|[\s#])grow\w*\s*\(/,
 } as const;
 
 /** The one place that may make a view to copy through. */
@@ -138,7 +138,7 @@ export const ALLOCATING: readonly Form[] = [
   { pattern: /(?:['"]\s*\+(?!\+))|(?:\+=?\s*['"])/g, message: 'joining strings makes a string' },
   { pattern: /(?<![\w$.])(?:Object|Array|JSON|Reflect)\s*\./g, message: 'this makes or inspects objects' },
   {
-    pattern: /(?<=(?:[=(,:?&|[{;]|\breturn|\bof|\bin|=>)\s*)\[/g,
+    pattern: /(?<=(?:[=(,:?&|[{;]|\breturn|\bconst|\blet|\bvar|\bof|\bin|=>)\s*)\[/g,
     message: 'an array literal (or taking one apart) allocates',
   },
 ];
