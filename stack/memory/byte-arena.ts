@@ -14,7 +14,7 @@ const CHUNKS_MAX = 65_536;
  * The row of a chunk. The last five describe the whole queue and mean something in its head only; `drop` moves them when the
  * head goes. LENGTH also tells what a chunk is: positive in a head (an empty queue has no head), 0 behind one, -1 when free.
  *
- * Two cursors remember where a reader was: HIGH follows the sending of new data, LOW a retransmission that works its way
+ * Two cursors remember where a reader was: one follows the sending of new data, the other a retransmission that works its way
  * through the middle. With one alone, loss recovery, which alternates between the two places, would walk the chain for
  * each segment. A place of 0 is no cursor; the offsets count from the front of the queue to the first byte of the chunk.
  */
@@ -24,10 +24,11 @@ const enum Row {
   SPAN = 1,
   LENGTH = 2,
   TAIL = 3,
-  LOW = 4,
-  LOW_OFFSET = 5,
-  HIGH = 6,
-  HIGH_OFFSET = 7,
+  /** The cursor used last. */
+  RECENT = 4,
+  RECENT_OFFSET = 5,
+  OTHER = 6,
+  OTHER_OFFSET = 7,
   /** 32 bytes a row: two to a cache line, under 1 % of the chunk it describes. */
   SHIFT = 3,
   INTS = 8,
@@ -132,8 +133,8 @@ export class ByteArena {
       left -= n;
       if (head === 0) {
         head = chunk;
-        rows[(chunk << Row.SHIFT) + Row.LOW] = 0;
-        rows[(chunk << Row.SHIFT) + Row.HIGH] = 0;
+        rows[(chunk << Row.SHIFT) + Row.RECENT] = 0;
+        rows[(chunk << Row.SHIFT) + Row.OTHER] = 0;
       } else {
         rows[(tail << Row.SHIFT) + Row.NEXT] = chunk;
       }
@@ -203,15 +204,15 @@ export class ByteArena {
     rows[row + Row.LENGTH] = length - count;
     if (head !== queue) {
       rows[row + Row.TAIL] = rows[old + Row.TAIL];
-      rows[row + Row.LOW] = rows[old + Row.LOW];
-      rows[row + Row.LOW_OFFSET] = rows[old + Row.LOW_OFFSET];
-      rows[row + Row.HIGH] = rows[old + Row.HIGH];
-      rows[row + Row.HIGH_OFFSET] = rows[old + Row.HIGH_OFFSET];
+      rows[row + Row.RECENT] = rows[old + Row.RECENT];
+      rows[row + Row.RECENT_OFFSET] = rows[old + Row.RECENT_OFFSET];
+      rows[row + Row.OTHER] = rows[old + Row.OTHER];
+      rows[row + Row.OTHER_OFFSET] = rows[old + Row.OTHER_OFFSET];
       this.#give(queue);
     }
     // A cursor whose chunk is gone, or has become the head, which is found without one, ends here.
-    if ((rows[row + Row.LOW_OFFSET] -= count) <= 0) rows[row + Row.LOW] = 0;
-    if ((rows[row + Row.HIGH_OFFSET] -= count) <= 0) rows[row + Row.HIGH] = 0;
+    if ((rows[row + Row.RECENT_OFFSET] -= count) <= 0) rows[row + Row.RECENT] = 0;
+    if ((rows[row + Row.OTHER_OFFSET] -= count) <= 0) rows[row + Row.OTHER] = 0;
     return head;
   }
 
@@ -233,8 +234,8 @@ export class ByteArena {
     const row = queue << Row.SHIFT;
     rows[row + Row.TAIL] = tail;
     rows[row + Row.LENGTH] = length;
-    if (rows[row + Row.LOW_OFFSET] >= length) rows[row + Row.LOW] = 0;
-    if (rows[row + Row.HIGH_OFFSET] >= length) rows[row + Row.HIGH] = 0;
+    if (rows[row + Row.RECENT_OFFSET] >= length) rows[row + Row.RECENT] = 0;
+    if (rows[row + Row.OTHER_OFFSET] >= length) rows[row + Row.OTHER] = 0;
     return queue;
   }
 
@@ -297,24 +298,24 @@ export class ByteArena {
       this.#seekOffset = 0;
       return queue;
     }
-    const low = rows[row + Row.LOW];
-    const high = rows[row + Row.HIGH];
-    let cursor: Row.LOW | Row.HIGH = Row.LOW;
+    const recent = rows[row + Row.RECENT];
+    const recentOffset = rows[row + Row.RECENT_OFFSET];
+    const other = rows[row + Row.OTHER];
+    const otherOffset = rows[row + Row.OTHER_OFFSET];
     let chunk = queue;
     let at = 0;
-    if (high !== 0 && rows[row + Row.HIGH_OFFSET] <= offset) {
-      cursor = Row.HIGH;
-      chunk = high;
-      at = rows[row + Row.HIGH_OFFSET];
-    } else if (low !== 0) {
-      if (rows[row + Row.LOW_OFFSET] <= offset) {
-        chunk = low;
-        at = rows[row + Row.LOW_OFFSET];
-      } else if (high === 0) {
-        // The reader went back: the place it left is where it will go on.
-        rows[row + Row.HIGH] = low;
-        rows[row + Row.HIGH_OFFSET] = rows[row + Row.LOW_OFFSET];
-      }
+    if (recent !== 0 && recentOffset <= offset) {
+      chunk = recent;
+      at = recentOffset;
+    }
+    if (other !== 0 && otherOffset <= offset && otherOffset > at) {
+      chunk = other;
+      at = otherOffset;
+    }
+    if (chunk !== recent) {
+      // The other moves, or is given up for a reader that went back; the one used last stays where it is.
+      rows[row + Row.OTHER] = recent;
+      rows[row + Row.OTHER_OFFSET] = recentOffset;
     }
     n = this.#chunkLength(chunk);
     while (offset - at >= n) {
@@ -322,8 +323,8 @@ export class ByteArena {
       chunk = rows[(chunk << Row.SHIFT) + Row.NEXT];
       n = this.#chunkLength(chunk);
     }
-    rows[row + cursor] = chunk;
-    rows[row + cursor + 1] = at;
+    rows[row + Row.RECENT] = chunk;
+    rows[row + Row.RECENT_OFFSET] = at;
     this.#seekOffset = at;
     return chunk;
   }
