@@ -1,6 +1,11 @@
 import { assert } from '../base/assert.js';
 import type { Address } from '../base/units.js';
-import { FrameBatch, type Medium } from './device.js';
+import type { FrameSlab } from '../memory/frame-slab.js';
+import { Ethernet } from '../wire/ethernet.js';
+import { Verdict } from '../wire/verdict.js';
+import { Vlan } from '../wire/vlan.js';
+import { maskOf } from './address.js';
+import { FrameBatch, Medium } from './device.js';
 
 /**
  * Frames on their way to the device. A `FrameBatch`, so that the host hands it to `device.transmit` as it is, with
@@ -87,9 +92,17 @@ export class Interface {
   readonly medium: Medium;
   readonly mtu: number;
   readonly mac: Uint8Array;
+  /** The MAC as `wire/ethernet.ts` holds one. */
+  readonly macHi: number;
+  readonly macLo: number;
+  /** 0: none. */
   readonly vlan: number;
+  /** Bytes before the IP header. */
+  readonly linkHeaderBytes: number;
+  /** The first is the one to speak from when nothing else decides. Changed through `Network.addAddress`. */
   readonly addresses: InterfaceAddress[] = [];
   readonly transmitQueue: TransmitQueue;
+  /** A device that lost its carrier: nothing is sent, nothing queued. */
   up = true;
   readonly counters: InterfaceCounters = {
     framesReceived: 0,
@@ -99,16 +112,55 @@ export class Interface {
     dropsReceived: 0,
     dropsSent: 0,
   };
+  readonly #slab: FrameSlab;
 
   constructor(
     readonly index: number,
     options: InterfaceOptions,
+    slab: FrameSlab,
   ) {
     this.name = options.name;
     this.medium = options.medium;
     this.mtu = options.mtu ?? 1500;
-    this.mac = options.mac ?? new Uint8Array(6);
+    this.mac = Uint8Array.from(options.mac ?? new Uint8Array(6));
     this.vlan = options.vlan ?? 0;
     this.transmitQueue = new TransmitQueue(options.transmitQueueFrames ?? 1024);
+    this.#slab = slab;
+    const mac = new DataView(this.mac.buffer);
+    this.macHi = mac.getUint16(0);
+    this.macLo = mac.getInt32(2);
+    this.linkHeaderBytes =
+      this.medium === Medium.IP ? 0 : Ethernet.HEADER_BYTES + (this.vlan === 0 ? 0 : Vlan.HEADER_BYTES);
+  }
+
+  /** Queues a whole frame for the device. Takes the slot whatever happens. */
+  enqueue(offset: number, length: number): Verdict {
+    if (!this.up || this.transmitQueue.full) {
+      this.counters.dropsSent += 1;
+      this.#slab.give(offset);
+      return this.up ? Verdict.NO_BUFFER : Verdict.INTERFACE_DOWN;
+    }
+    this.counters.framesSent += 1;
+    this.counters.bytesSent += length;
+    this.transmitQueue.push(offset, length);
+    return Verdict.OK;
+  }
+
+  /** Our address on the same link as `neighbor`; else the first; 0 when there is none. */
+  addressFor(neighbor: number): Address {
+    for (let i = 0; i < this.addresses.length; i++) {
+      const own = this.addresses[i];
+      if (((own.address ^ neighbor) & maskOf(own.prefixLength)) === 0) return own.address;
+    }
+    return this.addresses.length > 0 ? this.addresses[0].address : (0 as Address);
+  }
+
+  /** Whether `address` is on this link, by the prefixes of our addresses. */
+  onLink(address: number): boolean {
+    for (let i = 0; i < this.addresses.length; i++) {
+      const own = this.addresses[i];
+      if (((own.address ^ address) & maskOf(own.prefixLength)) === 0) return true;
+    }
+    return false;
   }
 }

@@ -1,103 +1,432 @@
+import { StackError } from '../base/errors.js';
 import type { Prng } from '../base/prng.js';
 import type { Address } from '../base/units.js';
-import type { FrameSlab } from '../memory/frame-slab.js';
+import { type FrameSlab, HEADROOM_BYTES } from '../memory/frame-slab.js';
 import type { Clock } from '../time/clock.js';
-import { Verdict } from '../wire/verdict.js';
+import { Icmpv4Type, Unreachable } from '../wire/icmpv4.js';
+import { IpProtocol, Ipv4, ipv4PseudoSum, ipv4TotalLength } from '../wire/ipv4.js';
+import { FIRST_DROP, Verdict } from '../wire/verdict.js';
+import { type AddressTable, Ipv4AddressTable, isLoopback, isThisNetwork, maskOf } from './address.js';
+import { Arp } from './arp.js';
+import { type Context, DEFAULT_NETWORK_LIMITS, type NetworkLimits } from './context.js';
+import { Medium } from './device.js';
+import { Echo, type EchoResult } from './echo.js';
+import { Icmp } from './icmp.js';
+import { IcmpErrors } from './icmp-error.js';
 import { Interface, type InterfaceOptions } from './interface.js';
+import { IFACE_LOCAL, IpInput } from './ip-input.js';
+import { IpOutput } from './ip-output.js';
+import { LinkInput } from './link-input.js';
+import { Local, LocalAddresses } from './local-addresses.js';
+import { LocalQueue } from './local-queue.js';
+import { NeighborCache } from './neighbor.js';
+import { Cause, Note, NoteKind } from './note.js';
+import { Path, PathCache, PathKind } from './path.js';
+import { PathMtuTable } from './path-mtu.js';
+import { QuoteReader } from './quote.js';
+import { Route, type RouteOptions, RouteTable } from './route.js';
 import { Stats } from './stats.js';
-import type { OutputFlag, Transport } from './transport.js';
+import { type InboundPacket, OutputFlag, type Transport } from './transport.js';
 
 export interface NetworkOptions {
   readonly slab: FrameSlab;
   readonly clock: Clock;
   readonly prng: Prng;
-}
-export interface RouteOptions {
-  readonly destination: Address;
-  readonly prefixLength: number;
-  readonly gateway?: Address;
-  readonly iface?: number;
-  readonly mtu?: number;
+  /** Each has a default; see `NetworkLimits`. */
+  readonly limits?: Partial<NetworkLimits>;
 }
 
-/** Joins the parts of the network layer. Types first; the parts follow. */
+/** The network layer of a host. Joins the parts, which know each other only downwards; holds no rules of its own. */
 export class Network {
   readonly slab: FrameSlab;
   readonly clock: Clock;
   readonly prng: Prng;
   readonly stats = new Stats();
   readonly interfaces: Interface[] = [];
+  readonly addresses: AddressTable = new Ipv4AddressTable();
+  readonly limits: NetworkLimits;
+  readonly routes = new RouteTable();
+  readonly neighbors: NeighborCache;
+  readonly #ctx: Context;
+  readonly #local = new LocalAddresses();
+  readonly #pathMtu: PathMtuTable;
+  readonly #paths: PathCache;
+  readonly #localQueue: LocalQueue;
+  readonly #output: IpOutput;
+  readonly #errors: IcmpErrors;
+  readonly #echo: Echo;
+  readonly #arp: Arp;
+  readonly #ip: IpInput;
+  readonly #link: LinkInput;
 
   constructor(options: NetworkOptions) {
     this.slab = options.slab;
     this.clock = options.clock;
     this.prng = options.prng;
+    this.limits = { ...DEFAULT_NETWORK_LIMITS, ...options.limits };
+    const ctx: Context = {
+      slab: this.slab,
+      clock: this.clock,
+      prng: this.prng,
+      stats: this.stats,
+      interfaces: this.interfaces,
+      transports: new Array<Transport | undefined>(256).fill(undefined),
+      limits: this.limits,
+    };
+    this.#ctx = ctx;
+    const quotes = new QuoteReader(ctx, this.#local);
+    this.#pathMtu = new PathMtuTable(this.clock);
+    this.#paths = new PathCache(ctx, this.#local, this.routes, this.#pathMtu);
+    this.neighbors = new NeighborCache(ctx, quotes);
+    this.#localQueue = new LocalQueue(ctx);
+    this.#output = new IpOutput(ctx, this.#paths, this.neighbors, this.#localQueue);
+    this.#errors = new IcmpErrors(ctx, this.#local, this.#output);
+    this.#echo = new Echo(ctx, this.#paths, this.#output);
+    this.#arp = new Arp(ctx, this.#local, this.neighbors);
+    this.#ip = new IpInput(ctx, this.#local, this.#errors);
+    this.#link = new LinkInput(ctx, this.#arp, this.#ip);
+    this.register(IpProtocol.ICMP, new Icmp(ctx, this.#output, quotes, this.#echo));
   }
+
+  // Control path
+
+  /** Throws EINVAL where the options cannot work. Connected routes come with the addresses. */
   addInterface(options: InterfaceOptions): Interface {
-    const iface = new Interface(this.interfaces.length, options);
+    checkInterface(options, this.slab);
+    const iface = new Interface(this.interfaces.length, options, this.slab);
     this.interfaces.push(iface);
+    for (const { address, prefixLength } of options.addresses ?? [])
+      this.addAddress(iface.index, address, prefixLength);
+    this.#paths.invalidate();
     return iface;
   }
-  addAddress(_iface: number, _address: Address, _prefixLength: number): void {}
-  addRoute(_options: RouteOptions): void {}
-  removeRoute(_options: RouteOptions): void {}
-  register(_protocol: number, _transport: Transport): void {}
 
-  receive(_iface: number, _offset: number, _length: number): Verdict {
-    return Verdict.NOT_FOR_US;
+  /** Gives an interface an address, with the route to its link, and announces it there. */
+  addAddress(index: number, address: Address, prefixLength: number): void {
+    const iface = this.#interface(index);
+    this.#checkAddress(address, prefixLength);
+    iface.addresses.push({ address, prefixLength });
+    const network = (address & maskOf(prefixLength)) as Address;
+    // A second address on the same link needs no second route.
+    if (prefixLength < 32 && !this.#hasConnectedRoute(index, network, prefixLength))
+      this.routes.add({ destination: network, prefixLength }, index);
+    this.#local.rebuild(this.interfaces);
+    this.#paths.invalidate();
+    if (iface.medium === Medium.ETHERNET) this.#arp.announce(iface, address);
   }
-  advance(): void {}
-  /** Delivers what we have sent to ourselves; returns how many datagrams that were. */
-  deliverLocal(): number {
-    return 0;
+
+  removeAddress(index: number, address: Address): void {
+    const iface = this.#interface(index);
+    const at = iface.addresses.findIndex((own) => own.address === address);
+    if (at < 0) throw new StackError('EADDRNOTAVAIL', `${this.formatAddress(address)} is not on ${iface.name}`);
+    const [gone] = iface.addresses.splice(at, 1);
+    const mask = maskOf(gone.prefixLength);
+    const stillConnected = iface.addresses.some(
+      (own) => own.prefixLength === gone.prefixLength && ((own.address ^ address) & mask) === 0,
+    );
+    if (!stillConnected)
+      this.routes.remove({ destination: (address & mask) as Address, prefixLength: gone.prefixLength }, index);
+    this.#local.rebuild(this.interfaces);
+    this.#paths.invalidate();
   }
+
+  /** A link lost or found again. Losing it forgets its neighbours: another may be on the other end afterwards. */
+  setUp(index: number, up: boolean): void {
+    const iface = this.#interface(index);
+    if (iface.up === up) return;
+    iface.up = up;
+    if (!up) this.neighbors.flush(index);
+    else if (iface.medium === Medium.ETHERNET)
+      for (const { address } of iface.addresses) this.#arp.announce(iface, address);
+  }
+
+  addRoute(options: RouteOptions): void {
+    this.routes.add(options, this.#routeInterface(options));
+    this.#paths.invalidate();
+  }
+  removeRoute(options: RouteOptions): void {
+    if (!this.routes.remove(options, this.#routeInterface(options)))
+      throw new StackError(
+        'ENOENT',
+        `there is no route to ${this.formatAddress(options.destination)}/${options.prefixLength} like this`,
+      );
+    this.#paths.invalidate();
+  }
+
+  /** One transport for each protocol number. */
+  register(protocol: number, transport: Transport): void {
+    this.#ctx.transports[protocol] = transport;
+  }
+
+  parseAddress(text: string): Address {
+    return this.addresses.parse(text);
+  }
+  formatAddress(address: Address): string {
+    return this.addresses.format(address);
+  }
+
+  // Frames in, time
+
+  /** One frame. It is read, and its note written; its slot stays the caller's. */
+  receive(index: number, offset: number, length: number): Verdict {
+    const iface = this.interfaces[index];
+    const counters = iface.counters;
+    counters.framesReceived += 1;
+    counters.bytesReceived += length;
+    const verdict = this.#link.input(iface, offset, length);
+    this.stats.verdicts[verdict] += 1;
+    if (verdict >= FIRST_DROP) counters.dropsReceived += 1;
+    if (this.slab.notes !== null) this.#noteReceived(offset, verdict);
+    return verdict;
+  }
+
+  /** After `clock.advance`: whatever was due until now. */
+  advance(): void {
+    this.neighbors.advance();
+    this.#arp.advance();
+    this.#ip.reassembly.advance();
+    const expired = this.#pathMtu.expire();
+    if (expired > 0) {
+      this.stats.pathMtuExpired += expired;
+      this.#paths.invalidate();
+    }
+  }
+
+  /** Until `advance` has something to do. 0 while datagrams to ourselves wait. */
   msToNext(): number {
-    return Infinity;
+    if (this.#localQueue.length > 0) return 0;
+    return Math.min(
+      this.neighbors.msToNext(),
+      this.#arp.msToNext(),
+      this.#ip.reassembly.msToNext(),
+      this.#pathMtu.msToNext(),
+    );
   }
+
+  /**
+   * Delivers the datagrams to ourselves that wait now; those sent in answer wait for the next call. Returns how many it
+   * delivered, so that `flush` can go on until it is none, and stop after a while even when it never is.
+   */
+  deliverLocal(): number {
+    const count = this.#localQueue.length;
+    for (let i = 0; i < count; i++) {
+      const at = this.#localQueue.headAt();
+      const length = this.#localQueue.headLength();
+      this.#localQueue.shift();
+      const verdict = this.#ip.input(IFACE_LOCAL, at, length, false);
+      this.stats.verdicts[verdict] += 1;
+      this.slab.give(at);
+    }
+    return count;
+  }
+
+  // For transports, per packet
+
+  /** A slot; returns where the transport header begins, or -1. Room for every lower header is before it. */
   takeSegment(): number {
     const slot = this.slab.take();
-    return slot < 0 ? -1 : slot + this.slab.headroom;
+    return slot < 0 ? -1 : slot + HEADROOM_BYTES;
   }
+  /** Gives back a slot that `takeSegment` returned and that is not sent after all. */
+  giveSegment(at: number): void {
+    this.slab.give(at);
+  }
+
+  /** How many frames may still be queued, whichever way they go. */
   room(): number {
-    return 0;
+    let room = Math.min(this.slab.freeCount, this.#localQueue.room);
+    for (let i = 0; i < this.interfaces.length; i++) {
+      const queue = this.interfaces[i].transmitQueue;
+      if (queue.room < room) room = queue.room;
+    }
+    return room;
   }
+
+  /**
+   * Sends the slot's bytes from `at`. Takes the slot whatever happens. OK or NEIGHBOR_PENDING: on its way; TOO_BIG: longer than
+   * the path's MTU and not to be fragmented.
+   */
   output(
-    _at: number,
-    _length: number,
-    _protocol: number,
-    _source: Address,
-    _destination: Address,
-    _tos: number,
-    _ttl: number,
-    _flags: OutputFlag,
+    at: number,
+    length: number,
+    protocol: number,
+    source: Address,
+    destination: Address,
+    tos: number,
+    ttl: number,
+    flags: OutputFlag,
   ): Verdict {
-    return Verdict.NO_ROUTE;
+    return this.#output.output(at, length, protocol, source, destination, tos, ttl, flags);
   }
-  pseudoHeaderSum(_source: Address, _destination: Address, _protocol: number, _length: number): number {
-    return 0;
+
+  /** The same for a payload that lies elsewhere and may need many frames: up to 65,515 bytes. */
+  outputFrom(
+    bytes: Uint8Array,
+    at: number,
+    length: number,
+    protocol: number,
+    source: Address,
+    destination: Address,
+    tos: number,
+    ttl: number,
+    flags: OutputFlag,
+    cause: Cause,
+  ): Verdict {
+    return this.#output.outputFrom(bytes, at, length, protocol, source, destination, tos, ttl, flags, cause);
   }
-  sourceFor(_destination: Address): Address {
-    return 0 as Address;
+
+  pseudoHeaderSum(source: Address, destination: Address, protocol: number, length: number): number {
+    return ipv4PseudoSum(source, destination, protocol, length);
   }
-  isLocal(_address: Address): boolean {
-    return false;
+  /** The address to speak from; 0 when there is no route. */
+  sourceFor(destination: Address): Address {
+    return this.#paths.t[this.#paths.find(destination) + Path.SOURCE] as Address;
   }
-  /** Limited, subnet-directed or multicast. */
-  isBroadcast(_address: Address): boolean {
-    return false;
+  hasRoute(destination: Address): boolean {
+    return this.#paths.t[this.#paths.find(destination) + Path.KIND] !== PathKind.UNROUTED;
   }
-  pathMtu(_destination: Address): number {
-    return 1500;
+  isLocal(address: Address): boolean {
+    return this.#local.classify(address) === Local.OWN;
   }
+  /** Limited, directed to a link of ours, or multicast: nothing a connection can be made to. */
+  isBroadcast(address: Address): boolean {
+    const kind = this.#local.classify(address);
+    return kind === Local.BROADCAST || kind === Local.MULTICAST;
+  }
+  isMulticast(address: Address): boolean {
+    return this.#local.classify(address) === Local.MULTICAST;
+  }
+  /** The largest IP datagram the path takes, as far as is known; the smallest every host takes when there is no path. */
+  pathMtu(destination: Address): number {
+    const mtu = this.#paths.t[this.#paths.find(destination) + Path.MTU];
+    return mtu === 0 ? 576 : mtu;
+  }
+  /** Of the IP header to there. */
   headerBytes(_destination: Address): number {
-    return 20;
+    return Ipv4.HEADER_BYTES;
   }
-  confirmReachable(_destination: Address): void {}
-  lowerPathMtu(_destination: Address, _mtu: number): void {}
-  parseAddress(_text: string): Address {
-    return 0 as Address;
+
+  /** A transport saw its bytes acknowledged: the way there works, and so does the neighbour on it (RFC 4861 §7.3.1). */
+  confirmReachable(destination: Address): void {
+    const p = this.#paths.find(destination);
+    const t = this.#paths.t;
+    const row = t[p + Path.NEIGHBOR];
+    if (row >= 0 && this.neighbors.holds(row, t[p + Path.IFACE], t[p + Path.NEXT_HOP])) this.neighbors.confirm(row);
   }
-  formatAddress(_address: Address): string {
-    return '';
+
+  /** A router refused a datagram as too big and the transport believes it: RFC 1191 §3, with RFC 5927's checks done. */
+  lowerPathMtu(destination: Address, mtu: number): void {
+    const t = this.#paths.t;
+    const p = this.#paths.find(destination);
+    if (t[p + Path.KIND] !== PathKind.UNICAST) return;
+    if (!this.#pathMtu.lower(destination, mtu, t[p + Path.MTU])) return;
+    this.stats.pathMtuLowered += 1;
+    this.#paths.invalidate();
   }
+
+  /** Tells the sender that nobody listens at the datagram's port: RFC 1122 §3.2.2.1. What must not be answered is not. */
+  sendPortUnreachable(packet: InboundPacket): Verdict {
+    return this.sendIcmpError(packet, Icmpv4Type.DESTINATION_UNREACHABLE, Unreachable.PORT, 0);
+  }
+  sendIcmpError(packet: InboundPacket, type: Icmpv4Type, code: number, rest: number): Verdict {
+    const length = ipv4TotalLength(packet.view, packet.ipAt);
+    return this.#errors.send(type, code, rest, packet.bytes, packet.view, packet.ipAt, length, packet.broadcast);
+  }
+
+  // Ping
+
+  sendEcho(
+    destination: Address,
+    id: number,
+    seq: number,
+    payloadBytes: number,
+    ttl = 64,
+    dontFragment = false,
+  ): Verdict {
+    return this.#echo.send(destination, id, seq, payloadBytes, ttl, dontFragment);
+  }
+  /** What came of the requests: polled. Read `echoResult` after true. */
+  nextEcho(): boolean {
+    return this.#echo.next();
+  }
+  get echoResult(): EchoResult {
+    return this.#echo.result;
+  }
+  /** Fragments in reassembly: datagrams, for printing and tests. */
+  get reassemblies(): number {
+    return this.#ip.reassembly.size;
+  }
+
+  #noteReceived(offset: number, verdict: Verdict): void {
+    const notes = this.slab.notes;
+    if (notes === null) return;
+    const row = this.slab.noteRow(offset);
+    // TCP has said more.
+    if (notes[row + Note.KIND] !== NoteKind.NONE) return;
+    notes[row + Note.KIND] = NoteKind.RECEIVED;
+    notes[row + Note.REASON] = verdict;
+    notes[row + Note.ROW] = -1;
+  }
+
+  #interface(index: number): Interface {
+    const iface = this.interfaces[index];
+    if (iface === undefined) throw new StackError('ENODEV', `there is no interface number ${index}`);
+    return iface;
+  }
+
+  #checkAddress(address: Address, prefixLength: number): void {
+    const text = this.formatAddress(address);
+    if (!Number.isInteger(prefixLength) || prefixLength < 1 || prefixLength > 32)
+      throw new StackError('ERR_OUT_OF_RANGE', `the prefix length of ${text} is 1 to 32, not ${prefixLength}`);
+    if (isThisNetwork(address) || isLoopback(address) || address >>> 28 >= 0xe)
+      throw new StackError('EINVAL', `${text} cannot be a host's address; take one from the link's network`);
+    const host = address & ~maskOf(prefixLength);
+    if (prefixLength <= 30 && (host === 0 || host === ~maskOf(prefixLength)))
+      throw new StackError('EINVAL', `${text}/${prefixLength} is the network or its broadcast address, not a host's`);
+    if (this.#local.classify(address) !== Local.NONE)
+      throw new StackError('EADDRINUSE', `${text} is ours, or a broadcast address, already`);
+  }
+
+  #hasConnectedRoute(index: number, network: number, prefixLength: number): boolean {
+    const rows = this.routes.rows;
+    for (let r = 0; r < this.routes.count * Route.STRIDE; r += Route.STRIDE)
+      if (
+        rows[r + Route.NETWORK] === network &&
+        rows[r + Route.LENGTH] === prefixLength &&
+        rows[r + Route.IFACE] === index &&
+        rows[r + Route.GATEWAY] === 0
+      )
+        return true;
+    return false;
+  }
+
+  /** Where a route leads: said, or found by the gateway. */
+  #routeInterface(options: RouteOptions): number {
+    const gateway = options.gateway ?? (0 as Address);
+    if (options.iface !== undefined) return this.#interface(options.iface).index;
+    if (gateway === 0) throw new StackError('EINVAL', 'a route needs a gateway, an interface, or both');
+    for (const iface of this.interfaces) if (iface.onLink(gateway) && !this.isLocal(gateway)) return iface.index;
+    throw new StackError('ENETUNREACH', `the gateway ${this.formatAddress(gateway)} is on no link of ours`);
+  }
+}
+
+/** RFC 791 asks 68 bytes of every link; a frame must fit a slot. */
+function checkInterface(options: InterfaceOptions, slab: FrameSlab): void {
+  const mtu = options.mtu ?? 1500;
+  const mtuMax = Math.min(65535, slab.frameBytesMax - 18);
+  if (!Number.isInteger(mtu) || mtu < 68 || mtu > mtuMax)
+    throw new StackError(
+      'ERR_OUT_OF_RANGE',
+      `the MTU of ${options.name} is 68 to ${mtuMax} with these slots, not ${mtu}`,
+    );
+  const vlan = options.vlan ?? 0;
+  if (!Number.isInteger(vlan) || vlan < 0 || vlan > 4094)
+    throw new StackError('ERR_OUT_OF_RANGE', `a VLAN is 1 to 4094, not ${vlan}`);
+  if (options.medium === Medium.IP) {
+    if (vlan !== 0) throw new StackError('EINVAL', `${options.name} carries no Ethernet frames, so it has no VLAN`);
+    return;
+  }
+  const mac = options.mac;
+  if (mac === undefined || mac.length !== 6 || (mac[0] & 1) !== 0 || mac.every((byte) => byte === 0))
+    throw new StackError('EINVAL', `${options.name} needs a MAC address of six bytes that is no group's and not zero`);
 }

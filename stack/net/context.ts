@@ -1,0 +1,57 @@
+import type { Prng } from '../base/prng.js';
+import type { FrameSlab } from '../memory/frame-slab.js';
+import type { Clock } from '../time/clock.js';
+import type { Interface } from './interface.js';
+import type { Stats } from './stats.js';
+import type { Transport } from './transport.js';
+
+/** What every part of the network layer shares. The parts know this, and the parts below them; none knows `Network`. */
+export interface Context {
+  readonly slab: FrameSlab;
+  readonly clock: Clock;
+  readonly prng: Prng;
+  readonly stats: Stats;
+  readonly interfaces: Interface[];
+  /** By protocol number. */
+  readonly transports: (Transport | undefined)[];
+  readonly limits: NetworkLimits;
+}
+
+/** Every limit of the network layer, each with a default that argues for itself. */
+export interface NetworkLimits {
+  /** Neighbours at once. A /20 of hosts on one link, four times Linux's gc_thresh3; 68 bytes each. */
+  readonly neighborsMax: number;
+  /** Frames that wait for one neighbour: a datagram of 64 KiB in fragments of 1500 is 45. RFC 1122 §2.3.2.2 asks for one. */
+  readonly neighborQueueFrames: number;
+  /** … and for all of them: an eighth of the default slab, so that a scan of a dead network leaves slots for the living. */
+  readonly neighborQueueFramesTotal: number;
+  /** Destinations whose route, neighbour and MTU are at hand. 40 bytes each. A power of two. */
+  readonly pathsMax: number;
+  /** Bytes of fragments kept: Linux's ipfrag_high_thresh, 4 MiB. */
+  readonly fragmentBytesMax: number;
+  /** Datagrams in reassembly at once. */
+  readonly reassembliesMax: number;
+  /** Fragments of one datagram: 65,535 bytes over a path MTU of 576 are 119. */
+  readonly fragmentsPerDatagram: number;
+  /** Datagrams to ourselves that wait for the next `deliverLocal`: four of 64 KiB in fragments. */
+  readonly localQueueFrames: number;
+  /** ICMP errors sent in a second, and at once: Linux's icmp_msgs_per_sec and icmp_msgs_burst. */
+  readonly icmpErrorsPerSecond: number;
+  readonly icmpErrorsBurst: number;
+  /** Echo replies that wait for the program. */
+  readonly echoRepliesMax: number;
+}
+
+export const DEFAULT_NETWORK_LIMITS: NetworkLimits = {
+  neighborsMax: 4096,
+  neighborQueueFrames: 48,
+  neighborQueueFramesTotal: 512,
+  pathsMax: 4096,
+  fragmentBytesMax: 4 << 20,
+  reassembliesMax: 1024,
+  fragmentsPerDatagram: 128,
+  localQueueFrames: 256,
+  icmpErrorsPerSecond: 1000,
+  icmpErrorsBurst: 50,
+  echoRepliesMax: 256,
+};
