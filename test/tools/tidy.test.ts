@@ -316,7 +316,9 @@ t.test('files', (t) => {
     "a registry's host → found",
   );
   t.match(
-    findings({ 'package-lock.json': '"resolved": "https:' + '//example.com/x"' }).join('\n'),
+    findings({ 'package-lock.json': JSON.stringify({ resolved: 'https://example.com/x' }).replace(':', ': ') }).join(
+      '\n',
+    ),
     /a registry's address/,
     'a resolved address → found',
   );

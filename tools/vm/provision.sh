@@ -75,7 +75,10 @@ if [ "${major:-0}" -lt "$node_major_min" ]; then
   update_once
   candidate=$(apt-cache policy nodejs | sed -nE 's/^ *Candidate: ([0-9]+)\..*/\1/p')
   if [ "${candidate:-0}" -ge "$node_major_min" ]; then
-    install nodejs npm
+    install nodejs
+    # Some builds of the package bring npm along and refuse Debian's.
+    hash -r
+    command -v npm >/dev/null || install npm
   else
     node_from_upstream
   fi
