@@ -25,7 +25,7 @@ export interface NetworkLimits {
   readonly neighborQueueFrames: number;
   /** … and for all of them: an eighth of the default slab, so that a scan of a dead network leaves slots for the living. */
   readonly neighborQueueFramesTotal: number;
-  /** Destinations whose route, neighbour and MTU are at hand. 40 bytes each. A power of two. */
+  /** Destinations whose route, neighbour and MTU are at hand. 48 bytes each. A power of two. */
   readonly pathsMax: number;
   /** Bytes of fragments kept: Linux's ipfrag_high_thresh, 4 MiB. */
   readonly fragmentBytesMax: number;

@@ -301,6 +301,11 @@ export class Network {
     const mtu = this.#paths.t[this.#paths.find(destination) + Path.MTU];
     return mtu === 0 ? 576 : mtu;
   }
+  /** The MTU of the link we would hear an answer by: what an MSS option is made from (RFC 6691 §2, RFC 1191 §3.1). */
+  interfaceMtu(destination: Address): number {
+    const mtu = this.#paths.t[this.#paths.find(destination) + Path.LINK_MTU];
+    return mtu === 0 ? 576 : mtu;
+  }
   /** Of the IP header to there. */
   headerBytes(_destination: Address): number {
     return Ipv4.HEADER_BYTES;

@@ -30,7 +30,9 @@ export const enum Path {
   SOURCE = 7,
   /** 1: the path is narrower than we believe possible, so DF must not be set. */
   LOCKED = 8,
-  STRIDE = 10,
+  /** Of the first link alone: what we can receive, whatever the way there takes. */
+  LINK_MTU = 9,
+  STRIDE = 12,
 }
 
 /** A datagram to ourselves has no link to fit; a slot bounds it. */
@@ -87,11 +89,13 @@ export class PathCache {
     t[p + Path.MTU] = 0;
     t[p + Path.SOURCE] = 0;
     t[p + Path.LOCKED] = 0;
+    t[p + Path.LINK_MTU] = 0;
     switch (this.#local.classify(destination)) {
       case Local.OWN:
         // The slot's payload begins behind the headroom, and the IP header of a datagram in it before that.
         t[p + Path.KIND] = PathKind.LOCAL;
         t[p + Path.MTU] = Math.min(LOCAL_MTU_MAX, this.#ctx.slab.frameBytesMax);
+        t[p + Path.LINK_MTU] = t[p + Path.MTU];
         t[p + Path.SOURCE] = destination;
         return;
       case Local.BROADCAST:
@@ -122,6 +126,7 @@ export class PathCache {
     t[p + Path.IFACE] = iface.index;
     t[p + Path.NEXT_HOP] = nextHop;
     t[p + Path.MTU] = mtu;
+    t[p + Path.LINK_MTU] = iface.mtu;
     t[p + Path.SOURCE] = this.#sourceOn(iface.index, nextHop);
     t[p + Path.LOCKED] = this.pathMtu.locked(destination) ? 1 : 0;
   }
@@ -141,6 +146,7 @@ export class PathCache {
     t[p + Path.KIND] = kind;
     t[p + Path.IFACE] = index;
     t[p + Path.MTU] = this.#ctx.interfaces[index].mtu;
+    t[p + Path.LINK_MTU] = t[p + Path.MTU];
     t[p + Path.SOURCE] = this.#sourceOn(index, destination);
   }
 
