@@ -86,6 +86,7 @@ export class TimerWheel {
   }
 
   armed(id: number): boolean {
+    assert(id >= 0 && id < this.max, 'a timer is one of the wheel');
     return this.#entries[id * Entry.INTS + Entry.PREV] !== 0;
   }
 

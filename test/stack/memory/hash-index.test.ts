@@ -49,6 +49,15 @@ t.test('a row that is not in, taken out → stops the program', (t) => {
   t.end();
 });
 
+t.test('a row put in twice → stops the program', (t) => {
+  const keys = new Int32Array(STRIDE * 10);
+  const index = new HashIndex(keys, STRIDE, 1, 2);
+  setKey(keys, 4, 1, 2, 3);
+  index.insert(4);
+  t.throws(() => index.insert(4), /twice/);
+  t.end();
+});
+
 t.test('another secret → another order of slots, the same answers', (t) => {
   const keys = new Int32Array(STRIDE * 500);
   for (let row = 0; row < 500; row++) setKey(keys, row, 0x0a000001, row, 443);

@@ -21,6 +21,7 @@ t.test('no timer armed → nothing due, nothing to wait for', (t) => {
   t.throws(() => wheel.arm(4, 0), /one of the wheel/);
   t.throws(() => wheel.arm(-1, 0), /one of the wheel/);
   t.throws(() => wheel.cancel(4), /one of the wheel/);
+  t.throws(() => wheel.armed(4), /one of the wheel/);
   t.end();
 });
 
