@@ -1,0 +1,127 @@
+import type { Us } from '../../stack/base/units.js';
+import type { Device } from '../../stack/net/device.js';
+import type { Interface } from '../../stack/net/interface.js';
+import type { Stack } from '../../stack/stack.js';
+import { StackDemultiplexer } from '../reactor/demultiplexer.js';
+import { Reactor, type ReactorOptions } from '../reactor/reactor.js';
+import { VirtualClock } from './clock.js';
+import type { StackHost } from './stack-host.js';
+import { type Attachment, type AttachOptions, attachDevice, Turn } from './turn.js';
+
+/** Turns at one moment before the world is taken to be caught in a loop: a million frames there and back in no time. */
+const ROUNDS_MAX = 1_000_000;
+
+/** Empty passes of the event loop after which programs with promises and streams are taken to have nothing more to do now. */
+const QUIET_PASSES = 4;
+
+/** A stack in a virtual world. */
+export class VirtualHost implements StackHost {
+  readonly reactor: Reactor;
+  readonly turns: Turn;
+  /** Something is to be done at the present moment. */
+  dirty = true;
+
+  constructor(
+    readonly name: string,
+    readonly stack: Stack,
+    options: ReactorOptions,
+  ) {
+    this.reactor = new Reactor(new StackDemultiplexer(stack), options);
+    this.turns = new Turn(stack, this.reactor);
+  }
+  attach(device: Device, options: AttachOptions = {}): Interface {
+    return attachDevice(this.turns, device, options);
+  }
+  get attachments(): readonly Attachment[] {
+    return this.turns.attachments;
+  }
+  wake(): void {
+    this.dirty = true;
+  }
+  /** Virtual time keeps no process alive. */
+  reference(): void {}
+}
+
+/**
+ * Stacks joined by wires, in a time that jumps from deadline to deadline: an hour of retransmissions passes in a millisecond,
+ * and the same seeds give the same frames at the same microseconds every time. Stacks take their turns in the order they
+ * were added.
+ */
+export class VirtualWorld {
+  readonly clock: VirtualClock;
+  readonly hosts: VirtualHost[] = [];
+
+  constructor(startUs = 0) {
+    this.clock = new VirtualClock(startUs);
+  }
+  get now(): Us {
+    return this.clock.now();
+  }
+
+  add(name: string, stack: Stack, options: ReactorOptions = {}): VirtualHost {
+    const host = new VirtualHost(name, stack, options);
+    this.hosts.push(host);
+    return host;
+  }
+
+  /** When something is next to be done; `Infinity` when nothing ever is. */
+  deadline(): number {
+    let deadline = Infinity;
+    for (const host of this.hosts) deadline = Math.min(deadline, host.dirty ? this.now : host.turns.deadline());
+    return deadline;
+  }
+
+  /** Takes every turn due at the present moment. True when there was one. */
+  settle(): boolean {
+    for (let round = 0; round < ROUNDS_MAX; round++) {
+      let turned = false;
+      for (const host of this.hosts) {
+        if (!host.dirty && host.turns.deadline() > this.now) continue;
+        host.dirty = false;
+        host.turns.run(this.now);
+        if (host.turns.more) host.dirty = true;
+        turned = true;
+      }
+      if (!turned) return round > 0;
+    }
+    throw new Error(
+      `millrace: the stacks do not come to rest at ${this.now} µs: two of them answer each other without end`,
+    );
+  }
+
+  /** Runs until nothing is pending or the time has come. The clock then stands at `untilUs`, unless that is `Infinity`. */
+  runUntil(untilUs: number, condition?: () => boolean): boolean {
+    for (;;) {
+      this.settle();
+      if (condition?.() === true) return true;
+      const next = this.deadline();
+      if (next > untilUs || next === Infinity) {
+        if (untilUs !== Infinity) this.clock.set(untilUs);
+        return false;
+      }
+      this.clock.set(next);
+    }
+  }
+  runFor(us: number): void {
+    this.runUntil(this.now + us);
+  }
+
+  /**
+   * The same for programs that use promises and streams: between two moments of virtual time Node's event loop runs until
+   * they have nothing more to say. Resolves when `condition` holds; rejects when the time has come and it does not.
+   */
+  async runProgram(condition: () => boolean, limitUs = 3_600_000_000): Promise<void> {
+    const until = this.now + limitUs;
+    for (;;) {
+      for (let quiet = 0; quiet < QUIET_PASSES; quiet++) {
+        if (this.settle()) quiet = 0;
+        if (condition()) return;
+        await new Promise<void>((resolve) => setImmediate(resolve));
+      }
+      const next = this.deadline();
+      if (next > until)
+        throw new Error(`millrace: ${limitUs} µs of virtual time have passed and the condition does not hold`);
+      this.clock.set(next);
+    }
+  }
+}

@@ -1,0 +1,64 @@
+import type { Socket } from 'node:net';
+
+/**
+ * What we use of Node's inside. Two bindings, reached through `process.binding`, which is documented as deprecated but kept
+ * for exactly such packages and says so only under `--pending-deprecation`. Where they are missing (the permission model
+ * switches them off) there is the plain `Duplex`.
+ */
+
+/** A write or shutdown that Node waits for. */
+export interface Request {
+  oncomplete(status: number): void;
+}
+export interface ConnectRequest {
+  oncomplete(status: number, handle: unknown, request: unknown, readable: boolean, writable: boolean): void;
+}
+
+/** A handle whose other side is JavaScript: the class `JSStream` of Node's C++. */
+export interface JSStream {
+  /** Hands bytes to whoever reads: `net.Socket`, or TLS or an HTTP parser inside Node. They are copied. */
+  readBuffer(bytes: Uint8Array): void;
+  emitEOF(): void;
+  finishWrite(request: Request, status: number): void;
+  finishShutdown(request: Request, status: number): void;
+  readonly bytesRead: number;
+}
+export type JSStreamConstructor = new () => JSStream;
+
+/** Where a handle says what became of a write, besides its return value. */
+export interface WriteState {
+  readonly state: Int32Array;
+  readonly bytesWritten: number;
+  readonly lastWriteWasAsync: number;
+}
+
+export interface Bindings {
+  readonly JSStream: JSStreamConstructor;
+  readonly write: WriteState;
+}
+
+/** The part of `net.Socket` that Node's documentation leaves out and its own modules use. */
+export interface SocketInside extends Socket {
+  _handle: object | null;
+  _reset(): void;
+}
+
+/** Null where this Node has no such bindings. */
+export function findBindings(): Bindings | null {
+  try {
+    const binding: unknown = Reflect.get(process, 'binding');
+    if (typeof binding !== 'function') return null;
+    const { JSStream } = binding.call(process, 'js_stream');
+    const wrap = binding.call(process, 'stream_wrap');
+    const write = {
+      state: wrap.streamBaseState,
+      bytesWritten: wrap.kBytesWritten,
+      lastWriteWasAsync: wrap.kLastWriteWasAsync,
+    };
+    if (typeof JSStream !== 'function' || typeof JSStream.prototype.readBuffer !== 'function') return null;
+    if (!ArrayBuffer.isView(write.state) || !Number.isInteger(write.bytesWritten)) return null;
+    return { JSStream, write } as Bindings;
+  } catch {
+    return null;
+  }
+}

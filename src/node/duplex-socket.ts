@@ -1,0 +1,267 @@
+import { lookup } from 'node:dns';
+import { isIP, type Server } from 'node:net';
+import { Duplex, type DuplexOptions } from 'node:stream';
+import type { ErrorCode } from '../../stack/base/errors.js';
+import type { ConnectionId } from '../../stack/base/units.js';
+import { Channel, type ChannelOwner, type ChannelTable, type Endpoint } from './channel.js';
+import { codeOf, connectionError, systemError } from './errno.js';
+import { coded } from './listen-arguments.js';
+
+/** Counts of a `net.Server` that its sockets keep. */
+interface CountingServer extends Server {
+  _connections: number;
+  _emitCloseIfDrained(): void;
+}
+
+type WriteCallback = (error?: Error | null) => void;
+
+export interface DuplexSocketOptions extends Pick<DuplexOptions, 'allowHalfOpen' | 'signal' | 'highWaterMark'> {}
+
+export interface DuplexConnectOptions {
+  readonly port: number;
+  readonly host?: string | undefined;
+  readonly localAddress?: string | undefined;
+  readonly localPort?: number | undefined;
+}
+
+/**
+ * A stream socket without Node's inside: what `net.Socket` offers, on a plain `Duplex`. For where the bindings are missing;
+ * both pass the same contract suite. TLS and HTTP run over it as over any stream, somewhat slower.
+ */
+export class DuplexSocket extends Duplex implements ChannelOwner {
+  connecting = false;
+  bytesRead = 0;
+  timeout = 0;
+  /** Set by the server that accepted it. */
+  server: Server | null = null;
+  readonly #channel: Channel;
+  #written: WriteCallback | null = null;
+  #resetting = false;
+  #timer: NodeJS.Timeout | null = null;
+  #peer: Endpoint = { address: '', port: 0, family: '' };
+  #noDelay = false;
+  #keepAlive = false;
+  #keepAliveSeconds = 0;
+
+  constructor(table: ChannelTable, options: DuplexSocketOptions = {}, accepted?: ConnectionId) {
+    super({ ...options, allowHalfOpen: options.allowHalfOpen ?? false });
+    this.#channel = new Channel(table, this, accepted);
+    if (accepted !== undefined) this.read(0);
+  }
+
+  connect(options: DuplexConnectOptions, callback?: () => void): this {
+    if (callback !== undefined) this.once('connect', callback);
+    const host = options.host ?? 'localhost';
+    this.connecting = true;
+    this.#refresh();
+    if (isIP(host) !== 0) {
+      process.nextTick(() => this.#open(host, options));
+      return this;
+    }
+    lookup(host, { family: 4 }, (error, address) => {
+      this.emit('lookup', error, address, 4, host);
+      if (error === null) this.#open(address, options);
+      else this.destroy(error);
+    });
+    return this;
+  }
+
+  get pending(): boolean {
+    return this.connecting || !this.#channel.open;
+  }
+  get readyState(): 'opening' | 'open' | 'readOnly' | 'writeOnly' | 'closed' {
+    if (this.connecting) return 'opening';
+    if (this.readable) return this.writable ? 'open' : 'readOnly';
+    return this.writable ? 'writeOnly' : 'closed';
+  }
+  get bytesWritten(): number {
+    return this.#channel.bytesWritten + this.writableLength;
+  }
+  get bufferSize(): number {
+    return this.writableLength;
+  }
+  address(): Partial<Endpoint> {
+    const into: Partial<Endpoint> = {};
+    if (this.#channel.open) this.#channel.localEndpoint(into);
+    return into;
+  }
+  get localAddress(): string | undefined {
+    return this.address().address;
+  }
+  get localPort(): number | undefined {
+    return this.address().port;
+  }
+  get localFamily(): string | undefined {
+    return this.address().family;
+  }
+  get remoteAddress(): string | undefined {
+    return this.#remote().address;
+  }
+  get remotePort(): number | undefined {
+    return this.#remote().port;
+  }
+  get remoteFamily(): string | undefined {
+    return this.#remote().family;
+  }
+
+  setNoDelay(enable = true): this {
+    this.#noDelay = enable;
+    this.#channel.setNoDelay(enable);
+    return this;
+  }
+  setKeepAlive(enable = false, initialDelayMs = 0): this {
+    this.#keepAlive = enable;
+    this.#keepAliveSeconds = Math.trunc(initialDelayMs / 1000);
+    this.#channel.setKeepAlive(enable, this.#keepAliveSeconds);
+    return this;
+  }
+  setTimeout(ms: number, callback?: () => void): this {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.timeout = ms;
+    if (ms > 0 && !this.destroyed) {
+      this.#timer = setTimeout(() => this.emit('timeout'), ms).unref();
+      if (callback !== undefined) this.once('timeout', callback);
+    } else if (callback !== undefined) {
+      this.removeListener('timeout', callback);
+    }
+    return this;
+  }
+  ref(): this {
+    this.#channel.referenced = true;
+    return this;
+  }
+  unref(): this {
+    this.#channel.referenced = false;
+    return this;
+  }
+  destroySoon(): void {
+    if (this.writable) this.end();
+    if (this.writableFinished) this.destroy();
+    else this.once('finish', () => this.destroy());
+  }
+  resetAndDestroy(): this {
+    if (this.destroyed) return this;
+    if (this.connecting) {
+      this.once('connect', () => this.resetAndDestroy());
+      return this;
+    }
+    this.#resetting = true;
+    return this.destroy();
+  }
+
+  override _read(): void {
+    if (!this.connecting) this.#channel.readStart();
+  }
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: WriteCallback): void {
+    this.#send([chunk], callback);
+  }
+  override _writev(chunks: { chunk: Buffer; encoding: BufferEncoding }[], callback: WriteCallback): void {
+    this.#send(
+      chunks.map((entry) => entry.chunk),
+      callback,
+    );
+  }
+  override _final(callback: WriteCallback): void {
+    if (this.connecting) {
+      this.once('connect', () => this._final(callback));
+      return;
+    }
+    try {
+      if (this.#channel.open) this.#channel.shutdown();
+      callback();
+    } catch (error) {
+      callback(systemError(codeOf(error), 'shutdown'));
+    }
+  }
+  override _destroy(error: Error | null, callback: WriteCallback): void {
+    this.connecting = false;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#remote();
+    if (this.#resetting) this.#channel.reset();
+    else this.#channel.close();
+    const written = this.#written;
+    this.#written = null;
+    written?.(error ?? coded(Error, 'ERR_SOCKET_CLOSED', 'Socket is closed'));
+    const server = this.server as CountingServer | null;
+    if (server !== null) {
+      server._connections -= 1;
+      server._emitCloseIfDrained();
+    }
+    callback(error);
+  }
+
+  channelData(bytes: Uint8Array, count: number): void {
+    this.#refresh();
+    this.bytesRead += count;
+    if (!this.push(Buffer.from(bytes.subarray(0, count)))) this.#channel.readStop();
+  }
+  channelEnd(): void {
+    this.push(null);
+    // Nobody may be reading: the end is to be seen all the same, so that the other half closes.
+    this.read(0);
+  }
+  channelFailed(code: ErrorCode): void {
+    this.destroy(systemError(code, 'read'));
+  }
+  channelConnected(code: ErrorCode | undefined): void {
+    this.connecting = false;
+    if (code !== undefined) {
+      this.destroy(connectionError(code, 'connect', this.#peer.address, this.#peer.port));
+      return;
+    }
+    this.#refresh();
+    if (this.#noDelay) this.#channel.setNoDelay(true);
+    if (this.#keepAlive) this.#channel.setKeepAlive(true, this.#keepAliveSeconds);
+    this.emit('connect');
+    this.emit('ready');
+    if (!this.destroyed && !this.isPaused()) this.#channel.readStart();
+  }
+  channelWritten(code: ErrorCode | undefined): void {
+    const written = this.#written;
+    this.#written = null;
+    this.#refresh();
+    written?.(code === undefined ? null : systemError(code, 'write'));
+  }
+
+  #open(address: string, options: DuplexConnectOptions): void {
+    if (!this.connecting) return;
+    this.#peer = { address, port: options.port, family: address.includes(':') ? 'IPv6' : 'IPv4' };
+    try {
+      if (options.localAddress !== undefined || options.localPort !== undefined) {
+        this.#channel.bind(options.localAddress ?? '0.0.0.0', options.localPort ?? 0);
+      }
+      this.#channel.connect(address, options.port);
+    } catch (error) {
+      this.destroy(connectionError(codeOf(error), 'connect', address, options.port));
+    }
+  }
+
+  #send(chunks: readonly Uint8Array[], callback: WriteCallback): void {
+    this.#written = callback;
+    if (this.connecting) {
+      this.once('connect', () => this.#send(chunks, callback));
+      return;
+    }
+    this.#refresh();
+    let done: boolean;
+    try {
+      done = this.#channel.write(chunks);
+    } catch (error) {
+      this.#written = null;
+      callback(systemError(codeOf(error), 'write'));
+      return;
+    }
+    if (!done) return;
+    this.#written = null;
+    callback();
+  }
+
+  #remote(): Partial<Endpoint> {
+    if (this.#peer.port === 0) this.#channel.remoteEndpoint(this.#peer);
+    return this.#peer.port === 0 ? {} : this.#peer;
+  }
+  #refresh(): void {
+    this.#timer?.refresh();
+  }
+}

@@ -1,0 +1,74 @@
+import { StackError } from '../../stack/base/errors.js';
+import type { Address, ConnectionId, ListenerId } from '../../stack/base/units.js';
+import { Event, SocketKind } from '../../stack/net/event-queue.js';
+import type { StackHost } from '../host/stack-host.js';
+import type { EventHandler } from '../reactor/event-handler.js';
+import type { Endpoint } from './channel.js';
+
+/** A listening port as servers of both kinds see it. */
+export class Listener implements EventHandler {
+  readonly #host: StackHost;
+  readonly #address: Address;
+  readonly #onConnection: (id: ConnectionId) => void;
+  #port: number;
+  #id = 0 as ListenerId;
+  #referenced = true;
+
+  constructor(host: StackHost, address: string, port: number, onConnection: (id: ConnectionId) => void) {
+    this.#host = host;
+    this.#address = host.stack.net.parseAddress(address);
+    this.#port = port;
+    this.#onConnection = onConnection;
+  }
+
+  get listening(): boolean {
+    return this.#id !== 0;
+  }
+
+  /** Throws EADDRINUSE, EADDRNOTAVAIL. */
+  listen(backlog: number): void {
+    if (this.#id !== 0) throw new StackError('EINVAL', 'the server listens already');
+    const tcp = this.#host.stack.tcp;
+    this.#id = tcp.listen({ address: this.#address, port: this.#port, backlog });
+    this.#port = tcp.listenerPort(this.#id);
+    this.#host.reactor.registerHandler(SocketKind.LISTENER, this.#id, this, Event.ACCEPTABLE);
+    if (this.#referenced) this.#host.reference(1);
+    this.#host.wake();
+  }
+
+  handleEvent(): void {
+    const tcp = this.#host.stack.tcp;
+    while (this.#id !== 0) {
+      const id = tcp.accept(this.#id);
+      if (id === 0) return;
+      try {
+        this.#onConnection(id);
+      } catch (error) {
+        // A listener of the program's threw: its error is the program's, the other connections are not to suffer.
+        this.#host.reactor.onHandlerError(error, SocketKind.LISTENER, this.#id);
+      }
+    }
+  }
+
+  close(): void {
+    if (this.#id === 0) return;
+    this.#host.reactor.removeHandler(SocketKind.LISTENER, this.#id);
+    this.#host.stack.tcp.closeListener(this.#id);
+    this.#id = 0 as ListenerId;
+    if (this.#referenced) this.#host.reference(-1);
+    this.#host.wake();
+  }
+
+  set referenced(value: boolean) {
+    if (value === this.#referenced) return;
+    this.#referenced = value;
+    if (this.#id !== 0) this.#host.reference(value ? 1 : -1);
+  }
+
+  endpoint(into: Partial<Endpoint>): void {
+    const address = this.#address === 0 ? '0.0.0.0' : this.#host.stack.net.formatAddress(this.#address);
+    into.address = address;
+    into.family = address.includes(':') ? 'IPv6' : 'IPv4';
+    into.port = this.#port;
+  }
+}

@@ -1,0 +1,203 @@
+import http from 'node:http';
+import https from 'node:https';
+import net from 'node:net';
+import tls from 'node:tls';
+import type { ConnectionId } from '../../stack/base/units.js';
+import type { StackHost } from '../host/stack-host.js';
+import { findBindings, type SocketInside } from './bindings.js';
+import { ChannelTable } from './channel.js';
+import { DatagramSocket, type DatagramSocketOptions, type MessageListener } from './datagram-socket.js';
+import { DuplexSocket } from './duplex-socket.js';
+import { coded, listenArguments, portNumber } from './listen-arguments.js';
+import { ServerHandle, type ServerInside } from './server-handle.js';
+import {
+  createStreamHandleClass,
+  resetAndDestroy,
+  type StreamHandle,
+  type StreamHandleClass,
+} from './stream-handle.js';
+
+export interface NodeNetOptions {
+  /** Use plain `Duplex` streams even where Node's own sockets can be had. */
+  readonly plainStreams?: boolean;
+}
+
+export type ConnectOptions = net.TcpNetConnectOpts & net.SocketConstructorOpts;
+
+/**
+ * `node:net`, `node:http`, `node:https`, `node:tls` and `node:dgram` on a stack of ours. Servers and sockets are Node's own
+ * classes; only what lies under them differs.
+ *
+ *     const millrace = new NodeNet(host);
+ *     millrace.attach(http.createServer(handler)).listen(80, '10.0.0.2');
+ *     http.get({ host: '10.0.0.1', agent: millrace.agent() }, …);
+ */
+export class NodeNet {
+  readonly host: StackHost;
+  readonly #table: ChannelTable;
+  /** Null: plain streams. */
+  readonly #Handle: StreamHandleClass | null;
+
+  constructor(host: StackHost, options: NodeNetOptions = {}) {
+    this.host = host;
+    this.#table = new ChannelTable(host);
+    const bindings = options.plainStreams === true ? null : findBindings();
+    this.#Handle = bindings === null ? null : createStreamHandleClass(bindings);
+  }
+
+  /** Whether sockets are `net.Socket`s; otherwise they are `Duplex` streams with the same methods. */
+  get native(): boolean {
+    return this.#Handle !== null;
+  }
+
+  createServer(
+    options?: net.ServerOpts | ((socket: net.Socket) => void),
+    listener?: (socket: net.Socket) => void,
+  ): net.Server {
+    const server = typeof options === 'function' ? net.createServer(options) : net.createServer(options, listener);
+    return this.attach(server);
+  }
+
+  /** From now on the server's `listen` listens on the stack. Any `net.Server`: `http`, `https`, `http2`, `tls`. */
+  attach<S extends net.Server>(server: S): S {
+    const listen = (...args: unknown[]): S => this.listen(server, ...args);
+    Object.defineProperty(server, 'listen', { value: listen, configurable: true, writable: true });
+    return server;
+  }
+
+  /** `server.listen(…)` on the stack: (port?, host?, backlog?, callback?) or (options, callback?). */
+  listen<S extends net.Server>(server: S, ...args: unknown[]): S {
+    const inside = server as unknown as ServerInside;
+    if (inside._handle) {
+      throw coded(Error, 'ERR_SERVER_ALREADY_LISTEN', 'the server listens already: close it before it listens again');
+    }
+    const { port, address, backlog, signal, callback } = listenArguments(args);
+    if (callback !== undefined) server.once('listening', callback);
+    if (signal !== undefined) closeOnAbort(server, signal);
+    let handle: ServerHandle;
+    try {
+      handle = new ServerHandle(this.host, address, port);
+    } catch (error) {
+      process.nextTick(() => server.emit('error', error));
+      return server;
+    }
+    inside._handle = handle;
+    inside._listen2(address, port, address.includes(':') ? 6 : 4, backlog);
+    if (this.#Handle === null) {
+      handle.onaccept = (id) => this.#acceptPlain(inside, id);
+    } else {
+      const Handle = this.#Handle;
+      handle.onaccept = (id) => handle.onconnection?.(0, new Handle(this.#table, id));
+      // Before the program's own listeners, which may already want to reset.
+      if (!server.listeners('connection').includes(equip)) server.prependListener('connection', equip);
+    }
+    return server;
+  }
+
+  /** As `net.connect`: (options, listener?) or (port, host?, listener?). */
+  connect(options: ConnectOptions, listener?: () => void): net.Socket;
+  connect(port: number, host?: string, listener?: () => void): net.Socket;
+  connect(port: number, listener?: () => void): net.Socket;
+  connect(first: ConnectOptions | number, second?: string | (() => void), third?: () => void): net.Socket {
+    const listener = typeof second === 'function' ? second : third;
+    const given: ConnectOptions =
+      typeof first === 'object' ? first : { port: first, ...(typeof second === 'string' ? { host: second } : {}) };
+    if (given.port === undefined) throw coded(TypeError, 'ERR_MISSING_ARGS', 'a connection needs a port');
+    const options = { ...given, port: portNumber(given.port) };
+    return this.#Handle === null
+      ? this.#connectPlain(options, listener)
+      : this.#connect(this.#Handle, options, listener);
+  }
+
+  /** `connect`, for options named `createConnection`. */
+  readonly createConnection = (options: ConnectOptions, listener?: () => void): net.Socket =>
+    this.connect(options, listener);
+
+  /** An agent for `http.request`. */
+  agent(options: http.AgentOptions = {}): http.Agent {
+    const agent = new http.Agent(options);
+    return Object.assign(agent, { createConnection: this.createConnection });
+  }
+
+  /** An agent for `https.request`. */
+  secureAgent(options: https.AgentOptions = {}): https.Agent {
+    const agent = new https.Agent(options);
+    const createConnection = (request: tls.ConnectionOptions & ConnectOptions): tls.TLSSocket =>
+      tls.connect({
+        ...request,
+        socket: this.connect({ port: request.port, ...(request.host ? { host: request.host } : {}) }),
+      });
+    return Object.assign(agent, { createConnection });
+  }
+
+  /** As `dgram.createSocket`. */
+  createSocket(options: DatagramSocketOptions | 'udp4', listener?: MessageListener): DatagramSocket {
+    return new DatagramSocket(this.host, options === 'udp4' ? { type: options } : options, listener);
+  }
+
+  #connect(Handle: StreamHandleClass, options: ConnectOptions, listener?: () => void): net.Socket {
+    const handle = new Handle(this.#table);
+    // Reading begins when the connection stands, not when the socket is made.
+    const socket = new net.Socket({ ...options, handle, manualStart: true } as net.SocketConstructorOpts);
+    handle.socket = socket;
+    socket.resetAndDestroy = resetAndDestroy;
+    if (options.timeout) socket.setTimeout(options.timeout);
+    // Trying one address family after the other replaces the handle by one of the kernel's.
+    return socket.connect({ family: 4, ...options, autoSelectFamily: false }, listener);
+  }
+
+  #connectPlain(options: ConnectOptions, listener?: () => void): net.Socket {
+    const socket = new DuplexSocket(this.#table, streamOptions(options));
+    if (options.noDelay) socket.setNoDelay(true);
+    if (options.keepAlive) socket.setKeepAlive(true, options.keepAliveInitialDelay);
+    if (options.timeout) socket.setTimeout(options.timeout);
+    const { port, host, localAddress, localPort } = options;
+    return socket.connect({ port, host, localAddress, localPort }, listener) as unknown as net.Socket;
+  }
+
+  /** What Node's server does with a handle, for a stream without one. */
+  #acceptPlain(server: ServerInside, id: ConnectionId): void {
+    const socket = new DuplexSocket(this.#table, { allowHalfOpen: server.allowHalfOpen }, id);
+    if (server.maxConnections && server._connections >= server.maxConnections) {
+      server.emit('drop', {
+        localAddress: socket.localAddress,
+        localPort: socket.localPort,
+        localFamily: socket.localFamily,
+        remoteAddress: socket.remoteAddress,
+        remotePort: socket.remotePort,
+        remoteFamily: socket.remoteFamily,
+      });
+      socket.destroy();
+      return;
+    }
+    if (server.noDelay) socket.setNoDelay(true);
+    if (server.keepAlive) socket.setKeepAlive(true, server.keepAliveInitialDelay * 1000);
+    if (server.pauseOnConnect) socket.pause();
+    server._connections += 1;
+    socket.server = server;
+    server.emit('connection', socket as unknown as net.Socket);
+  }
+}
+
+/** Node's server makes the socket; what our handle adds to it is added here. */
+function equip(socket: net.Socket): void {
+  const handle = (socket as SocketInside)._handle as StreamHandle | null;
+  if (handle === null || !('channel' in handle)) return;
+  handle.socket = socket;
+  socket.resetAndDestroy = resetAndDestroy;
+}
+
+function streamOptions(options: ConnectOptions) {
+  return {
+    ...(options.allowHalfOpen === undefined ? {} : { allowHalfOpen: options.allowHalfOpen }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  };
+}
+
+function closeOnAbort(server: net.Server, signal: AbortSignal): void {
+  const close = (): void => {
+    server.close();
+  };
+  if (signal.aborted) process.nextTick(close);
+  else signal.addEventListener('abort', close, { once: true });
+}
