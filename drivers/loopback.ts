@@ -172,8 +172,9 @@ export class LoopbackDevice implements Driver {
   }
 
   nextDeadline(): number {
-    // A sender that waits can go on when the first frame under way arrives.
-    const room = this.sends.blocked ? this.sends.arrival : Number.POSITIVE_INFINITY;
+    // A sender that waits can go on when the first frame under way arrives; once it has, the peer's `receive` wakes it.
+    const arrival = this.sends.arrival;
+    const room = this.sends.blocked && arrival > this.#now ? arrival : Number.POSITIVE_INFINITY;
     return Math.min(this.receives.arrival, room);
   }
 
