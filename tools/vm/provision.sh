@@ -41,13 +41,15 @@ node_major() { node --version 2>/dev/null | sed -E 's/^v([0-9]+)\..*/\1/' || tru
 
 # Node's own build, checked against the list of sums published beside it.
 node_from_upstream() {
-  local arch folder file base=https://nodejs.org/dist/$node_line
+  local arch folder file package base=https://nodejs.org/dist/$node_line
   case "$(dpkg --print-architecture)" in
     amd64) arch=x64 ;;
     arm64) arch=arm64 ;;
     *) die "no build of Node $node_major_min for $(dpkg --print-architecture): install it by hand" ;;
   esac
-  install ca-certificates xz-utils
+  for package in ca-certificates xz-utils; do
+    installed "$package" || install "$package"
+  done
   folder=$(mktemp -d)
   curl -fsSL --retry 3 -o "$folder/sums" "$base/SHASUMS256.txt"
   file=$(sed -nE "s/^[0-9a-f]{64}  (node-v[0-9.]+-linux-$arch\.tar\.xz)\$/\1/p" "$folder/sums")
