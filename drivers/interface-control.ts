@@ -136,9 +136,9 @@ export class InterfaceControl {
     );
   }
 
-  /** Gives the kernel an IPv4 address here, and with it the route to its subnet. */
+  /** Gives the kernel an IPv4 address here, and with it the route to its subnet: `prefixLength` is 1 to 32. */
   setAddress(address: number, prefixLength: number): void {
-    const mask = prefixLength === 0 ? 0 : (-1 << (32 - prefixLength)) | 0;
+    const mask = -1 << (32 - prefixLength);
     if (this.#readAddress(Request.SIOCGIFADDR) === address && this.#readAddress(Request.SIOCGIFNETMASK) === mask)
       return;
     this.#writeAddress(Request.SIOCSIFADDR, address, 'address');
@@ -198,13 +198,26 @@ function textAt(bytes: Uint8Array, from: number): string {
 /** `10.0.0.1/24` → its address as an int32 and its prefix length. */
 export function parseHostAddress(text: string): { address: number; prefixLength: number } {
   const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\/(\d{1,2})$/.exec(text);
-  const parts = match === null ? [] : match.slice(1).map(Number);
-  if (parts.length !== 5 || parts.slice(0, 4).some((part) => part > 255) || (parts[4] as number) > 32) {
+  const [a, b, c, d, prefixLength] = match === null ? [] : match.slice(1).map(Number);
+  // 0.0.0.0 would take the kernel's address away, and from 224 on there are no hosts.
+  const ok =
+    a !== undefined &&
+    b !== undefined &&
+    c !== undefined &&
+    d !== undefined &&
+    prefixLength !== undefined &&
+    a >= 1 &&
+    a <= 223 &&
+    b <= 255 &&
+    c <= 255 &&
+    d <= 255 &&
+    prefixLength >= 1 &&
+    prefixLength <= 32;
+  if (!ok) {
     throw new StackError(
       'ERR_INVALID_ARG_VALUE',
       `"${text}" is no host address: give an IPv4 address and a prefix length, as in "10.0.0.1/24"`,
     );
   }
-  const [a, b, c, d, prefixLength] = parts as [number, number, number, number, number];
   return { address: (a << 24) | (b << 16) | (c << 8) | d, prefixLength };
 }

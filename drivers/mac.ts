@@ -1,12 +1,15 @@
+import { Prng } from '../stack/base/prng.js';
+
 /** "02" says locally administered, station (IEEE 802, §8.4); "4d 52" only makes our frames easy to find in a capture. */
 const PREFIX = [0x02, 0x4d, 0x52] as const;
 
 /** A MAC address that the same name and seed always give. */
 export function hardwareAddressFor(name: string, seed: number): Uint8Array {
-  // FNV-1a: three of its bytes are spread well enough to tell the devices of one link apart.
-  let hash = (0x811c9dc5 ^ seed) | 0;
+  let hash = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(name)) hash = Math.imul(hash ^ byte, 0x01000193);
-  return Uint8Array.of(...PREFIX, (hash >>> 16) & 0xff, (hash >>> 8) & 0xff, hash & 0xff);
+  // FNV-1a alone would let neighbouring names and seeds meet; the generator spreads what little they differ in.
+  const bits = new Prng(hash + Math.imul(seed, 0x9e3779b1)).next();
+  return Uint8Array.of(...PREFIX, (bits >>> 16) & 0xff, (bits >>> 8) & 0xff, bits & 0xff);
 }
 
 export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
