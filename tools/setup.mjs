@@ -39,6 +39,7 @@ export const SYSTEM_PROGRAMS = [
   },
   { program: 'tshark', package: 'tshark', without: "traces are written but not checked by Wireshark's dissectors" },
   { program: 'iperf3', package: 'iperf3', without: 'the iperf3 tests and its bench are left out' },
+  { program: 'sysctl', package: 'procps', without: 'the bench over TAP is left out' },
   { program: 'ssh', package: 'openssh-client', without: 'the interactive end-to-end test is left out' },
 ];
 

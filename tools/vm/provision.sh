@@ -4,7 +4,7 @@
 set -euo pipefail
 
 # In the order of SYSTEM_PROGRAMS in tools/setup.mjs, which says what each is for.
-packages=(iproute2 iputils-ping curl util-linux tshark iperf3 openssh-client)
+packages=(iproute2 iputils-ping curl util-linux tshark iperf3 procps openssh-client)
 # The oldest Node with what we use of it; the same number is in package.json and tools/setup.mjs.
 node_major_min=20
 # What to install where the distribution's own is older, or there is none: the long-term-support line of its day.
