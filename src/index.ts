@@ -11,7 +11,7 @@ export { FrameSlab, type FrameSlabOptions } from '../stack/memory/frame-slab.js'
 export { type Device, type DeviceCounters, FrameBatch, Medium } from '../stack/net/device.js';
 export { Event, SocketKind } from '../stack/net/event-queue.js';
 export type { Interface, InterfaceAddress, InterfaceOptions } from '../stack/net/interface.js';
-export type { RouteOptions } from '../stack/net/network.js';
+export type { RouteOptions } from '../stack/net/route.js';
 export { Stack, type StackOptions } from '../stack/stack.js';
 export { State, type StateName, stateName } from '../stack/tcp/state.js';
 export type { ListenOptions, OpenOptions, TcpInfo } from '../stack/tcp/tcp.js';

@@ -187,6 +187,7 @@ function rangeApplies(request: http.IncomingMessage, entityTag: string, modified
   const wanted = request.headers['if-range'];
   if (request.method !== 'GET') return false;
   if (wanted === undefined || wanted === entityTag) return true;
+  if (typeof wanted !== 'string') return false;
   return Date.parse(wanted) === Math.floor(modified.getTime() / 1000) * 1000;
 }
 

@@ -1,0 +1,177 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import t from 'tap';
+import { generateBytes } from '../../../src/apps/generated-bytes.js';
+import { createPageServer } from '../../../src/apps/page-server.js';
+
+// What it answers does not depend on what it runs on: here, the kernel's loopback.
+
+interface Answer {
+  status: number;
+  headers: http.IncomingHttpHeaders;
+  body: Buffer;
+}
+
+async function ask(server: http.Server, options: http.RequestOptions, body?: Buffer): Promise<Answer> {
+  const { port } = server.address() as AddressInfo;
+  const request = http.request({ host: '127.0.0.1', port, agent: false, ...options });
+  request.end(body);
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  return { status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) };
+}
+
+async function listening(t: Tap, server: http.Server): Promise<http.Server> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  return server;
+}
+type Tap = Pick<typeof t, 'teardown' | 'testdir'>;
+
+const DATA = randomBytes(200_000);
+
+async function site(t: Tap): Promise<http.Server> {
+  const base = t.testdir({ secret: 'not for you', site: { 'a b.txt': 'spaced', sub: {}, empty: '' } });
+  const root = path.join(base, 'site');
+  writeFileSync(path.join(root, 'data.bin'), DATA);
+  writeFileSync(path.join(root, '.hidden'), 'x');
+  mkdirSync(path.join(root, 'with-index'));
+  writeFileSync(path.join(root, 'with-index', 'index.html'), '<p>home</p>');
+  writeFileSync(path.join(root, '<evil> & "co".html'), 'x');
+  utimesSync(path.join(root, 'data.bin'), 1_700_000_000, 1_700_000_000);
+  symlinkSync(path.join(base, 'secret'), path.join(root, 'link-out'));
+  symlinkSync('data.bin', path.join(root, 'link-in'));
+  symlinkSync(base, path.join(root, 'sub', 'up'));
+  return listening(t, createPageServer({ directory: root }));
+}
+
+t.test('a file → 200, whole, typed, with validators; HEAD → the same without the body', async (t) => {
+  const server = await site(t);
+  const got = await ask(server, { path: '/data.bin' });
+  t.equal(got.status, 200);
+  t.ok(got.body.equals(DATA));
+  t.match(got.headers, { 'content-type': 'application/octet-stream', 'content-length': '200000', 'accept-ranges': 'bytes' });
+  t.equal(got.headers['last-modified'], new Date(1_700_000_000_000).toUTCString());
+  const head = await ask(server, { path: '/data.bin', method: 'HEAD' });
+  t.equal(head.status, 200);
+  t.equal(head.body.length, 0);
+  t.equal(head.headers['content-length'], '200000');
+  t.equal((await ask(server, { path: '/a%20b.txt?query' })).headers['content-type'], 'text/plain; charset=utf-8');
+  t.equal((await ask(server, { path: '/empty' })).body.length, 0);
+  t.ok((await ask(server, { path: '/link-in' })).body.equals(DATA));
+});
+
+t.test('conditional requests → 304 when nothing changed', async (t) => {
+  const server = await site(t);
+  const { headers } = await ask(server, { path: '/data.bin' });
+  const etag = headers.etag ?? '';
+  t.equal((await ask(server, { path: '/data.bin', headers: { 'if-none-match': etag } })).status, 304);
+  t.equal((await ask(server, { path: '/data.bin', headers: { 'if-none-match': `"x", W/${etag}` } })).status, 304);
+  t.equal((await ask(server, { path: '/data.bin', headers: { 'if-none-match': '"other"' } })).status, 200);
+  const since = headers['last-modified'] ?? '';
+  t.equal((await ask(server, { path: '/data.bin', headers: { 'if-modified-since': since } })).status, 304);
+  const before = new Date(1_600_000_000_000).toUTCString();
+  t.equal((await ask(server, { path: '/data.bin', headers: { 'if-modified-since': before } })).status, 200);
+  // The tag decides when both are there.
+  const both = { 'if-none-match': '"other"', 'if-modified-since': since };
+  t.equal((await ask(server, { path: '/data.bin', headers: both })).status, 200);
+});
+
+t.test('ranges → 206, 416, or the whole when If-Range names another version', async (t) => {
+  const server = await site(t);
+  const part = await ask(server, { path: '/data.bin', headers: { range: 'bytes=1000-1999' } });
+  t.equal(part.status, 206);
+  t.equal(part.headers['content-range'], 'bytes 1000-1999/200000');
+  t.ok(part.body.equals(DATA.subarray(1000, 2000)));
+  const tail = await ask(server, { path: '/data.bin', headers: { range: 'bytes=-10' } });
+  t.ok(tail.body.equals(DATA.subarray(-10)));
+  const beyond = await ask(server, { path: '/data.bin', headers: { range: 'bytes=200000-' } });
+  t.equal(beyond.status, 416);
+  t.equal(beyond.headers['content-range'], 'bytes */200000');
+  const stale = { range: 'bytes=0-9', 'if-range': '"other"' };
+  t.equal((await ask(server, { path: '/data.bin', headers: stale })).status, 200);
+  const fresh = { range: 'bytes=0-9', 'if-range': part.headers.etag ?? '' };
+  t.equal((await ask(server, { path: '/data.bin', headers: fresh })).status, 206);
+});
+
+t.test('paths out of the directory, by dots, encodings or links → refused', async (t) => {
+  const server = await site(t);
+  for (const target of ['/../secret', '/sub/../../secret', '/%2e%2e/secret', '/..%2fsecret', '/sub%5c..%5c..', '/%00']) {
+    t.equal((await ask(server, { path: target })).status, 400, target);
+  }
+  t.equal((await ask(server, { path: '/%zz' })).status, 400);
+  for (const target of ['/link-out', '/sub/up/secret', '/sub/up/', '/none', '/data.bin/', '/data.bin/x']) {
+    const got = await ask(server, { path: target });
+    t.equal(got.status, 404, target);
+    t.notOk(got.body.includes('not for you'));
+  }
+});
+
+t.test('a directory → its index, or a list with every name made harmless; without the slash → there', async (t) => {
+  const server = await site(t);
+  t.equal((await ask(server, { path: '/with-index/' })).body.toString(), '<p>home</p>');
+  const moved = await ask(server, { path: '/with-index' });
+  t.equal(moved.status, 308);
+  t.equal(moved.headers.location, '/with-index/');
+  const double = await ask(server, { path: '//with-index' });
+  t.equal(double.headers.location, '/with-index/', 'never a link to another host');
+  const list = (await ask(server, { path: '/' })).body.toString();
+  t.match(list, 'href="./a%20b.txt"');
+  t.match(list, 'href="./sub/"');
+  t.notMatch(list, '<evil>');
+  t.notMatch(list, '.hidden');
+});
+
+t.test('a file nobody may read → 403', { skip: process.getuid?.() === 0 ? 'root may read everything' : false }, async (t) => {
+  const base = t.testdir({ 'private.txt': 'x' });
+  chmodSync(path.join(base, 'private.txt'), 0);
+  const server = await listening(t, createPageServer({ directory: base }));
+  t.equal((await ask(server, { path: '/private.txt' })).status, 403);
+});
+
+t.test('methods that do not apply → 405 with those that do', async (t) => {
+  const server = await site(t);
+  const got = await ask(server, { path: '/data.bin', method: 'DELETE' });
+  t.equal(got.status, 405);
+  t.equal(got.headers.allow, 'GET, HEAD');
+  t.equal((await ask(server, { path: '/upload' })).headers.allow, 'PUT, POST');
+});
+
+t.test('PUT /upload → count and SHA-256 of what came', async (t) => {
+  const server = await site(t);
+  const got = await ask(server, { path: '/upload', method: 'PUT' }, DATA);
+  const sha256 = createHash('sha256').update(DATA).digest('hex');
+  t.same(JSON.parse(got.body.toString()), { bytes: DATA.length, sha256 });
+});
+
+t.test('/bytes/N → N bytes of the pattern, ranges included', async (t) => {
+  const server = await listening(t, createPageServer());
+  const got = await ask(server, { path: '/bytes/300000' });
+  t.equal(got.body.length, 300_000);
+  t.ok(got.body.every((byte, i) => byte === i % 251));
+  const part = await ask(server, { path: '/bytes/300000', headers: { range: 'bytes=100000-100009' } });
+  t.same([...part.body], [...Array(10).keys()].map((i) => (100_000 + i) % 251));
+  t.equal((await ask(server, { path: '/bytes/0' })).body.length, 0);
+  t.equal((await ask(server, { path: `/bytes/${2 ** 41}` })).status, 400);
+  t.match((await ask(server, { path: '/' })).body.toString(), 'TypeScript');
+  t.equal((await ask(server, { path: '/other' })).status, 404);
+});
+
+t.test('the pattern joined from any chunk boundary → byte n is n modulo 251', (t) => {
+  for (const [from, to] of [
+    [0, 0],
+    [65_535, 65_537],
+    [1_000_003, 1_200_001],
+  ]) {
+    const bytes = Buffer.concat([...generateBytes(from, to)]);
+    t.equal(bytes.length, to - from);
+    t.ok(bytes.every((byte, i) => byte === (from + i) % 251));
+  }
+  t.end();
+});
