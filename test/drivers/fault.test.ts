@@ -1,8 +1,11 @@
 import t, { type Test } from 'tap';
+import { Layer } from '../../drivers/driver.js';
 import { FaultDevice } from '../../drivers/fault.js';
 import { type FaultOptions, parseFaults } from '../../drivers/fault-options.js';
 import { createWire } from '../../drivers/loopback.js';
 import type { Us } from '../../stack/base/units.js';
+import type { FrameSlab } from '../../stack/memory/frame-slab.js';
+import type { FrameBatch } from '../../stack/net/device.js';
 import { frame, frames, numberOf, TestHost } from './contract.js';
 
 /** A host behind a bad link, and one at the other end of it. */
@@ -145,6 +148,19 @@ t.test('a duplicate → has the bytes and the note of the original', (t) => {
   t.same(host.receive(), [sent, sent]);
   t.not(host.batch.offsets[0], host.batch.offsets[1], 'each in a slot of its own');
   t.equal(host.slab.freeCount, host.slab.slots);
+
+  const notes: (number | undefined)[] = [];
+  class Spy extends Layer {
+    override transmit(from: FrameBatch, first: number, slab: FrameSlab): number {
+      for (let i = first; i < from.count; i++) notes.push(slab.notes?.[slab.noteRow(from.offsets[i] as number) + 3]);
+      return super.transmit(from, first, slab);
+    }
+  }
+  const out = new TestHost(new FaultDevice(new Spy(near), parseFaults('out.duplicate=100%'), 1), { noteInts: 4 });
+  out.enqueue([sent]);
+  (out.slab.notes as Int32Array)[out.slab.noteRow(out.queue.offsets[0] as number) + 3] = 77;
+  out.offer();
+  t.same(notes, [77, 77]);
   t.end();
 });
 

@@ -1,3 +1,8 @@
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { LoopbackDevice } from '../../drivers/loopback.js';
 import { formatMac, hardwareAddressFor } from '../../drivers/mac.js';
@@ -54,5 +59,25 @@ t.test('MAC addresses from names and seeds → locally administered, and all dif
   }
   t.equal(all.size, 300);
   t.match(formatMac(hardwareAddressFor('mill0', 0)), /^02:4d:52:[0-9a-f]{2}:[0-9a-f]{2}:[0-9a-f]{2}$/);
+  t.end();
+});
+
+t.test('koffi is not installed → loopback works, and a TAP says what to do', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-no-koffi-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const dist = fileURLToPath(new URL('../..', import.meta.url));
+  for (const layer of ['drivers', 'stack']) cpSync(join(dist, layer), join(folder, layer), { recursive: true });
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
+  const script = `
+    import { openDevice } from './drivers/open.js';
+    console.log(openDevice('loopback').name);
+    try { openDevice('tap:mill0'); } catch (error) { console.log(error.code, error.message); }`;
+  const said = execFileSync(process.execPath, ['--input-type=module', '-e', script], { cwd: folder, encoding: 'utf8' });
+  const [name, error] = said.split('\n');
+  t.equal(name, 'loopback:a');
+  t.match(
+    error,
+    process.platform === 'linux' ? /^EOPNOTSUPP .*the package koffi.*run "npm install"/ : /^EOPNOTSUPP .*need Linux/,
+  );
   t.end();
 });

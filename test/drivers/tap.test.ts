@@ -159,6 +159,16 @@ t.test('without privileges → EACCES or EPERM, and what to do', { skip }, (t) =
   t.end();
 });
 
+t.test('no /dev/net/tun → ENOENT, and what to do', { skip }, (t) => {
+  const module = new URL('../../drivers/open.js', import.meta.url).href;
+  const script = `import(${JSON.stringify(module)}).then(({ openDevice }) => openDevice('tap:none0')).catch((e) => console.log(e.code, e.message))`;
+  // A mount namespace of the child's own, in which the folder is empty.
+  const shell = 'mount -t tmpfs none /dev/net && exec "$0" -e "$1"';
+  const said = execFileSync('unshare', ['-m', 'sh', '-c', shell, process.execPath, script], { encoding: 'utf8' });
+  t.match(said, /^ENOENT \/dev\/net\/tun cannot be opened: ENOENT\. Load the driver as root \("modprobe tun"\)/);
+  t.end();
+});
+
 t.test('the interface is down → what is sent is dropped and counted; up again, it works', { skip }, (t) => {
   const device = openTap('down0');
   const host = new TestHost(device);
