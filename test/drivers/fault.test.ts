@@ -3,6 +3,7 @@ import { Layer } from '../../drivers/driver.js';
 import { FaultDevice } from '../../drivers/fault.js';
 import { type FaultOptions, parseFaults } from '../../drivers/fault-options.js';
 import { createWire } from '../../drivers/loopback.js';
+import { Prng } from '../../stack/base/prng.js';
 import type { Us } from '../../stack/base/units.js';
 import type { FrameSlab } from '../../stack/memory/frame-slab.js';
 import type { FrameBatch } from '../../stack/net/device.js';
@@ -319,6 +320,50 @@ t.test('the device below is stuck → delayed frames are kept, offered again wit
     Array.from({ length: 100 }, (_, i) => i),
   );
   t.equal(host.slab.freeCount, host.slab.slots);
+  t.end();
+});
+
+t.test('three hundred links with faults at random, and at any moment closed → every frame is accounted for', (t) => {
+  for (let seed = 0; seed < 300; seed++) {
+    const prng = new Prng(seed);
+    const chance = () => (prng.below(3) === 0 ? prng.fraction() : 0);
+    const lane = () => {
+      const delayUs = prng.below(2) * prng.below(3000);
+      const rateBits = prng.below(2) === 0 ? Number.POSITIVE_INFINITY : 1e4 + prng.below(1e8);
+      return {
+        loss: chance(),
+        burstStart: chance(),
+        burstFrames: 1 + prng.below(10),
+        burstLoss: prng.fraction(),
+        duplicate: chance(),
+        reorder: chance(),
+        corrupt: chance(),
+        delayUs,
+        jitterUs: prng.below(delayUs + 1),
+        rateBits,
+        limit: 1 + prng.below(50),
+      };
+    };
+    const [near, far] = createWire({ queueFrames: 1 + prng.below(100) });
+    const device = new FaultDevice(near, { in: lane(), out: lane() }, seed);
+    // Few slots, so that they run out, too.
+    const host = new TestHost(device, { slots: 32 + prng.below(64), batchFrames: 1 + prng.below(64) });
+    const peer = new TestHost(far);
+    for (let turn = 0; turn < 60; turn++) {
+      host.now = peer.now += prng.below(500);
+      peer.send(frames(turn, Math.min(prng.below(30), 200 - peer.queue.count)));
+      host.enqueue(frames(turn, Math.min(prng.below(20), host.slab.freeCount)));
+      host.receive();
+      host.offer();
+      peer.receive();
+      const deadline = device.nextDeadline();
+      if (!(deadline >= 0)) t.fail(`deadline ${deadline}, seed ${seed}`);
+    }
+    device.close(host.slab);
+    const held = host.slab.slots - host.slab.freeCount;
+    if (held !== host.queue.count) t.fail(`${held} slots taken, ${host.queue.count} in the queue, seed ${seed}`);
+  }
+  t.pass('no slot lost, none given back twice');
   t.end();
 });
 

@@ -31,12 +31,12 @@ export function onLoopback(wrap: (inner: Driver) => Driver = (inner) => inner): 
 let taps = 0;
 
 /** A TAP in this namespace, the kernel's packet socket at the other end. */
-export function onTap(): Fixture {
+export function onTap(wrap: (inner: Driver) => Driver = (inner) => inner): Fixture {
   taps += 1;
-  const device = openTap(`contract${taps}`);
-  const socket = new PacketSocket(device.interfaceName, ETHERTYPE_TEST);
+  const tap = openTap(`contract${taps}`);
+  const socket = new PacketSocket(tap.interfaceName, ETHERTYPE_TEST);
   return {
-    device,
+    device: wrap(tap),
     inject(frames) {
       for (const bytes of frames) socket.send(bytes);
     },

@@ -145,27 +145,63 @@ t.test('bad options → refused, and nothing is left behind', { skip }, (t) => {
   t.end();
 });
 
-t.test('without privileges → EACCES or EPERM, and what to do', { skip }, (t) => {
-  const child = (name: string) => {
-    const module = new URL('../../drivers/open.js', import.meta.url).href;
-    const script = `import(${JSON.stringify(module)}).then(({ openDevice }) => openDevice(${JSON.stringify(name)})).catch((e) => console.log(e.code, e.message))`;
-    const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, '-e', script];
-    return execFileSync('setpriv', nobody, { encoding: 'utf8', env: { PATH: process.env.PATH ?? '' } });
-  };
-  const said = child('tap:deny0');
-  t.match(said, /^(EACCES|EPERM) /);
-  t.match(said, /Run as root.*ip tuntap add/s);
+const NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
+/** A /dev of the child's own, in a mount namespace, with a TUN driver that everybody may open. */
+const OPEN_TO_ALL = 'mount -t tmpfs none /dev/net && mknod -m 666 /dev/net/tun c 10 200';
+
+/** What a program of its own says when it opens `name`, started by `before` and with `prepare` done to its mounts. */
+function said(name: string, before: readonly string[], prepare = 'true'): string {
+  const module = new URL('../../drivers/open.js', import.meta.url).href;
+  const script = `import(${JSON.stringify(module)})
+    .then(({ openDevice }) => console.log('opened', openDevice(${JSON.stringify(name)}).name))
+    .catch((error) => console.log(error.code, error.message))`;
+  const command = [...before, process.execPath, '-e', script];
+  return execFileSync('unshare', ['-m', 'sh', '-c', `${prepare} && exec "$@"`, 'sh', ...command], {
+    encoding: 'utf8',
+    env: { PATH: process.env.PATH ?? '' },
+  });
+}
+
+t.test('no rights to the driver → EACCES, and what to do', { skip }, (t) => {
+  const prepare = `${OPEN_TO_ALL} && chmod 600 /dev/net/tun`;
+  t.match(
+    said('tap:deny0', NOBODY, prepare),
+    /^EACCES \/dev\/net\/tun cannot be opened: EACCES\. Run as root.*ip tuntap add/,
+  );
   t.notOk(exists('deny0'));
   t.end();
 });
 
+t.test('rights to the driver, none to make interfaces → EPERM, and what to do', { skip }, (t) => {
+  t.match(
+    said('tap:deny1', NOBODY, OPEN_TO_ALL),
+    /^EPERM deny1 cannot be created without CAP_NET_ADMIN: EPERM\. Run as root, or as root once: ip tuntap add dev deny1 mode tap user YOU/,
+  );
+  t.notOk(exists('deny1'));
+  t.end();
+});
+
+t.test('an interface made for this user → opened without privileges; one made for another → EPERM', { skip }, (t) => {
+  ip('tuntap', 'add', 'dev', 'theirs0', 'mode', 'tap', 'user', '65534');
+  ip('link', 'set', 'theirs0', 'up');
+  ip('tuntap', 'add', 'dev', 'theirs1', 'mode', 'tap', 'user', '12345');
+  t.equal(said('tap:theirs0', NOBODY, OPEN_TO_ALL), 'opened tap:theirs0\n');
+  t.match(said('tap:theirs1', NOBODY, OPEN_TO_ALL), /^EPERM theirs1 belongs to another user: EPERM\. Run as root/);
+  ip('link', 'set', 'theirs0', 'down');
+  t.match(
+    said('tap:theirs0', NOBODY, OPEN_TO_ALL),
+    /^EPERM theirs0 cannot be brought up: EPERM\. .*ip link set theirs0 up/,
+  );
+  ip('link', 'del', 'theirs0');
+  ip('link', 'del', 'theirs1');
+  t.end();
+});
+
 t.test('no /dev/net/tun → ENOENT, and what to do', { skip }, (t) => {
-  const module = new URL('../../drivers/open.js', import.meta.url).href;
-  const script = `import(${JSON.stringify(module)}).then(({ openDevice }) => openDevice('tap:none0')).catch((e) => console.log(e.code, e.message))`;
-  // A mount namespace of the child's own, in which the folder is empty.
-  const shell = 'mount -t tmpfs none /dev/net && exec "$0" -e "$1"';
-  const said = execFileSync('unshare', ['-m', 'sh', '-c', shell, process.execPath, script], { encoding: 'utf8' });
-  t.match(said, /^ENOENT \/dev\/net\/tun cannot be opened: ENOENT\. Load the driver as root \("modprobe tun"\)/);
+  t.match(
+    said('tap:none0', [], 'mount -t tmpfs none /dev/net'),
+    /^ENOENT \/dev\/net\/tun cannot be opened: ENOENT\. Load the driver as root \("modprobe tun"\)/,
+  );
   t.end();
 });
 
