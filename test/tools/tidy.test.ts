@@ -190,6 +190,9 @@ t.test('the segment path, a form that allocates → found', (t) => {
   const forms: readonly [string, RegExp][] = [
     ['  const x = new Foo();', /new allocates/],
     ['  throw a;', /a throw costs/],
+    ["  throw new Error('a');", /a throw costs/],
+    ["  if (a) throw new StackError('EINVAL', f(1));\n  return [a];", /ack\.ts:4: an array literal/],
+    ['  f(g.bind(this));', /bind makes/],
     ['  const x = [a, 1];', /array literal/],
     ['  const [x] = t;', /array literal/],
     ['  return [];', /array literal/],
@@ -240,6 +243,8 @@ t.test('the segment path, code that looks like it allocates → fine', (t) => {
     '  if (a === 1) {\n    return 1;\n  } else if (a === 2) {\n    return 2;\n  } else {\n    return 3;\n  }',
     '  const x: { a: number } = SEG;\n  return x.a;',
     '  return a >= 0 ? t[0] : t[1];',
+    "  if (a < 0) throw new StackError('EINVAL', `no ` + f(['no', { a }]));\n  return a;",
+    '  table.bind(row, address);',
   ];
   for (const body of bodies)
     t.strictSame(

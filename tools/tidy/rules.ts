@@ -112,6 +112,12 @@ export const CONTROL_PATH = {
   head: /\)\s*:\s*(?:(?:readonly\s+)?string(?:\[\])?(?:\s*\|\s*(?:undefined|null))?|never|(?:Iterable\w*|Generator)<[\s\S]*>)$|(?:^|[\s#])grow\w*\s*\(/,
 } as const;
 
+/**
+ * What the caller of an interface did wrong is thrown at once, and what that costs is the caller's. The statement is free, not
+ * the function around it: `send` is called as often as segments come. The peer's faults are verdicts, never this.
+ */
+export const CALLERS_FAULT = /(?<![\w$.])throw\s+new\s+StackError\s*(?=\()/g;
+
 /** The one place that may make a view to copy through. */
 export const COPY_HELPER = 'stack/memory/copy.ts';
 
@@ -122,11 +128,12 @@ export const ALLOCATING: readonly Form[] = [
   { pattern: /(?<![\w$.])(?:async|await|yield)\b/g, message: "nothing waits on a segment's way" },
   { pattern: /=>/g, message: 'a closure is an object: name a function' },
   { pattern: /(?<![\w$.])function\b/g, message: 'a closure is an object: name a function at the top of the file' },
+  { pattern: /\.\s*bind\s*\(\s*(?:this|null|undefined)\b/g, message: 'bind makes a function' },
   { pattern: /\.\.\./g, message: 'spreading copies' },
   { pattern: /\.\s*subarray\s*\(/g, message: 'subarray makes a view object: use the copy helper of stack/memory' },
   {
     pattern:
-      /\.\s*(?:slice|map|filter|forEach|reduce|split|join|bind|flatMap|entries|values|keys|toString|toFixed|padStart|padEnd)\s*\(/g,
+      /\.\s*(?:slice|map|filter|forEach|reduce|split|join|flatMap|entries|values|keys|toString|toFixed|padStart|padEnd)\s*\(/g,
     message: 'this method makes a new object or string',
   },
   {
