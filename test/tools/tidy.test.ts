@@ -77,6 +77,11 @@ t.test('imports', (t) => {
       /drivers\/ may not import stack\/tcp/,
     ],
     [
+      'of the host by the reactor',
+      { 'src/reactor/a.ts': "import '../host/b.js';\n", 'src/host/b.ts': '' },
+      /src\/reactor\/ may not import src\/host/,
+    ],
+    [
       'of a program',
       { 'src/cli/main.ts': '', 'src/index.ts': "import './cli/main.js';\n" },
       /src\/cli\/main\.ts belongs to a program/,
