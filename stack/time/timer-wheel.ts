@@ -108,8 +108,9 @@ export class TimerWheel {
     const list = ((deadline - reached) | 0) <= 0 ? List.LATE : slotFor(deadline, this.#now);
     if (entries[row + Entry.PREV] !== 0) {
       // A timer put off by a little mostly stays in its slot. Its neighbours, which nobody has touched for long, are left alone.
+      // One that is due, or late, is in no slot; one of a spilled slot is placed by whatever deadline it has by then.
       const old = entries[row + Entry.DEADLINE];
-      if (((old - reached) | 0) > 0 && slotFor(old, this.#now) === list && this.#heads[List.SPILL] === 0) {
+      if (((old - reached) | 0) > 0 && slotFor(old, this.#now) === list) {
         entries[row + Entry.DEADLINE] = deadline;
         if (((deadline - this.#soonest[list]) | 0) < 0) this.#soonest[list] = deadline;
         return;

@@ -63,6 +63,31 @@ t.test('re-armed → the last deadline holds, and it counts once', (t) => {
   t.end();
 });
 
+t.test('the earliest of two cancelled → the wait is for the other', (t) => {
+  for (const first of [10, 3000, 100_000]) {
+    const wheel = new TimerWheel(2, 0);
+    wheel.arm(0, first);
+    wheel.arm(1, 200_000);
+    t.equal(wheel.msToNext(0), first);
+    wheel.cancel(0);
+    t.equal(wheel.msToNext(0), 200_000);
+  }
+  t.end();
+});
+
+t.test('late, and put off within the same round → not before its new deadline', (t) => {
+  const wheel = new TimerWheel(3, 0);
+  wheel.arm(0, 500);
+  t.equal(wheel.expire(1000), 0);
+  wheel.arm(2, 990);
+  wheel.arm(2, 1001);
+  t.same(round(wheel, 1000), []);
+  t.same(round(wheel, 1000), []);
+  t.equal(wheel.msToNext(1000), 1);
+  t.same(round(wheel, 1001), [2]);
+  t.end();
+});
+
 t.test('cancelled, also once its slot was opened → never', (t) => {
   const wheel = new TimerWheel(5, 0);
   for (let id = 0; id < 5; id++) wheel.arm(id, 500);
