@@ -54,7 +54,6 @@ export class FaultLane {
   #inBurst = false;
   /** When the line has sent everything queued. */
   #lineFree = 0;
-  #lastDue = 0;
 
   readonly #capacity: number;
   readonly #offsets: Int32Array;
@@ -210,12 +209,12 @@ export class FaultLane {
     }
     due += f.delayUs;
     if (f.jitterUs > 0) due += (this.#prng.fraction() * 2 - 1) * f.jitterUs;
-    // The clock has whole microseconds: rounded up, the deadline is never early.
-    this.#lastDue = Math.max(this.#lastDue, Math.ceil(due));
     const i = (this.#head + this.#count) % this.#capacity;
     this.#offsets[i] = offset;
     this.#lengths[i] = length;
-    this.#due[i] = this.#lastDue;
+    // The clock has whole microseconds: rounded up, the deadline is never early. One that lies before that of the frame in
+    // front is as good as equal, as nothing leaves out of order.
+    this.#due[i] = Math.ceil(due);
     this.#count += 1;
   }
 }

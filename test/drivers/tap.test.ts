@@ -283,6 +283,28 @@ for (const drain of ['adaptive', 'always', 'never'] as const) {
   });
 }
 
+t.test(
+  'drain: adaptive; after many lone frames, long ones in a burst → read in one go, and so is what follows',
+  { skip },
+  (t) => {
+    const device = openTap('drain-long');
+    const host = new TestHost(device);
+    const socket = new PacketSocket(device.interfaceName, ETHERTYPE_TEST);
+    const burst = (count: number, length: number) => {
+      for (const bytes of frames(0, count, length)) socket.send(bytes);
+      return host.receive().length;
+    };
+    for (let i = 0; i < 4; i++) t.equal(burst(1, 60), 1);
+    t.equal(burst(2, 60), 1, 'four times alone: the fifth is taken to be');
+    t.equal(host.receive().length, 1);
+    t.equal(burst(20, 1000), 20);
+    t.equal(burst(20, 60), 20);
+    socket.close();
+    closed(device);
+    t.end();
+  },
+);
+
 t.test("tun → IP packets without a link header; the kernel's ping is answered", { skip }, async (t) => {
   const device = openTun('tun0', { hostAddress: '10.9.5.1/24' });
   t.match(device, { name: 'tun:tun0', medium: Medium.IP, mac: new Uint8Array(6) });
