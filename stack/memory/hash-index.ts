@@ -173,6 +173,7 @@ export class HashIndex {
     slots[hole] = 0;
   }
 
+  /** Control path. A new table is addresses until it is written to, so even one of 64 MiB is made in well under a millisecond. */
   #resize(capacity: number): void {
     assert(this.#old === null, 'one resizing ends before the next begins');
     this.#old = this.#slots;

@@ -212,13 +212,12 @@ export class TimerWheel {
   #firstSlot(): number {
     const word = lowestBit(this.#words);
     if (word < Wheel.TOP_WORD) return (word << 5) + lowestBit(this.#occupied[word]);
-    // Only the last level is occupied. It is circular: what comes first is the next one after the wheel's own.
-    const own = this.#now >>> 24;
-    const ownWord = Wheel.TOP_WORD + (own >>> 5);
-    const after = this.#occupied[ownWord] & (-2 << (own & 31));
-    if (after !== 0) return (ownWord << 5) + lowestBit(after);
+    // Only the last level is occupied. It is circular: what comes first is the next one after the wheel's own. No deadline is
+    // more than half the circle ahead, so in the wheel's own word nothing lies behind it.
+    const ownWord = Wheel.TOP_WORD + (this.#now >>> 29);
+    if (this.#occupied[ownWord] !== 0) return (ownWord << 5) + lowestBit(this.#occupied[ownWord]);
     const later = this.#words & (-2 << ownWord);
-    const next = lowestBit(ownWord < Wheel.WORDS - 1 && later !== 0 ? later : this.#words);
+    const next = lowestBit(later !== 0 ? later : this.#words);
     return (next << 5) + lowestBit(this.#occupied[next]);
   }
 
