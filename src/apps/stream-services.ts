@@ -1,6 +1,7 @@
 import type { ConnectionId } from '../../stack/base/units.js';
-import { Event } from '../../stack/net/event-queue.js';
-import type { Stack } from '../../stack/stack.js';
+import { StackError } from '../../stack/base/errors.js';
+import { Event, SocketKind } from '../../stack/net/event-queue.js';
+import type { StackHost } from '../host/stack-host.js';
 import type { ServiceHandler } from '../reactor/acceptor.js';
 import type { Handle } from '../reactor/event-handler.js';
 
@@ -9,18 +10,22 @@ const CHUNK_BYTES = 65_536;
 /** Chunks for one connection before others get their turn. */
 const CHUNKS_MAX = 16;
 
-/** What ends a connection alike in all three. */
+/** What is alike in all three. */
 abstract class Service implements ServiceHandler {
-  readonly #stack: Stack;
+  readonly #host: StackHost;
   protected readonly buffer = new Uint8Array(CHUNK_BYTES);
   connections = 0;
   bytes = 0;
 
-  constructor(stack: Stack) {
-    this.#stack = stack;
+  constructor(host: StackHost) {
+    this.#host = host;
   }
-  protected get tcp(): Stack['tcp'] {
-    return this.#stack.tcp;
+  protected get tcp(): StackHost['stack']['tcp'] {
+    return this.#host.stack.tcp;
+  }
+  /** There may be more to read: to be asked again once others have had their turn. */
+  protected again(id: ConnectionId): void {
+    this.#host.reactor.raise(SocketKind.CONNECTION, id, Event.READABLE);
   }
   open(_id: ConnectionId): number {
     this.connections += 1;
@@ -28,36 +33,53 @@ abstract class Service implements ServiceHandler {
   }
   handleEvent(handle: Handle, events: number): void {
     const id = handle as ConnectionId;
-    if ((events & Event.FAILED) !== 0 || !this.serve(id)) {
-      this.connections -= 1;
-      this.tcp.close(id);
+    try {
+      if ((events & Event.FAILED) === 0 && this.serve(id)) return;
+    } catch (error) {
+      // The peer's reset is its own business. Anything else is ours.
+      if (!(error instanceof StackError)) throw error;
     }
+    this.connections -= 1;
+    this.ended(id);
+    this.tcp.close(id);
   }
   /** False when the connection has served its purpose. */
   protected abstract serve(id: ConnectionId): boolean;
+  protected ended(_id: ConnectionId): void {}
 }
 
 /** RFC 862: what comes goes back. */
 export class EchoService extends Service {
   /**
-   * No more is read than can be sent back, so what has nowhere to go stays in the stack and closes the peer's window: the
-   * service holds not one byte of any connection.
+   * What was read and could not be sent. Nothing more is read of that connection until it is gone, so the peer's window
+   * closes and no connection holds more than one chunk here.
    */
+  readonly #held = new Map<ConnectionId, Uint8Array>();
+
   protected serve(id: ConnectionId): boolean {
+    const held = this.#held.get(id);
+    if (held !== undefined) {
+      this.#held.delete(id);
+      if (!this.#send(id, held, held.length)) return true;
+    }
     for (let i = 0; i < CHUNKS_MAX; i++) {
-      const room = Math.min(this.tcp.writable(id), CHUNK_BYTES);
-      // Asks to be told when there is room: a send that is cut short is followed by WRITABLE.
-      if (room === 0) {
-        this.tcp.send(id, this.buffer, 0, 0);
-        return true;
-      }
-      const count = this.tcp.receive(id, this.buffer, 0, room);
+      const count = this.tcp.receive(id, this.buffer, 0, CHUNK_BYTES);
       if (count < 0) return false;
       if (count === 0) return true;
       this.bytes += count;
-      this.tcp.send(id, this.buffer, 0, count);
+      if (!this.#send(id, this.buffer, count)) return true;
     }
+    this.again(id);
     return true;
+  }
+  protected override ended(id: ConnectionId): void {
+    this.#held.delete(id);
+  }
+  /** Where the stack takes less, WRITABLE follows. */
+  #send(id: ConnectionId, bytes: Uint8Array, count: number): boolean {
+    const taken = this.tcp.send(id, bytes, 0, count);
+    if (taken < count) this.#held.set(id, bytes.slice(taken, count));
+    return taken === count;
   }
 }
 
@@ -70,6 +92,7 @@ export class DiscardService extends Service {
       if (count === 0) return true;
       this.bytes += count;
     }
+    this.again(id);
     return true;
   }
 }

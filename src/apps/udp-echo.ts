@@ -30,8 +30,9 @@ export class UdpEcho implements EventHandler {
       this.datagrams += 1;
       // Two echo servers that were shown to each other by a forged datagram would never stop.
       if (udp.lastPort === this.#port) continue;
-      // An answer that cannot be sent is lost, as any datagram may be.
-      udp.send(this.id, this.#buffer, 0, length, udp.lastSource, udp.lastPort);
+      // From the address it was sent to, unless that was everybody's. An answer that cannot be sent is lost, as any datagram may be.
+      const source = this.#host.stack.net.isLocal(udp.lastDestination) ? udp.lastDestination : undefined;
+      udp.send(this.id, this.#buffer, 0, length, udp.lastSource, udp.lastPort, source);
     }
     this.#host.reactor.raise(SocketKind.UDP, this.id, Event.READABLE);
   }

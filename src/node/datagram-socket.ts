@@ -4,6 +4,7 @@ import { isIP } from 'node:net';
 import type { ErrorCode } from '../../stack/base/errors.js';
 import type { Address, UdpId } from '../../stack/base/units.js';
 import { Event, SocketKind } from '../../stack/net/event-queue.js';
+import { UdpOption } from '../../stack/udp/options.js';
 import { Verdict } from '../../stack/wire/verdict.js';
 import type { StackHost } from '../host/stack-host.js';
 import type { EventHandler } from '../reactor/event-handler.js';
@@ -167,7 +168,22 @@ export class DatagramSocket extends EventEmitter<Events> implements EventHandler
 
   setBroadcast(enable: boolean): void {
     this.#broadcast = enable;
-    if (this.#id !== 0) this.#udp.setBroadcast(this.#id, enable);
+    if (this.#id !== 0) this.#udp.setOption(this.#id, UdpOption.BROADCAST, enable ? 1 : 0);
+  }
+  /** 1…255. Throws ERR_OUT_OF_RANGE. */
+  setTTL(ttl: number): number {
+    this.#udp.setOption(this.#bound(), UdpOption.TTL, ttl);
+    return ttl;
+  }
+  setMulticastTTL(ttl: number): number {
+    this.#udp.setOption(this.#bound(), UdpOption.MULTICAST_TTL, ttl);
+    return ttl;
+  }
+  setRecvBufferSize(bytes: number): void {
+    this.#udp.setOption(this.#bound(), UdpOption.RECEIVE_BYTES_MAX, bytes);
+  }
+  getRecvBufferSize(): number {
+    return this.#udp.getOption(this.#bound(), UdpOption.RECEIVE_BYTES_MAX);
   }
   ref(): this {
     return this.#refer(true);
@@ -204,8 +220,9 @@ export class DatagramSocket extends EventEmitter<Events> implements EventHandler
     if (this.#referenced) this.#host.reference(1);
   }
   /** A socket that sends without being bound is bound to a port of the stack's choice. */
-  #bound(): void {
+  #bound(): UdpId {
     if (this.#id === 0) this.bind(0);
+    return this.#id;
   }
 
   #transmit(bytes: Uint8Array, address: string | null, port: number, callback: SendCallback | undefined): void {

@@ -84,7 +84,7 @@ export class StackDemultiplexer implements SynchronousEventDemultiplexer {
       case State.SYN_RECEIVED:
         return 0;
       case State.CLOSED:
-        return Event.FAILED;
+        return Event.READABLE | Event.PEER_CLOSED | Event.FAILED | Event.CLOSED;
       case State.CLOSE_WAIT:
       case State.CLOSING:
       case State.LAST_ACK:
