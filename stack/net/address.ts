@@ -53,7 +53,7 @@ export function formatAddress(address: Address): string {
   return formatIpv4Address(address);
 }
 
-/** `10.0.0.1/24`; without a length the prefix is the address alone, 32. */
+/** Control path. `10.0.0.1/24`; without a length the prefix is the address alone, 32. */
 export function parsePrefix(text: string): Prefix {
   const slash = text.indexOf('/');
   if (slash < 0) return { address: parseAddress(text), prefixLength: 32 };

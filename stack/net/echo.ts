@@ -86,11 +86,7 @@ export class Echo {
     dontFragment: boolean,
   ): Verdict {
     if (payloadBytes > ECHO_BYTES_MAX) return Verdict.TOO_BIG;
-    if (this.#bytes.length === 0) {
-      this.#bytes = new Uint8Array(Icmpv4.HEADER_BYTES + ECHO_BYTES_MAX);
-      this.#view = new DataView(this.#bytes.buffer);
-      for (let i = 0; i < ECHO_BYTES_MAX; i++) this.#bytes[Icmpv4.DATA + i] = i & 0xff;
-    }
+    if (this.#bytes.length === 0) this.#growRequest();
     const source = this.#paths.t[this.#paths.find(destination) + Path.SOURCE];
     this.#ids[(id & 0xffff) >>> 3] |= 1 << (id & 7);
     emitIcmpv4(this.#view, 0, Icmpv4Type.ECHO, 0, ((id & 0xffff) << 16) | (seq & 0xffff));
@@ -152,6 +148,12 @@ export class Echo {
     if (!this.#ours(id)) return Verdict.ICMP_IMPLAUSIBLE;
     this.#push(report.reporter, id, icmpv4Seq(report.view, report.at), 0, 0, report.error, report.mtu, 0);
     return Verdict.OK;
+  }
+
+  #growRequest(): void {
+    this.#bytes = new Uint8Array(Icmpv4.HEADER_BYTES + ECHO_BYTES_MAX);
+    this.#view = new DataView(this.#bytes.buffer);
+    for (let i = 0; i < ECHO_BYTES_MAX; i++) this.#bytes[Icmpv4.DATA + i] = i & 0xff;
   }
 
   #ours(id: number): boolean {

@@ -49,6 +49,7 @@ export class LocalAddresses {
     return group === ALL_HOSTS;
   }
 
+  /** Control path. */
   rebuild(interfaces: readonly Interface[]): void {
     let count = 0;
     for (const iface of interfaces) count += iface.addresses.length * 2;

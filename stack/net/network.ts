@@ -90,7 +90,7 @@ export class Network {
 
   // Control path
 
-  /** Throws EINVAL where the options cannot work. Connected routes come with the addresses. */
+  /** Control path. Throws EINVAL where the options cannot work. Connected routes come with the addresses. */
   addInterface(options: InterfaceOptions): Interface {
     checkInterface(options, this.slab);
     const iface = new Interface(this.interfaces.length, options, this.slab);
@@ -101,7 +101,7 @@ export class Network {
     return iface;
   }
 
-  /** Gives an interface an address, with the route to its link, and announces it there. */
+  /** Control path. Gives an interface an address, with the route to its link, and announces it there. */
   addAddress(index: number, address: Address, prefixLength: number): void {
     const iface = this.#interface(index);
     this.#checkAddress(address, prefixLength);
@@ -115,6 +115,7 @@ export class Network {
     if (iface.medium === Medium.ETHERNET) this.#arp.announce(iface, address);
   }
 
+  /** Control path. */
   removeAddress(index: number, address: Address): void {
     const iface = this.#interface(index);
     const at = iface.addresses.findIndex((own) => own.address === address);
@@ -130,7 +131,7 @@ export class Network {
     this.#paths.invalidate();
   }
 
-  /** A link lost or found again. Losing it forgets its neighbours: another may be on the other end afterwards. */
+  /** Control path. A link lost or found again. Losing it forgets its neighbours: another may be on the other end afterwards. */
   setUp(index: number, up: boolean): void {
     const iface = this.#interface(index);
     if (iface.up === up) return;
@@ -415,7 +416,7 @@ export class Network {
   }
 }
 
-/** RFC 791 asks 68 bytes of every link; a frame must fit a slot. */
+/** Control path. RFC 791 asks 68 bytes of every link; a frame must fit a slot. */
 function checkInterface(options: InterfaceOptions, slab: FrameSlab): void {
   const mtu = options.mtu ?? 1500;
   const mtuMax = Math.min(65535, slab.frameBytesMax - 18);

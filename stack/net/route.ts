@@ -55,11 +55,7 @@ export class RouteTable {
         'EADDRINUSE',
         `there is a route to ${formatAddress(options.destination)}/${options.prefixLength} with metric ${metric} already; remove it first`,
       );
-    if ((this.count + 1) * Route.STRIDE > this.rows.length) {
-      const grown = new Int32Array(this.rows.length * 2);
-      grown.set(this.rows);
-      this.rows = grown;
-    }
+    if ((this.count + 1) * Route.STRIDE > this.rows.length) this.#grow();
     let at = 0;
     while (at < this.count && !this.#after(at * Route.STRIDE, options.prefixLength, metric)) at++;
     const r = at * Route.STRIDE;
@@ -94,6 +90,12 @@ export class RouteTable {
         mtu: this.rows[r + Route.MTU],
         metric: this.rows[r + Route.METRIC],
       };
+  }
+
+  #grow(): void {
+    const grown = new Int32Array(this.rows.length * 2);
+    grown.set(this.rows);
+    this.rows = grown;
   }
 
   /** Whether the row at `r` comes after a route of this length and metric. */

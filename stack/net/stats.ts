@@ -106,7 +106,7 @@ export class Stats {
   tcpAbortOnTimeout = 0;
   tcpAbortOnMemory = 0;
 
-  /** Every named counter as it is now: for printing and for tests, not for the data path. */
+  /** Control path. Every named counter as it is now: for printing and for tests. */
   snapshot(): Record<string, number> {
     const values: Record<string, number> = {};
     for (const [name, value] of Object.entries(this)) if (typeof value === 'number') values[name] = value;

@@ -81,7 +81,7 @@ export class Udp implements Transport {
 
   // Program's side. A stale id throws EBADF everywhere.
 
-  /** Throws EADDRINUSE, EADDRNOTAVAIL, EMFILE, ERR_OUT_OF_RANGE. */
+  /** Control path. Throws EADDRINUSE, EADDRNOTAVAIL, EMFILE, ERR_OUT_OF_RANGE. */
   open(options: UdpOpenOptions = {}): UdpId {
     const address = options.address ?? (0 as Address);
     if (options.port !== undefined) checkPort(options.port, 0);
