@@ -14,8 +14,10 @@ export type { Interface, InterfaceAddress, InterfaceOptions } from '../stack/net
 export type { RouteOptions } from '../stack/net/route.js';
 export { Stack, type StackOptions } from '../stack/stack.js';
 export { State, type StateName, stateName } from '../stack/tcp/state.js';
-export type { ListenOptions, OpenOptions, TcpInfo } from '../stack/tcp/tcp.js';
-export { TcpOption } from '../stack/tcp/tcp.js';
+export type { TcpInfo } from '../stack/tcp/info.js';
+export { TcpOption } from '../stack/tcp/socket-options.js';
+export type { ListenOptions } from '../stack/tcp/tcp.js';
+export type { OpenOptions } from '../stack/tcp/user-calls.js';
 
 export { createPageServer, type PageServerOptions } from './apps/page-server.js';
 export { ChargenService, DiscardService, EchoService } from './apps/stream-services.js';

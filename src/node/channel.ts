@@ -1,7 +1,8 @@
 import { type ErrorCode, StackError } from '../../stack/base/errors.js';
 import type { Address, ConnectionId } from '../../stack/base/units.js';
 import { Event, SocketKind } from '../../stack/net/event-queue.js';
-import { TcpOption } from '../../stack/tcp/tcp.js';
+import { State } from '../../stack/tcp/state.js';
+import { TcpOption } from '../../stack/tcp/socket-options.js';
 import type { StackHost } from '../host/stack-host.js';
 import type { EventHandler, Handle } from '../reactor/event-handler.js';
 import { codeOf } from './errno.js';
@@ -169,12 +170,17 @@ export class Channel {
   }
 
   setNoDelay(enable: boolean): void {
-    if (this.id !== 0) this.#tcp.setOption(this.id, TcpOption.NO_DELAY, enable ? 1 : 0);
+    this.#setOption(TcpOption.NODELAY, enable ? 1 : 0);
   }
   setKeepAlive(enable: boolean, idleSeconds: number): void {
-    if (this.id === 0) return;
-    if (idleSeconds > 0) this.#tcp.setOption(this.id, TcpOption.KEEP_IDLE, idleSeconds * 1000);
-    this.#tcp.setOption(this.id, TcpOption.KEEP_ALIVE, enable ? 1 : 0);
+    if (idleSeconds > 0) this.#setOption(TcpOption.KEEPALIVE_IDLE_MS, Math.min(idleSeconds, 32_767) * 1000);
+    this.#setOption(TcpOption.KEEPALIVE, enable ? 1 : 0);
+  }
+  /** On a connection that has ended there is nothing to set; Node's sockets say nothing about it either. */
+  #setOption(option: TcpOption, value: number): void {
+    if (this.id === 0 || this.#tcp.state(this.id) === State.CLOSED) return;
+    this.#tcp.setOption(this.id, option, value);
+    this.table.host.wake();
   }
 
   localEndpoint(into: Partial<Endpoint>): boolean {

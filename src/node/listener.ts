@@ -4,6 +4,7 @@ import { Event, SocketKind } from '../../stack/net/event-queue.js';
 import type { StackHost } from '../host/stack-host.js';
 import type { EventHandler } from '../reactor/event-handler.js';
 import type { Endpoint } from './channel.js';
+import { codeOf } from './errno.js';
 
 /** A listening port as servers of both kinds see it. */
 export class Listener implements EventHandler {
@@ -28,12 +29,32 @@ export class Listener implements EventHandler {
   /** Throws EADDRINUSE, EADDRNOTAVAIL. */
   listen(backlog: number): void {
     if (this.#id !== 0) throw new StackError('EINVAL', 'the server listens already');
-    const tcp = this.#host.stack.tcp;
-    this.#id = tcp.listen({ address: this.#address, port: this.#port, backlog });
-    this.#port = tcp.listenerPort(this.#id);
+    this.#id = this.#port === 0 ? this.#listenAnywhere(backlog) : this.#listenAt(this.#port, backlog);
     this.#host.reactor.registerHandler(SocketKind.LISTENER, this.#id, this, Event.ACCEPTABLE);
     if (this.#referenced) this.#host.reference(1);
     this.#host.wake();
+  }
+
+  #listenAt(port: number, backlog: number): ListenerId {
+    return this.#host.stack.tcp.listen({ address: this.#address, port, backlog });
+  }
+
+  /** Port 0: an ephemeral one that nobody listens on, from a place in their range that is not always the same. */
+  #listenAnywhere(backlog: number): ListenerId {
+    const { portFirst, portLast } = this.#host.stack.tcp.limits;
+    const ports = portLast - portFirst + 1;
+    const start = Math.floor(Math.random() * ports);
+    for (let i = 0; i < ports; i++) {
+      const port = portFirst + ((start + i) % ports);
+      try {
+        const id = this.#listenAt(port, backlog);
+        this.#port = port;
+        return id;
+      } catch (error) {
+        if (codeOf(error) !== 'EADDRINUSE') throw error;
+      }
+    }
+    throw new StackError('EADDRINUSE', `all ports from ${portFirst} to ${portLast} have listeners`);
   }
 
   handleEvent(): void {

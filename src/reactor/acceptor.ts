@@ -1,7 +1,8 @@
 import type { ConnectionId, ListenerId } from '../../stack/base/units.js';
 import { Event, SocketKind } from '../../stack/net/event-queue.js';
 import type { Stack } from '../../stack/stack.js';
-import type { ListenOptions, OpenOptions } from '../../stack/tcp/tcp.js';
+import type { ListenOptions } from '../../stack/tcp/tcp.js';
+import type { OpenOptions } from '../../stack/tcp/user-calls.js';
 import type { EventHandler, Handle } from './event-handler.js';
 import type { Reactor } from './reactor.js';
 
