@@ -243,6 +243,7 @@ t.test('fields that lie → the problem and its place', (t) => {
   for (const [at, value, problem] of [
     [packetAt + 8, 1, 'packet of interface 1, never described'],
     [packetAt + 20, 100, 'packet of 100 bytes in a shorter block'],
+    [packetAt + 20, 33, 'packet of 33 bytes in a shorter block'],
     [packetAt + 36, 0x00640001, 'option 1 of 100 bytes passes the end of its block'],
     [interfaceAt + 16, 0x00640002, 'option 2 of 100 bytes passes the end of its block'],
   ] as const) {
