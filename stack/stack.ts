@@ -1,0 +1,100 @@
+import { Prng } from './base/prng.js';
+import type { Us } from './base/units.js';
+import { FrameSlab } from './memory/frame-slab.js';
+import type { NetworkLimits } from './net/context.js';
+import { EventQueue } from './net/event-queue.js';
+import { Network } from './net/network.js';
+import type { CongestionControl } from './tcp/congestion.js';
+import { TCP_LIMITS, type TcpLimits } from './tcp/limits.js';
+import { Tcp } from './tcp/tcp.js';
+import { Clock } from './time/clock.js';
+import { DEFAULT_UDP_LIMITS, Udp, type UdpLimits } from './udp/udp.js';
+import type { Verdict } from './wire/verdict.js';
+
+export interface StackOptions {
+  /** Everything random comes from it. A real host draws it from the system; a test writes it down. */
+  readonly seed: number;
+  /** More secret words where 32 bits of seed are not enough: at least four, from the system's generator. */
+  readonly secret?: Int32Array;
+  /** The clock at the start. */
+  readonly now?: Us;
+  /** Shared with the devices; made here if not given. */
+  readonly slab?: FrameSlab;
+  readonly tcp?: Partial<TcpLimits>;
+  readonly udp?: Partial<UdpLimits>;
+  readonly net?: Partial<NetworkLimits>;
+  readonly congestion?: CongestionControl;
+}
+
+/** How often `flush` lets the stack talk to itself before others get their turn. */
+const LOCAL_ROUNDS = 16;
+
+/**
+ * The stack: a function of frames, the time and a seed. It does nothing by itself. Whoever drives it calls `advance`, `receive`
+ * for each frame, and `flush`; takes what is to be sent from each interface's `transmitQueue` and what happened from
+ * `events`; and comes back by `nextDeadline`.
+ */
+export class Stack {
+  readonly slab: FrameSlab;
+  readonly clock: Clock;
+  readonly events: EventQueue;
+  readonly net: Network;
+  readonly tcp: Tcp;
+  readonly udp: Udp;
+
+  constructor(options: StackOptions) {
+    this.slab = options.slab ?? new FrameSlab();
+    this.clock = new Clock(options.now);
+    const prng = new Prng(options.seed);
+    const secret = new Int32Array(4);
+    for (let i = 0; i < secret.length; i++) secret[i] = options.secret?.[i] ?? prng.next();
+    this.net = new Network({
+      slab: this.slab,
+      clock: this.clock,
+      prng,
+      ...(options.net === undefined ? {} : { limits: options.net }),
+    });
+    const connectionsMax = options.tcp?.connectionsMax ?? TCP_LIMITS.connectionsMax;
+    const listenersMax = options.tcp?.listenersMax ?? TCP_LIMITS.listenersMax;
+    const socketsMax = options.udp?.socketsMax ?? DEFAULT_UDP_LIMITS.socketsMax;
+    this.events = new EventQueue(connectionsMax, listenersMax, socketsMax);
+    this.tcp = new Tcp({
+      net: this.net,
+      clock: this.clock,
+      events: this.events,
+      secret,
+      ...(options.tcp === undefined ? {} : { limits: options.tcp }),
+      ...(options.congestion === undefined ? {} : { congestion: options.congestion }),
+    });
+    this.udp = new Udp({
+      net: this.net,
+      events: this.events,
+      ...(options.udp === undefined ? {} : { limits: options.udp }),
+    });
+  }
+
+  /** Time has come to `now`: timers expire. */
+  advance(now: Us): void {
+    this.clock.advance(now);
+    this.net.advance();
+    this.tcp.advance();
+  }
+
+  /** A frame has come by interface `iface`, at `offset` in the slab. The slot stays the caller's. */
+  receive(iface: number, offset: number, length: number): Verdict {
+    return this.net.receive(iface, offset, length);
+  }
+
+  /** What is to be sent now goes into the transmit queues; what the stack has to tell itself is delivered. */
+  flush(): void {
+    this.tcp.flush();
+    for (let round = 0; round < LOCAL_ROUNDS && this.net.deliverLocal() > 0; round++) this.tcp.flush();
+  }
+
+  /** When `advance` must be called next, µs on the clock; Infinity when nothing is pending. */
+  nextDeadline(): number {
+    const ms = Math.min(this.net.msToNext(), this.tcp.msToNext());
+    // Timers count whole milliseconds: the deadline is where the clock's millisecond turns.
+    return ms === Infinity ? Infinity : ms === 0 ? this.clock.us : (Math.floor(this.clock.us / 1000) + ms) * 1000;
+  }
+}

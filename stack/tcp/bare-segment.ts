@@ -1,0 +1,138 @@
+import type { Address } from '../base/units.js';
+import { Cause } from '../net/note.js';
+import { OutputFlag } from '../net/transport.js';
+import { emitTcp, finishTcpChecksum, Tcp, TcpFlag } from '../wire/tcp.js';
+import {
+  emitMss,
+  emitNop,
+  emitSackPermitted,
+  emitTimestamps,
+  emitTimestampsPadded,
+  emitWindowScale,
+} from '../wire/tcp-options.js';
+import { localPort, remotePort } from './connection-table.js';
+import type { TcpContext } from './context.js';
+import { DEFAULT_TTL, PROTOCOL_TCP } from './emit.js';
+import type { State } from './state.js';
+import { noteSentAlone } from './trace-note.js';
+
+/** Segment path. Segments that do not come from a full row: SYN, SYN-ACK, RST, and the answers of TIME-WAIT and SYN-RECEIVED. */
+
+/** What a SYN offers. One record, filled before `sendSyn`. */
+export class SynOffer {
+  mss = 0;
+  sack = false;
+  timestamps = false;
+  tsVal = 0;
+  tsEcr = 0;
+  /** -1: window scaling is not offered. */
+  shift = -1;
+  tos = 0;
+  ttl = DEFAULT_TTL;
+}
+
+/** Sends SYN or SYN-ACK with its options in the order Linux lays them out. False when no frame is free. */
+export function sendSyn(
+  tcp: TcpContext,
+  local: number,
+  remote: number,
+  ports: number,
+  seq: number,
+  ack: number,
+  flags: number,
+  window: number,
+  offer: SynOffer,
+  cause: Cause,
+  state: State,
+): boolean {
+  const { net } = tcp;
+  if (net.room() <= 0) return false;
+  const at = net.takeSegment();
+  if (at < 0) return false;
+  const { view } = net.slab;
+  let to = emitMss(view, at + Tcp.OPTIONS, offer.mss);
+  if (offer.timestamps) {
+    if (offer.sack) to = emitSackPermitted(view, to);
+    else to = emitNop(view, emitNop(view, to));
+    to = emitTimestamps(view, to, offer.tsVal, offer.tsEcr);
+  } else if (offer.sack) {
+    to = emitSackPermitted(view, emitNop(view, emitNop(view, to)));
+  }
+  if (offer.shift >= 0) to = emitWindowScale(view, emitNop(view, to), offer.shift);
+  const headerBytes = to - at;
+  emitTcp(view, at, localPort(ports), remotePort(ports), seq, ack, headerBytes, flags, window, 0);
+  noteSentAlone(tcp, at, cause, state);
+  handOver(tcp, at, headerBytes, local, remote, offer.tos, offer.ttl);
+  return true;
+}
+
+/** A segment of 20 bytes, or 32 with timestamps. */
+export function sendBare(
+  tcp: TcpContext,
+  local: number,
+  remote: number,
+  ports: number,
+  seq: number,
+  ack: number,
+  flags: number,
+  window: number,
+  timestamps: boolean,
+  tsVal: number,
+  tsEcr: number,
+  cause: Cause,
+  state: State,
+): boolean {
+  const { net } = tcp;
+  if (net.room() <= 0) return false;
+  const at = net.takeSegment();
+  if (at < 0) return false;
+  const { view } = net.slab;
+  const end = timestamps ? emitTimestampsPadded(view, at + Tcp.OPTIONS, tsVal, tsEcr) : at + Tcp.OPTIONS;
+  emitTcp(view, at, localPort(ports), remotePort(ports), seq, ack, end - at, flags, window, 0);
+  if ((flags & TcpFlag.RST) !== 0) net.stats.tcpOutRsts += 1;
+  noteSentAlone(tcp, at, cause, state);
+  handOver(tcp, at, end - at, local, remote, 0, DEFAULT_TTL);
+  return true;
+}
+
+function handOver(
+  tcp: TcpContext,
+  at: number,
+  length: number,
+  local: number,
+  remote: number,
+  tos: number,
+  ttl: number,
+): void {
+  const { net } = tcp;
+  net.stats.tcpOutSegs += 1;
+  const source = local as Address;
+  const destination = remote as Address;
+  finishTcpChecksum(net.slab.view, at, length, net.pseudoHeaderSum(source, destination, PROTOCOL_TCP, length));
+  net.output(at, length, PROTOCOL_TCP, source, destination, tos, ttl, OutputFlag.DONT_FRAGMENT);
+}
+
+/**
+ * RST in answer to the segment at hand, RFC 9293 §3.5.2 group 1: with the sequence number the peer asks for if it acknowledges
+ * something, else zero and an acknowledgment of all it sent. Never in answer to a RST.
+ */
+export function refuseSegment(tcp: TcpContext, cause: Cause, state: State): void {
+  const { seg } = tcp;
+  if ((seg.flags & TcpFlag.RST) !== 0) return;
+  const acks = (seg.flags & TcpFlag.ACK) !== 0;
+  sendBare(
+    tcp,
+    seg.local,
+    seg.remote,
+    seg.ports,
+    acks ? seg.ACK : 0,
+    acks ? 0 : (seg.SEQ + seg.LEN) | 0,
+    acks ? TcpFlag.RST : TcpFlag.RST | TcpFlag.ACK,
+    0,
+    false,
+    0,
+    0,
+    cause,
+    state,
+  );
+}

@@ -1,0 +1,37 @@
+import { Cause } from '../net/note.js';
+import type { TcpContext } from './context.js';
+import { ackNow } from './delayed-ack.js';
+import { sendSegment } from './emit.js';
+import { Cold, Tcb } from './tcb.js';
+
+/**
+ * Segment path. Challenge ACKs, RFC 5961: to a segment that only somebody guessing would send, the answer is our sequence numbers; a true
+ * peer can tell from them what to do. Limited for the connection and for the stack (§7), so that the answer is no weapon.
+ */
+export function challenge(tcp: TcpContext, c: number, k: number): void {
+  const { cold, limits } = tcp;
+  const nowMs = tcp.clock.ms;
+  if (((nowMs - cold[k + Cold.CHALLENGED_AT]) | 0) < limits.challengeAckIntervalMs) return;
+  if (!stackAllows(tcp)) return;
+  cold[k + Cold.CHALLENGED_AT] = nowMs;
+  tcp.net.stats.tcpChallengeAcks += 1;
+  sendAtOnce(tcp, c, k, Cause.CHALLENGE_ACK);
+}
+
+/** A bucket for each second. Its size is public by §7; which connection emptied it is not to be told from outside, hence the limit per connection first. */
+export function stackAllows(tcp: TcpContext): boolean {
+  const second = Math.floor(tcp.clock.us / 1e6);
+  if (second !== tcp.challengeSecond) {
+    tcp.challengeSecond = second;
+    tcp.challengeLeft = tcp.limits.challengeAcksPerSecond;
+  }
+  if (tcp.challengeLeft === 0) return false;
+  tcp.challengeLeft -= 1;
+  return true;
+}
+
+/** An ACK that must not be merged with others: each one counts for the peer. If no frame is free the next flush sends it. */
+export function sendAtOnce(tcp: TcpContext, c: number, k: number, cause: Cause): void {
+  if (tcp.net.room() > 0 && sendSegment(tcp, c, k, tcp.hot[c + Tcb.SND_NXT], 0, 0, cause)) return;
+  ackNow(tcp, c, k, cause);
+}

@@ -1,0 +1,185 @@
+import { Event, SocketKind } from '../net/event-queue.js';
+import { localPort } from './connection-table.js';
+import type { TcpContext } from './context.js';
+import { ConnectionError } from './errors.js';
+import { timestampOffset } from './isn.js';
+import { receiveShift } from './options.js';
+import { freeRuns } from './reassembly.js';
+import { NO_RTT } from './rtt.js';
+import { State } from './state.js';
+import { Cold, Flag, Name, Tcb } from './tcb.js';
+import { Wait, WaitFlag } from './time-wait-table.js';
+import { startTimer, Timer, wakeBy } from './timers.js';
+
+/** Segment path. The life of a row: waking up, going to sleep, ending. */
+
+/** Output will look at `c` in the next flush. */
+export function mark(tcp: TcpContext, c: number): void {
+  if ((tcp.hot[c + Tcb.STATE] & Flag.MARKED) !== 0) return;
+  tcp.hot[c + Tcb.STATE] |= Flag.MARKED;
+  tcp.marked.push(c);
+}
+
+export function tell(tcp: TcpContext, c: number, events: number): void {
+  // Nobody listens for an orphan, and an embryonic connection is told of as its listener's.
+  if ((tcp.hot[c + Tcb.STATE] & Flag.ORPHAN) !== 0) return;
+  tcp.events.push(SocketKind.CONNECTION, c >>> Tcb.SHIFT, events);
+}
+
+/**
+ * The cold row of `c`, taken and filled if it has none; 0 when the pool is exhausted. What an idle connection does not keep
+ * follows from what it does: nothing is in flight, so SND.WL1 and SND.WL2 are RCV.NXT and SND.UNA, and so on.
+ */
+export function wake(tcp: TcpContext, c: number): number {
+  const { hot, cold, limits } = tcp;
+  const had = hot[c + Tcb.COLD];
+  if (had !== 0) return had;
+  const k = tcp.table.takeCold(c);
+  if (k === 0) return 0;
+  const una = hot[c + Tcb.SND_UNA];
+  cold[k + Cold.SND_WL1] = hot[c + Tcb.RCV_NXT];
+  cold[k + Cold.SND_WL2] = una;
+  cold[k + Cold.MAX_SND_WND] = hot[c + Tcb.SND_WND];
+  cold[k + Cold.LAST_ACK_SENT] = hot[c + Tcb.RCV_NXT];
+  cold[k + Cold.MIN_RTT_US] = NO_RTT;
+  cold[k + Cold.RECOVER] = (una - 1) | 0;
+  cold[k + Cold.RTX_NXT] = una;
+  cold[k + Cold.RTX_END] = una;
+  cold[k + Cold.SND_SML] = una;
+  cold[k + Cold.SND_UP] = una;
+  cold[k + Cold.QUICK_ACKS] = limits.quickAcks;
+  cold[k + Cold.ATO_MS] = limits.delayedAckMinMs;
+  cold[k + Cold.LAST_DATA_AT] = hot[c + Tcb.LAST_ACTIVITY];
+  cold[k + Cold.CHALLENGED_AT] = (tcp.clock.ms - limits.challengeAckIntervalMs) | 0;
+  const window = hot[c + Tcb.RCV_WND];
+  cold[k + Cold.RCV_LIMIT] = window > limits.receiveBytes ? window : limits.receiveBytes;
+  cold[k + Cold.SND_LIMIT] = limits.sendBytes;
+  cold[k + Cold.TUNE_SPACE] = limits.receiveBytes >>> 1;
+  cold[k + Cold.TUNE_AT_US] = tcp.clock.us32;
+  const n = (c >>> Tcb.SHIFT) * Name.SIZE;
+  cold[k + Cold.TS_OFFSET] = timestampOffset(
+    tcp,
+    tcp.names[n + Name.LOCAL],
+    tcp.names[n + Name.REMOTE],
+    tcp.names[n + Name.PORTS],
+  );
+  // Somebody must notice when it falls asleep again.
+  wakeBy(tcp, c, (tcp.clock.ms + limits.hibernateMs) | 0);
+  return k;
+}
+
+/** Nothing is under way that the hot row could not carry alone. */
+export function quiet(tcp: TcpContext, c: number, k: number): boolean {
+  const { hot, cold } = tcp;
+  const word = hot[c + Tcb.STATE];
+  const state = word & Flag.STATE_MASK;
+  return (
+    (state === State.ESTABLISHED || state === State.CLOSE_WAIT || state === State.FIN_WAIT_2) &&
+    (word & BUSY) === 0 &&
+    hot[c + Tcb.SND_UNA] === hot[c + Tcb.SND_NXT] &&
+    hot[c + Tcb.SND_QUEUE] === 0 &&
+    hot[c + Tcb.RCV_QUEUE] === 0 &&
+    cold[k + Cold.OOO_COUNT] === 0 &&
+    (cold[k + Cold.TIMERS] & ~(1 << Timer.KEEPALIVE)) === 0 &&
+    cold[k + Cold.KEEPALIVE_PROBES] === 0
+  );
+}
+const BUSY =
+  Flag.CUSTOM |
+  Flag.MARKED |
+  Flag.ACK_NOW |
+  Flag.ACK_PENDING |
+  Flag.FAST_RECOVERY |
+  Flag.TIMEOUT_RECOVERY |
+  Flag.SND_URGENT |
+  Flag.RCV_URGENT |
+  Flag.CORK |
+  Flag.ORPHAN;
+
+/** The cold row goes back. With keepalive on, the wheel's entry stays as the idle timer. */
+export function hibernate(tcp: TcpContext, c: number): void {
+  tcp.table.giveCold(c);
+  if ((tcp.hot[c + Tcb.STATE] & Flag.KEEPALIVE) !== 0) {
+    tcp.wheel.arm(c >>> Tcb.SHIFT, (tcp.hot[c + Tcb.LAST_ACTIVITY] + tcp.limits.keepIdleMs) | 0);
+  }
+}
+
+/** The connection is over, one way or another: it is no longer found, nothing of it is sent or timed. Unread bytes stay. */
+function conclude(tcp: TcpContext, c: number): void {
+  const { hot, cold } = tcp;
+  const k = hot[c + Tcb.COLD];
+  const state = hot[c + Tcb.STATE] & Flag.STATE_MASK;
+  if (state === State.ESTABLISHED || state === State.CLOSE_WAIT) tcp.net.stats.tcpCurrEstab -= 1;
+  tcp.table.unname(c);
+  tcp.wheel.cancel(c >>> Tcb.SHIFT);
+  tcp.arena.free(hot[c + Tcb.SND_QUEUE]);
+  hot[c + Tcb.SND_QUEUE] = 0;
+  if (k !== 0) {
+    freeRuns(tcp, k);
+    // Bytes limits and the like mean nothing any more; a later `receive` does without.
+    cold[k + Cold.TIMERS] = 0;
+    tcp.table.giveCold(c);
+  }
+  hot[c + Tcb.STATE] &= ~(Flag.MARKED | Flag.ACK_NOW | Flag.ACK_PENDING | Flag.CUSTOM);
+  tcp.table.setState(c, State.CLOSED);
+  if ((hot[c + Tcb.STATE] & Flag.ORPHAN) !== 0) release(tcp, c);
+}
+
+/** Reset, refused or timed out. */
+export function fail(tcp: TcpContext, c: number, error: ConnectionError): void {
+  tcp.table.errors[c >>> Tcb.SHIFT] = error;
+  tell(tcp, c, Event.FAILED);
+  conclude(tcp, c);
+}
+
+/** Both sides have closed and everything is acknowledged. */
+export function finish(tcp: TcpContext, c: number): void {
+  tell(tcp, c, Event.CLOSED);
+  conclude(tcp, c);
+}
+
+/** A closed row whose program has let go is given back, with whatever was never read. */
+export function release(tcp: TcpContext, c: number): void {
+  const row = c >>> Tcb.SHIFT;
+  tcp.arena.free(tcp.hot[c + Tcb.RCV_QUEUE]);
+  tcp.hot[c + Tcb.RCV_QUEUE] = 0;
+  tcp.table.errors[row] = ConnectionError.NONE;
+  tcp.events.forget(SocketKind.CONNECTION, row);
+  tcp.table.give(c);
+}
+
+/**
+ * TIME-WAIT, RFC 9293 §3.3.2: until all of its segments have left the network the pair of sockets is not used again. As soon as the
+ * program has let go, 48 bytes do it.
+ */
+export function enterTimeWait(tcp: TcpContext, c: number, k: number): void {
+  tcp.table.setState(c, State.TIME_WAIT);
+  tcp.net.stats.tcpTimeWaits += 1;
+  tcp.cold[k + Cold.TIMERS] = 0;
+  tell(tcp, c, Event.CLOSED);
+  if ((tcp.hot[c + Tcb.STATE] & Flag.ORPHAN) !== 0) moveToTimeWaitTable(tcp, c, tcp.limits.timeWaitMs);
+  else startTimer(tcp, c, k, Timer.LINGER, tcp.limits.timeWaitMs);
+}
+
+/** The row in TIME-WAIT becomes a small one; `c` is given back. An ACK still owed is the caller's to send first. */
+export function moveToTimeWaitTable(tcp: TcpContext, c: number, leftMs: number): void {
+  const { hot, names, timeWaits } = tcp;
+  const n = (c >>> Tcb.SHIFT) * Name.SIZE;
+  const row = timeWaits.take(names[n + Name.LOCAL], names[n + Name.REMOTE], names[n + Name.PORTS]);
+  const rows = timeWaits.rows;
+  const at = row * Wait.SIZE;
+  rows[at + Wait.SND_NXT] = hot[c + Tcb.SND_NXT];
+  rows[at + Wait.RCV_NXT] = hot[c + Tcb.RCV_NXT];
+  rows[at + Wait.RCV_WND] = hot[c + Tcb.RCV_WND];
+  rows[at + Wait.TS_RECENT] = hot[c + Tcb.TS_RECENT];
+  rows[at + Wait.FLAGS] =
+    ((hot[c + Tcb.STATE] & Flag.TIMESTAMPS) !== 0 ? WaitFlag.TIMESTAMPS : 0) |
+    (receiveShift(tcp, c) << WaitFlag.SHIFT_BIT);
+  rows[at + Wait.DEADLINE] = (tcp.clock.ms + leftMs) | 0;
+  hot[c + Tcb.STATE] |= Flag.ORPHAN;
+  conclude(tcp, c);
+}
+
+export function localPortOf(tcp: TcpContext, c: number): number {
+  return localPort(tcp.names[(c >>> Tcb.SHIFT) * Name.SIZE + Name.PORTS]);
+}

@@ -1,0 +1,87 @@
+import { ByteArena } from '../memory/byte-arena.js';
+import { IntRing } from '../memory/ring.js';
+import type { EventQueue } from '../net/event-queue.js';
+import type { Network } from '../net/network.js';
+import type { Clock } from '../time/clock.js';
+import { TimerWheel } from '../time/timer-wheel.js';
+import { TcpOptions } from '../wire/tcp-options.js';
+import type { CongestionControl } from './congestion.js';
+import { ConnectionTable } from './connection-table.js';
+import type { TcpLimits } from './limits.js';
+import type { ListenerTable } from './listener-table.js';
+import { ReassemblyPool } from './reassembly-pool.js';
+import { Segment } from './segment.js';
+import { SynTable } from './syn-table.js';
+import { TimeWaitTable } from './time-wait-table.js';
+
+export interface ContextParts {
+  readonly net: Network;
+  readonly clock: Clock;
+  readonly events: EventQueue;
+  readonly limits: TcpLimits;
+  readonly congestion: CongestionControl;
+  readonly listeners: ListenerTable;
+  /** Four secret words: for the indexes, sequence numbers, ports and timestamps. */
+  readonly secret: Int32Array;
+}
+
+/**
+ * What every function of this folder works on: the tables, the queues, the segment at hand. Data only; the functions are
+ * beside it, one concern a file. Arrays never move, so a function may hold them in locals.
+ */
+export class TcpContext {
+  readonly net: Network;
+  readonly clock: Clock;
+  readonly events: EventQueue;
+  readonly limits: TcpLimits;
+  readonly table: ConnectionTable;
+  /** `table`'s arrays, one step nearer. */
+  readonly hot: Int32Array;
+  readonly cold: Int32Array;
+  readonly names: Int32Array;
+  readonly tally: Int32Array;
+  readonly tallies: boolean;
+  readonly synTable: SynTable;
+  readonly timeWaits: TimeWaitTable;
+  readonly listeners: ListenerTable;
+  readonly arena: ByteArena;
+  readonly reassembly: ReassemblyPool;
+  readonly wheel: TimerWheel;
+  /** Connections that output must look at, in the order they were marked. Each stands in it once: Flag.MARKED says so. */
+  readonly marked = new IntRing(256);
+  /** Connections whose `send` found no memory: told WRITABLE when there is some. */
+  readonly starved = new IntRing();
+  readonly seg = new Segment();
+  readonly options = new TcpOptions();
+  readonly secret: Int32Array;
+  congestion: CongestionControl;
+  /** Challenge ACKs left in this second, RFC 5961 §7, and the second. */
+  challengeLeft: number;
+  challengeSecond = 0;
+  /** Set while a frame's note is wanted: the row its connection had, and its state before. */
+  noteRow = -1;
+  noteStateBefore = 0;
+
+  constructor(parts: ContextParts) {
+    const { limits, secret } = parts;
+    this.net = parts.net;
+    this.clock = parts.clock;
+    this.events = parts.events;
+    this.limits = limits;
+    this.listeners = parts.listeners;
+    this.congestion = parts.congestion;
+    this.secret = secret;
+    this.table = new ConnectionTable(limits, secret[0], secret[1]);
+    this.hot = this.table.hot;
+    this.cold = this.table.cold;
+    this.names = this.table.names;
+    this.tally = this.table.tally;
+    this.tallies = limits.tally;
+    this.synTable = new SynTable(limits.synReceivedMax, secret[0] ^ 1, secret[1], parts.clock.ms);
+    this.timeWaits = new TimeWaitTable(limits.timeWaitMax, secret[0] ^ 2, secret[1]);
+    this.arena = new ByteArena({ chunksMax: Math.max(16, Math.ceil(limits.bufferBytesMax / 4096)) });
+    this.reassembly = new ReassemblyPool(limits.outOfOrderMax);
+    this.wheel = new TimerWheel(limits.connectionsMax, parts.clock.ms);
+    this.challengeLeft = limits.challengeAcksPerSecond;
+  }
+}

@@ -1,0 +1,215 @@
+import type { Address } from '../base/units.js';
+import { localPort, remotePort } from './connection-table.js';
+import type { TcpContext } from './context.js';
+import { advertisedMss, effectiveMss, receiveShift, sendShift } from './options.js';
+import { flightSize, hasUnsent } from './output.js';
+import { NO_RTT, rtoMs } from './rtt.js';
+import { type StateName, stateName } from './state.js';
+import { Cold, Flag, Name, Tally, Tcb } from './tcb.js';
+import { selectWindow } from './window.js';
+
+/**
+ * STATUS, RFC 9293 §3.9.1.7: everything Linux's TCP_INFO has, by Linux's names in our spelling, with the unit in the name. Counters of segments
+ * and bytes are zero where the stack was made with `tally: false`.
+ */
+export interface TcpInfo {
+  readonly state: StateName;
+  readonly caState: 'open' | 'disorder' | 'recovery' | 'loss';
+  readonly congestion: string;
+  readonly retransmits: number;
+  readonly probes: number;
+  readonly backoff: number;
+  readonly timestamps: boolean;
+  readonly sack: boolean;
+  readonly windowScaling: boolean;
+  readonly ecn: boolean;
+  readonly sndWscale: number;
+  readonly rcvWscale: number;
+  readonly rtoUs: number;
+  readonly atoUs: number;
+  readonly sndMss: number;
+  readonly rcvMss: number;
+  readonly advMss: number;
+  readonly pathMtu: number;
+  readonly unacked: number;
+  readonly sacked: number;
+  readonly lost: number;
+  readonly retrans: number;
+  readonly lastDataSentMs: number;
+  readonly lastDataRecvMs: number;
+  readonly lastAckRecvMs: number;
+  readonly rttUs: number;
+  readonly rttVarUs: number;
+  readonly minRttUs: number;
+  readonly rcvRttUs: number;
+  readonly rcvSpace: number;
+  readonly rcvSsthresh: number;
+  readonly sndSsthreshBytes: number;
+  readonly sndCwndBytes: number;
+  readonly sndCwnd: number;
+  readonly reordering: number;
+  readonly totalRetrans: number;
+  readonly pacingRate: number;
+  readonly maxPacingRate: number;
+  readonly bytesAcked: number;
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
+  readonly bytesRetrans: number;
+  readonly segsOut: number;
+  readonly segsIn: number;
+  readonly dataSegsOut: number;
+  readonly dataSegsIn: number;
+  readonly notsentBytes: number;
+  readonly deliveryRate: number;
+  readonly deliveryRateAppLimited: boolean;
+  readonly delivered: number;
+  readonly deliveredCe: number;
+  readonly busyTimeUs: number;
+  readonly rwndLimitedUs: number;
+  readonly sndbufLimitedUs: number;
+  readonly dsackDups: number;
+  readonly reordSeen: number;
+  readonly rcvOoopack: number;
+  readonly sndWnd: number;
+  readonly rcvWnd: number;
+  readonly rehash: number;
+  readonly totalRto: number;
+  readonly totalRtoRecoveries: number;
+  readonly totalRtoTimeMs: number;
+  // Beyond Linux's structure: what `ss` and the trace show.
+  readonly localAddress: Address;
+  readonly localPort: number;
+  readonly remoteAddress: Address;
+  readonly remotePort: number;
+  readonly recvQueueBytes: number;
+  readonly sendQueueBytes: number;
+  readonly flightBytes: number;
+  readonly sndUna: number;
+  readonly sndNxt: number;
+  readonly rcvNxt: number;
+  readonly iss: number;
+  readonly irs: number;
+  readonly outOfOrderBytes: number;
+  readonly active: boolean;
+}
+
+/** A 64-bit tally as a number, exact below 2^53. */
+function wide(tally: Int32Array, at: number): number {
+  return (tally[at + 1] >>> 0) * 0x1_0000_0000 + (tally[at] >>> 0);
+}
+
+const NO_TALLY = new Int32Array(Tally.SIZE);
+
+export function info(tcp: TcpContext, c: number): TcpInfo {
+  const { hot, cold, names, clock, limits } = tcp;
+  const row = c >>> Tcb.SHIFT;
+  const n = row * Name.SIZE;
+  const word = hot[c + Tcb.STATE];
+  const k = hot[c + Tcb.COLD];
+  const tally = tcp.tallies ? tcp.tally : NO_TALLY;
+  const y = tcp.tallies ? row * Tally.SIZE : 0;
+  const mss = Math.max(1, effectiveMss(tcp, c));
+  const outstanding = (hot[c + Tcb.SND_NXT] - hot[c + Tcb.SND_UNA]) | 0;
+  const lostBytes = k === 0 ? 0 : (cold[k + Cold.RTX_END] - cold[k + Cold.RTX_NXT]) | 0;
+  const queued = tcp.arena.length(hot[c + Tcb.SND_QUEUE]);
+  const remote = names[n + Name.REMOTE] as Address;
+  const field = (index: Cold): number => (k === 0 ? 0 : cold[k + index]);
+  const since = (at: number): number => (at === 0 ? 0 : (clock.ms - at) | 0);
+  const caState =
+    (word & Flag.TIMEOUT_RECOVERY) !== 0
+      ? 'loss'
+      : (word & Flag.FAST_RECOVERY) !== 0
+        ? 'recovery'
+        : field(Cold.DUPACKS) > 0
+          ? 'disorder'
+          : 'open';
+  const cwnd = hot[c + Tcb.CWND];
+  const srttUs = hot[c + Tcb.SRTT] >> 3;
+  const minRtt = k !== 0 && cold[k + Cold.MIN_RTT_US] !== NO_RTT ? cold[k + Cold.MIN_RTT_US] : 0;
+  return {
+    state: stateName(word & Flag.STATE_MASK),
+    caState,
+    congestion: tcp.congestion.name,
+    retransmits: field(Cold.RETRANSMITS),
+    probes: field(Cold.KEEPALIVE_PROBES),
+    backoff: field(Cold.BACKOFF),
+    timestamps: (word & Flag.TIMESTAMPS) !== 0,
+    sack: (word & Flag.SACK) !== 0,
+    windowScaling: (word & Flag.WINDOW_SCALE) !== 0,
+    ecn: false,
+    sndWscale: sendShift(tcp, c),
+    rcvWscale: receiveShift(tcp, c),
+    rtoUs: rtoMs(tcp, c, field(Cold.BACKOFF)) * 1000,
+    atoUs: (field(Cold.ATO_MS) || limits.delayedAckMinMs) * 1000,
+    sndMss: mss,
+    rcvMss: field(Cold.RCV_MSS),
+    advMss: advertisedMss(tcp, remote),
+    pathMtu: tcp.net.pathMtu(remote),
+    unacked: Math.ceil(outstanding / mss),
+    sacked: 0,
+    lost: Math.ceil(lostBytes / mss),
+    retrans:
+      (word & (Flag.FAST_RECOVERY | Flag.TIMEOUT_RECOVERY)) !== 0 ? Math.min(1, Math.ceil(outstanding / mss)) : 0,
+    lastDataSentMs: since(tally[y + Tally.LAST_DATA_SENT]),
+    lastDataRecvMs: since(tally[y + Tally.LAST_DATA_RECEIVED]),
+    lastAckRecvMs: since(tally[y + Tally.LAST_ACK_RECEIVED]),
+    rttUs: srttUs,
+    rttVarUs: hot[c + Tcb.RTTVAR] >> 2,
+    minRttUs: tcp.tallies ? tally[y + Tally.MIN_RTT_US] : minRtt,
+    rcvRttUs: field(Cold.RCV_RTT_US),
+    rcvSpace: field(Cold.TUNE_SPACE) || limits.receiveBytes >>> 1,
+    rcvSsthresh: field(Cold.RCV_LIMIT) || limits.receiveBytes,
+    sndSsthreshBytes: hot[c + Tcb.SSTHRESH],
+    sndCwndBytes: cwnd,
+    sndCwnd: Math.floor(cwnd / mss),
+    reordering: 3,
+    totalRetrans: tally[y + Tally.RETRANSMITTED],
+    // Nothing is paced yet: what cwnd lets out in a round trip, as Linux reports it.
+    pacingRate: srttUs === 0 ? 0 : Math.floor((cwnd * 1e6) / srttUs),
+    maxPacingRate: Infinity,
+    bytesAcked: wide(tally, y + Tally.BYTES_ACKED),
+    bytesReceived: wide(tally, y + Tally.BYTES_RECEIVED),
+    bytesSent: wide(tally, y + Tally.BYTES_SENT),
+    bytesRetrans: wide(tally, y + Tally.BYTES_RETRANSMITTED),
+    segsOut: tally[y + Tally.SEGS_OUT],
+    segsIn: tally[y + Tally.SEGS_IN],
+    dataSegsOut: tally[y + Tally.DATA_SEGS_OUT],
+    dataSegsIn: tally[y + Tally.DATA_SEGS_IN],
+    notsentBytes: hasUnsent(tcp, c) ? Math.max(0, queued - outstanding) : 0,
+    deliveryRate: deliveryRate(wide(tally, y + Tally.BYTES_ACKED), (clock.ms - tally[y + Tally.ESTABLISHED_AT]) | 0),
+    deliveryRateAppLimited: field(Cold.CWND_LIMITED) === 0,
+    delivered: Math.ceil(wide(tally, y + Tally.BYTES_ACKED) / mss),
+    deliveredCe: 0,
+    busyTimeUs: 0,
+    rwndLimitedUs: 0,
+    sndbufLimitedUs: 0,
+    dsackDups: tally[y + Tally.DSACK_DUPLICATES],
+    reordSeen: tally[y + Tally.REORDERINGS],
+    rcvOoopack: tally[y + Tally.OOO_SEGS_IN],
+    sndWnd: hot[c + Tcb.SND_WND],
+    rcvWnd: k === 0 ? hot[c + Tcb.RCV_WND] : selectWindow(tcp, c, k),
+    rehash: 0,
+    totalRto: tally[y + Tally.RTO_COUNT],
+    totalRtoRecoveries: 0,
+    totalRtoTimeMs: 0,
+    localAddress: names[n + Name.LOCAL] as Address,
+    localPort: localPort(names[n + Name.PORTS]),
+    remoteAddress: remote,
+    remotePort: remotePort(names[n + Name.PORTS]),
+    recvQueueBytes: tcp.arena.length(hot[c + Tcb.RCV_QUEUE]),
+    sendQueueBytes: queued,
+    flightBytes: k === 0 ? 0 : flightSize(tcp, c, k),
+    sndUna: hot[c + Tcb.SND_UNA],
+    sndNxt: hot[c + Tcb.SND_NXT],
+    rcvNxt: hot[c + Tcb.RCV_NXT],
+    iss: tally[y + Tally.ISS],
+    irs: tally[y + Tally.IRS],
+    outOfOrderBytes: field(Cold.OOO_BYTES),
+    active: k !== 0,
+  };
+}
+
+/** Bytes a second, over the life of the connection. */
+function deliveryRate(bytes: number, lifeMs: number): number {
+  return lifeMs > 0 ? Math.floor((bytes * 1000) / lifeMs) : 0;
+}

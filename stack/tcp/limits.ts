@@ -1,0 +1,113 @@
+/** Every limit of TCP, each with a default that argues for itself. All may be set when the stack is made. */
+export interface TcpLimits {
+  /** Connections at once, all states with a full row. A million rows are 104 MB of address space, resident only where used. */
+  readonly connectionsMax: number;
+  /** Connections with something going on at once: cold rows, 280 bytes each while used. All of them, unless memory is short. */
+  readonly activeMax: number;
+  /** Half-open connections in all. 4096 as Linux's tcp_max_syn_backlog on a large machine; beyond it the oldest gives way. */
+  readonly synReceivedMax: number;
+  /** Connections in TIME-WAIT. 65,536: one peer's whole range of ports for 60 s; beyond it the oldest ends early. */
+  readonly timeWaitMax: number;
+  readonly listenersMax: number;
+  /** Default backlog of a listener: 511, as Node asks of the kernel. */
+  readonly backlog: number;
+  /** Bytes of stream buffers over all connections. */
+  readonly bufferBytesMax: number;
+  /** Segments kept out of order over all connections. */
+  readonly outOfOrderMax: number;
+  /** … and for one connection: enough for a window of 64 KiB in full segments with every second one lost, twice. */
+  readonly outOfOrderPerConnection: number;
+  /** Keep the counters that only `info` reads: 104 bytes a connection. Off where ten million connections must fit. */
+  readonly tally: boolean;
+
+  /** Receive buffer at the start and at the most; auto-tuning moves between. Linux: tcp_rmem 131,072 and 6 MiB. */
+  readonly receiveBytes: number;
+  readonly receiveBytesMax: number;
+  /** Send buffer likewise. Linux: tcp_wmem 16 KiB growing to 4 MiB; ours starts at what an initial window of jumbo writes needs. */
+  readonly sendBytes: number;
+  readonly sendBytesMax: number;
+
+  /** RFC 6298 §2.4 says one second. Deviation: 200 ms as Linux, since delayed ACKs have come down to 40 ms. */
+  readonly rtoMinMs: number;
+  /** RFC 6298 §2.5: at least 60 s. Linux: 120 s. */
+  readonly rtoMaxMs: number;
+  /** Before any measurement, RFC 6298 §2.1. */
+  readonly rtoInitialMs: number;
+  /** R2 for SYN and SYN-ACK as a count: Linux's tcp_syn_retries 6 (127 s; RFC 9293 MUST-23: at least 3 minutes with the last wait) and tcp_synack_retries 5. */
+  readonly synRetries: number;
+  readonly synAckRetries: number;
+  /** R2 for data as a count: Linux's tcp_retries2, 15, about 15 minutes (RFC 9293 SHLD-11: at least 100 s). */
+  readonly retries: number;
+  /** The same for a connection nobody owns any more: Linux's tcp_orphan_retries, 8. */
+  readonly orphanRetries: number;
+  /** 2MSL. Deviation: RFC 9293 has MSL = 2 minutes; 60 s in all, as Linux. */
+  readonly timeWaitMs: number;
+  /** How long an orphan waits for the peer's FIN: Linux's tcp_fin_timeout. */
+  readonly finWait2Ms: number;
+  /** RFC 9293 §3.8.4: at least two hours by default; interval and count as Linux. */
+  readonly keepIdleMs: number;
+  readonly keepIntervalMs: number;
+  readonly keepCount: number;
+  /** Delayed ACK: RFC 9293 allows 500 ms (MUST-40); Linux waits 40 ms, adapting up to 200. */
+  readonly delayedAckMinMs: number;
+  readonly delayedAckMaxMs: number;
+  /** Segments acknowledged at once when a connection starts, so that the sender's window opens fast. Linux: 16. */
+  readonly quickAcks: number;
+  /** Initial window in segments, RFC 6928. */
+  readonly initialWindowSegments: number;
+  /** Challenge ACKs for each second over the stack, RFC 5961 §7: Linux 1000. */
+  readonly challengeAcksPerSecond: number;
+  /** … and for one connection one in so many ms: Linux's tcp_invalid_ratelimit. */
+  readonly challengeAckIntervalMs: number;
+  /** Ephemeral ports, inclusive: Linux's ip_local_port_range; RFC 6056 §3.2 would allow 1024 and up. */
+  readonly portFirst: number;
+  readonly portLast: number;
+  /** A connection without anything going on for this long gives its cold row back. */
+  readonly hibernateMs: number;
+
+  /** Offered and accepted: options of the wire. */
+  readonly timestamps: boolean;
+  readonly windowScaling: boolean;
+  readonly sack: boolean;
+}
+
+export const TCP_LIMITS: TcpLimits = {
+  connectionsMax: 1 << 20,
+  activeMax: 1 << 20,
+  synReceivedMax: 4096,
+  timeWaitMax: 1 << 16,
+  listenersMax: 1024,
+  backlog: 511,
+  bufferBytesMax: 512 << 20,
+  outOfOrderMax: 1 << 16,
+  outOfOrderPerConnection: 512,
+  tally: true,
+  receiveBytes: 131_072,
+  receiveBytesMax: 6 << 20,
+  sendBytes: 131_072,
+  sendBytesMax: 4 << 20,
+  rtoMinMs: 200,
+  rtoMaxMs: 120_000,
+  rtoInitialMs: 1000,
+  synRetries: 6,
+  synAckRetries: 5,
+  retries: 15,
+  orphanRetries: 8,
+  timeWaitMs: 60_000,
+  finWait2Ms: 60_000,
+  keepIdleMs: 7_200_000,
+  keepIntervalMs: 75_000,
+  keepCount: 9,
+  delayedAckMinMs: 40,
+  delayedAckMaxMs: 200,
+  quickAcks: 16,
+  initialWindowSegments: 10,
+  challengeAcksPerSecond: 1000,
+  challengeAckIntervalMs: 500,
+  portFirst: 32_768,
+  portLast: 60_999,
+  hibernateMs: 250,
+  timestamps: true,
+  windowScaling: true,
+  sack: true,
+};

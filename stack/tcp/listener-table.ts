@@ -1,0 +1,123 @@
+import { StackError } from '../base/errors.js';
+import type { Address, ListenerId } from '../base/units.js';
+
+/** What connections of a listener start with. Undefined: the stack's default. */
+export interface ConnectionDefaults {
+  readonly noDelay?: boolean;
+  readonly keepAlive?: boolean;
+  readonly receiveBytes?: number;
+  readonly sendBytes?: number;
+  readonly userTimeoutMs?: number;
+}
+
+/** A passive OPEN: RFC 9293 §3.9.1.1. */
+export class Listener {
+  /** Offsets of the hot rows of connections that are established and not yet accepted. */
+  readonly queue: Int32Array;
+  head = 0;
+  count = 0;
+  /** Half-open connections of this listener. */
+  halfOpen = 0;
+
+  constructor(
+    readonly row: number,
+    readonly id: ListenerId,
+    readonly address: Address,
+    readonly port: number,
+    readonly backlog: number,
+    readonly defaults: ConnectionDefaults,
+  ) {
+    this.queue = new Int32Array(backlog + 1);
+  }
+
+  /** Linux's rule: one more than the backlog may wait. */
+  get full(): boolean {
+    return this.count > this.backlog;
+  }
+
+  push(c: number): void {
+    this.queue[(this.head + this.count) % this.queue.length] = c;
+    this.count += 1;
+  }
+
+  /** The connection that has waited longest, or -1. */
+  shift(): number {
+    if (this.count === 0) return -1;
+    const c = this.queue[this.head];
+    this.head = (this.head + 1) % this.queue.length;
+    this.count -= 1;
+    return c;
+  }
+}
+
+const ROWS_MAX = 1 << 24;
+
+/** Listeners by port and address. Consulted for each SYN, so a look-up is one Map access and a glance at one or two entries. */
+export class ListenerTable {
+  readonly #rows: (Listener | undefined)[] = [];
+  readonly #generations: number[] = [];
+  readonly #byPort = new Map<number, Listener[]>();
+  readonly #max: number;
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  /** The listener for a connection to this address: a specific one before one for any address. */
+  find(address: number, port: number): Listener | undefined {
+    const here = this.#byPort.get(port);
+    if (here === undefined) return undefined;
+    let any: Listener | undefined;
+    for (let i = 0; i < here.length; i++) {
+      const listener = here[i];
+      if (listener.address === address) return listener;
+      if (listener.address === 0) any = listener;
+    }
+    return any;
+  }
+
+  usesPort(port: number): boolean {
+    return this.#byPort.has(port);
+  }
+
+  open(address: Address, port: number, backlog: number, defaults: ConnectionDefaults): Listener {
+    const here = this.#byPort.get(port) ?? [];
+    for (const other of here) {
+      if (other.address === address || other.address === 0 || address === 0) {
+        throw new StackError('EADDRINUSE', `port ${port} already has a listener; close it or choose another port`);
+      }
+    }
+    let row = this.#rows.indexOf(undefined);
+    if (row < 0) row = this.#rows.length;
+    if (row >= this.#max) {
+      throw new StackError('EMFILE', `all ${this.#max} listeners are in use; raise listenersMax`);
+    }
+    const generation = (this.#generations[row] ?? 0) + 1;
+    this.#generations[row] = generation;
+    const listener = new Listener(row, (generation * ROWS_MAX + row) as ListenerId, address, port, backlog, defaults);
+    this.#rows[row] = listener;
+    here.push(listener);
+    this.#byPort.set(port, here);
+    return listener;
+  }
+
+  close(listener: Listener): void {
+    this.#rows[listener.row] = undefined;
+    const here = (this.#byPort.get(listener.port) ?? []).filter((other) => other !== listener);
+    if (here.length === 0) this.#byPort.delete(listener.port);
+    else this.#byPort.set(listener.port, here);
+  }
+
+  byRow(row: number): Listener | undefined {
+    return this.#rows[row];
+  }
+
+  byId(id: number): Listener | undefined {
+    const listener = this.#rows[id % ROWS_MAX];
+    return listener?.id === id ? listener : undefined;
+  }
+
+  *[Symbol.iterator](): Iterator<Listener> {
+    for (const listener of this.#rows) if (listener !== undefined) yield listener;
+  }
+}

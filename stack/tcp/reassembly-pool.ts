@@ -1,0 +1,41 @@
+import { RowPool } from '../memory/row-pool.js';
+
+/**
+ * Segment path. Runs of bytes that came out of order: a record for each run, its bytes in a queue of the arena. The records of a connection
+ * are a list sorted by sequence number; neighbours that touch are merged, so in practice there is one for each gap.
+ */
+export const enum Run {
+  SEQ = 0,
+  /** One past the last. */
+  END = 1,
+  QUEUE = 2,
+  /** The next record's offset; zero: none. */
+  NEXT = 3,
+  SIZE = 4,
+}
+
+export class ReassemblyPool {
+  readonly rows: Int32Array;
+  readonly #pool: RowPool;
+
+  constructor(max: number) {
+    this.rows = new Int32Array((max + 1) * Run.SIZE);
+    this.#pool = new RowPool(max + 1);
+    // Offset zero is "none".
+    this.#pool.take();
+  }
+
+  get count(): number {
+    return this.#pool.used - 1;
+  }
+
+  /** The offset of a record, or 0 when all are taken. */
+  take(): number {
+    const row = this.#pool.take();
+    return row < 0 ? 0 : row * Run.SIZE;
+  }
+
+  give(at: number): void {
+    this.#pool.give((at / Run.SIZE) | 0);
+  }
+}

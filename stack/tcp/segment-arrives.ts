@@ -1,0 +1,223 @@
+import { seqDiff, seqGt, seqLeq, seqLt } from '../base/seq.js';
+import { Cause } from '../net/note.js';
+import { TcpFlag } from '../wire/tcp.js';
+import { Verdict } from '../wire/verdict.js';
+import { processAck } from './ack.js';
+import { refuseSegment } from './bare-segment.js';
+import { challenge, sendAtOnce } from './challenge-ack.js';
+import { fail, finish, mark, wake } from './connection.js';
+import type { TcpContext } from './context.js';
+import { ackNow, quicken } from './delayed-ack.js';
+import { ConnectionError } from './errors.js';
+import { sendShift } from './options.js';
+import { olderThanRecent, updateRecent } from './paws.js';
+import { processFin, processText } from './receive.js';
+import { reportDuplicate } from './sack.js';
+import { State } from './state.js';
+import { establish } from './syn-received.js';
+import { synSentArrives } from './syn-sent.js';
+import { Cold, Flag, Tally, Tcb } from './tcb.js';
+import { startTimer, Timer } from './timers.js';
+import { processUrgent } from './urgent.js';
+
+/**
+ * Segment path. SEGMENT ARRIVES, RFC 9293 §3.10.7.4, for a connection with a full row: eight checks in the RFC's order, a function
+ * for each. A check returns OK to go on, or the verdict on a segment that goes no further.
+ */
+export function segmentArrives(tcp: TcpContext, c: number): Verdict {
+  const { hot, seg } = tcp;
+  const k = wake(tcp, c);
+  if (k === 0) return Verdict.TCP_MEMORY;
+  if (tcp.tallies) tcp.tally[(c >>> Tcb.SHIFT) * Tally.SIZE + Tally.SEGS_IN] += 1;
+  if ((hot[c + Tcb.STATE] & Flag.STATE_MASK) === State.SYN_SENT) {
+    const verdict = synSentArrives(tcp, c, k);
+    // Text and FIN may come with the SYN; they begin one after it.
+    if (verdict !== Verdict.OK || (hot[c + Tcb.STATE] & Flag.STATE_MASK) < State.ESTABLISHED) return verdict;
+    seg.SEQ = (seg.SEQ + 1) | 0;
+    seg.LEN -= 1;
+    trimToWindow(tcp, c);
+    return takeContents(tcp, c, k);
+  }
+
+  let verdict = checkSequence(tcp, c, k);
+  if (verdict !== Verdict.OK) return verdict;
+  verdict = checkReset(tcp, c, k);
+  if (verdict !== Verdict.OK) return verdict;
+  // Third: security and compartment. RFC 9293 §3.10.7.4 keeps the place; nobody fills it.
+  verdict = checkSyn(tcp, c, k);
+  if (verdict !== Verdict.OK) return verdict;
+  verdict = checkAck(tcp, c, k);
+  if (verdict !== Verdict.OK) return verdict;
+  // The last acknowledgment may have ended it.
+  if ((hot[c + Tcb.STATE] & Flag.STATE_MASK) === State.CLOSED) return Verdict.OK;
+  hot[c + Tcb.LAST_ACTIVITY] = tcp.clock.ms;
+  tcp.cold[k + Cold.KEEPALIVE_PROBES] = 0;
+  return takeContents(tcp, c, k);
+}
+
+/** Sixth to eighth check: URG, text, FIN. */
+function takeContents(tcp: TcpContext, c: number, k: number): Verdict {
+  const { hot, seg } = tcp;
+  const state = hot[c + Tcb.STATE] & Flag.STATE_MASK;
+  let verdict: Verdict = Verdict.OK;
+  if (state === State.ESTABLISHED || state === State.FIN_WAIT_1 || state === State.FIN_WAIT_2) {
+    if (seg.textLength > 0 && (hot[c + Tcb.STATE] & Flag.ORPHAN) !== 0) return refuseText(tcp, c);
+    processUrgent(tcp, c, k);
+    verdict = processText(tcp, c, k);
+  }
+  processFin(tcp, c, k);
+  return verdict;
+}
+
+/** RFC 9293 §3.6.1, SHLD-3: data for a program that has closed is lost, and the peer should know. */
+function refuseText(tcp: TcpContext, c: number): Verdict {
+  refuseSegment(tcp, Cause.RST_DATA_AFTER_CLOSE, tcp.hot[c + Tcb.STATE] & Flag.STATE_MASK);
+  fail(tcp, c, ConnectionError.RESET);
+  return Verdict.TCP_AFTER_CLOSE;
+}
+
+/** First check: the sequence number, with PAWS in front of it (RFC 7323 §5.3). What is left lies in the window. */
+function checkSequence(tcp: TcpContext, c: number, k: number): Verdict {
+  const { hot, seg } = tcp;
+  const rst = (seg.flags & TcpFlag.RST) !== 0;
+  if (!rst && olderThanRecent(tcp, c)) {
+    tcp.net.stats.tcpPawsRejected += 1;
+    answerUnacceptable(tcp, c, k);
+    return Verdict.TCP_PAWS;
+  }
+  const nxt = hot[c + Tcb.RCV_NXT];
+  const window = hot[c + Tcb.RCV_WND];
+  if (!acceptable(seg.SEQ, seg.LEN, nxt, window)) {
+    if (rst) return Verdict.TCP_SEQUENCE;
+    if (seqLt(seg.SEQ, nxt) && seg.textLength > 0) {
+      reportDuplicate(
+        tcp,
+        c,
+        k,
+        seg.SEQ,
+        seqLt(nxt, (seg.SEQ + seg.textLength) | 0) ? nxt : (seg.SEQ + seg.textLength) | 0,
+      );
+    }
+    // TIME-WAIT: the FIN again restarts the wait.
+    if ((seg.flags & TcpFlag.FIN) !== 0 && (hot[c + Tcb.STATE] & Flag.STATE_MASK) === State.TIME_WAIT) {
+      startTimer(tcp, c, k, Timer.LINGER, tcp.limits.timeWaitMs);
+    }
+    if (window === 0 && seg.SEQ === nxt) {
+      // Nothing fits, but the acknowledgment and a RST still count (§3.10.7.4, MUST-66).
+      dropContents(tcp);
+      ackNow(tcp, c, k, Cause.ACK_NOW);
+      updateRecent(tcp, c, k);
+      return Verdict.OK;
+    }
+    answerUnacceptable(tcp, c, k);
+    return seg.LEN > 0 && seqLeq((seg.SEQ + seg.LEN) | 0, nxt) ? Verdict.TCP_DUPLICATE : Verdict.TCP_SEQUENCE;
+  }
+  updateRecent(tcp, c, k);
+  if (seqLt(seg.SEQ, nxt) && seg.textLength > 0) reportDuplicate(tcp, c, k, seg.SEQ, nxt);
+  trimToWindow(tcp, c);
+  return Verdict.OK;
+}
+
+/** The four cases of §3.4, table 6. */
+function acceptable(seq: number, length: number, nxt: number, window: number): boolean {
+  const begin = seqDiff(seq, nxt);
+  if (length === 0) return window === 0 ? begin === 0 : begin >= 0 && begin < window;
+  if (window === 0) return false;
+  const end = begin + length - 1;
+  return (begin >= 0 && begin < window) || (end >= 0 && end < window);
+}
+
+/**
+ * <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> to a segment that is not acceptable: at once for data, which a sender waits for; within a limit
+ * for what carries none, lest two ends answer each other for ever (Linux: tcp_invalid_ratelimit).
+ */
+function answerUnacceptable(tcp: TcpContext, c: number, k: number): void {
+  if (tcp.seg.textLength > 0 || (tcp.seg.flags & TcpFlag.FIN) !== 0) {
+    quicken(tcp, c, k);
+    sendAtOnce(tcp, c, k, Cause.ACK_DUPLICATE);
+  } else challenge(tcp, c, k);
+}
+
+/** Cuts off what we have already and what does not fit, control bits included: the rest begins at RCV.NXT or later. */
+function trimToWindow(tcp: TcpContext, c: number): void {
+  const { hot, seg } = tcp;
+  const nxt = hot[c + Tcb.RCV_NXT];
+  let old = seqDiff(nxt, seg.SEQ);
+  if (old > 0) {
+    if ((seg.flags & TcpFlag.SYN) !== 0) {
+      seg.flags &= ~TcpFlag.SYN;
+      seg.SEQ = (seg.SEQ + 1) | 0;
+      old -= 1;
+    }
+    const cut = old < seg.textLength ? old : seg.textLength;
+    seg.textAt += cut;
+    seg.textLength -= cut;
+    seg.SEQ = (seg.SEQ + old) | 0;
+    if (cut < old) seg.flags &= ~TcpFlag.FIN;
+  }
+  const end = (nxt + hot[c + Tcb.RCV_WND]) | 0;
+  const over = seqDiff((seg.SEQ + seg.textLength) | 0, end);
+  if (over > 0) {
+    seg.textLength = over < seg.textLength ? seg.textLength - over : 0;
+    seg.flags &= ~TcpFlag.FIN;
+  }
+  seg.LEN = seg.textLength + ((seg.flags & TcpFlag.SYN) !== 0 ? 1 : 0) + ((seg.flags & TcpFlag.FIN) !== 0 ? 1 : 0);
+}
+
+function dropContents(tcp: TcpContext): void {
+  tcp.seg.textLength = 0;
+  tcp.seg.LEN = 0;
+  tcp.seg.flags &= ~(TcpFlag.FIN | TcpFlag.URG);
+}
+
+/** Second check: the RST bit. RFC 5961 §3.2: only the very next sequence number resets; another in the window is challenged. */
+function checkReset(tcp: TcpContext, c: number, k: number): Verdict {
+  const { hot, seg } = tcp;
+  if ((seg.flags & TcpFlag.RST) === 0) return Verdict.OK;
+  if (seg.SEQ !== hot[c + Tcb.RCV_NXT]) {
+    challenge(tcp, c, k);
+    return Verdict.TCP_RST_CHALLENGED;
+  }
+  switch (hot[c + Tcb.STATE] & Flag.STATE_MASK) {
+    case State.SYN_RECEIVED:
+      // Came from an active OPEN: refused.
+      tcp.net.stats.tcpAttemptFails += 1;
+      fail(tcp, c, ConnectionError.REFUSED);
+      break;
+    case State.CLOSING:
+    case State.LAST_ACK:
+    case State.TIME_WAIT:
+      finish(tcp, c);
+      break;
+    default:
+      tcp.net.stats.tcpEstabResets += 1;
+      fail(tcp, c, ConnectionError.RESET);
+  }
+  return Verdict.TCP_RESET;
+}
+
+/** Fourth check: the SYN bit. RFC 5961 §4.2: in a synchronized state never a reset, always a challenge. */
+function checkSyn(tcp: TcpContext, c: number, k: number): Verdict {
+  if ((tcp.seg.flags & TcpFlag.SYN) === 0) return Verdict.OK;
+  challenge(tcp, c, k);
+  return Verdict.TCP_SYN_IN_WINDOW;
+}
+
+/** Fifth check: the ACK field. */
+function checkAck(tcp: TcpContext, c: number, k: number): Verdict {
+  const { hot, seg } = tcp;
+  if ((seg.flags & TcpFlag.ACK) === 0) return Verdict.TCP_NO_ACK;
+  if ((hot[c + Tcb.STATE] & Flag.STATE_MASK) !== State.SYN_RECEIVED) return processAck(tcp, c, k);
+  if (!(seqLt(hot[c + Tcb.SND_UNA], seg.ACK) && !seqGt(seg.ACK, hot[c + Tcb.SND_NXT]))) {
+    refuseSegment(tcp, Cause.RST_UNACCEPTABLE_ACK, State.SYN_RECEIVED);
+    return Verdict.TCP_ACK_UNACCEPTABLE;
+  }
+  hot[c + Tcb.SND_UNA] = seg.ACK;
+  hot[c + Tcb.SND_WND] = seg.WND << ((hot[c + Tcb.STATE] & Flag.WINDOW_SCALE) !== 0 ? sendShift(tcp, c) : 0);
+  tcp.cold[k + Cold.SND_WL1] = seg.SEQ;
+  tcp.cold[k + Cold.SND_WL2] = seg.ACK;
+  tcp.cold[k + Cold.MAX_SND_WND] = hot[c + Tcb.SND_WND];
+  establish(tcp, c, k);
+  mark(tcp, c);
+  return Verdict.OK;
+}

@@ -1,0 +1,237 @@
+import { StackError } from '../base/errors.js';
+import { mark, wake } from './connection.js';
+import type { TcpContext } from './context.js';
+import type { ConnectionDefaults } from './listener-table.js';
+import { effectiveMss, MSS_MIN, sendMss, setSendMss } from './options.js';
+import { State } from './state.js';
+import { Cold, Custom, Flag, Tcb } from './tcb.js';
+import { startTimer, stopTimer, Timer } from './timers.js';
+
+/** Options of a connection, as setsockopt names them. Units are in the names; sockets' own (bytes, ms, counts) are kept. */
+export enum TcpOption {
+  /** 0 or 1. */
+  NODELAY = 'noDelay',
+  /** 0 or 1: hold back partial segments. */
+  CORK = 'cork',
+  /** 0 or 1. */
+  KEEPALIVE = 'keepAlive',
+  KEEPALIVE_IDLE_MS = 'keepAliveIdleMs',
+  KEEPALIVE_INTERVAL_MS = 'keepAliveIntervalMs',
+  KEEPALIVE_COUNT = 'keepAliveCount',
+  /** 0: the stack's own limit on retransmissions. */
+  USER_TIMEOUT_MS = 'userTimeoutMs',
+  RECEIVE_BYTES = 'receiveBytes',
+  SEND_BYTES = 'sendBytes',
+  /** MSS to offer and to keep to; before the handshake. */
+  MAX_SEGMENT = 'maxSegment',
+  /** 0 or 1: 1 acknowledges at once from now on, 0 lets ACKs wait. */
+  QUICK_ACK = 'quickAck',
+  SYN_RETRIES = 'synRetries',
+  /** How long an orphan waits in FIN-WAIT-2. */
+  LINGER2_MS = 'linger2Ms',
+  /** Type-of-service octet: DSCP and ECN. */
+  TOS = 'tos',
+  TTL = 'ttl',
+  /** WRITABLE only when fewer bytes than this are unsent. */
+  NOT_SENT_LOW_WATER = 'notSentLowWater',
+  /** The receive window is never larger. */
+  WINDOW_CLAMP = 'windowClamp',
+  /** 0 or 1: urgent data stays in the stream, as it always does here. */
+  OOB_INLINE = 'oobInline',
+}
+
+/** Smallest and largest value of each option. */
+const RANGES: Record<TcpOption, readonly [number, number]> = {
+  [TcpOption.NODELAY]: [0, 1],
+  [TcpOption.CORK]: [0, 1],
+  [TcpOption.KEEPALIVE]: [0, 1],
+  // Linux: at most 32,767 s.
+  [TcpOption.KEEPALIVE_IDLE_MS]: [1, 32_767_000],
+  [TcpOption.KEEPALIVE_INTERVAL_MS]: [1, 32_767_000],
+  [TcpOption.KEEPALIVE_COUNT]: [1, 127],
+  [TcpOption.USER_TIMEOUT_MS]: [0, 0x7fffffff],
+  [TcpOption.RECEIVE_BYTES]: [2304, 1 << 30],
+  [TcpOption.SEND_BYTES]: [4608, 1 << 30],
+  [TcpOption.MAX_SEGMENT]: [MSS_MIN + 40, 32_767],
+  [TcpOption.QUICK_ACK]: [0, 1],
+  [TcpOption.SYN_RETRIES]: [1, 127],
+  [TcpOption.LINGER2_MS]: [1, 120_000],
+  [TcpOption.TOS]: [0, 255],
+  [TcpOption.TTL]: [1, 255],
+  [TcpOption.NOT_SENT_LOW_WATER]: [0, 0x7fffffff],
+  [TcpOption.WINDOW_CLAMP]: [0, 1 << 30],
+  [TcpOption.OOB_INLINE]: [0, 1],
+};
+
+/** Options that are one flag of the hot row. */
+const FLAGS: Partial<Record<TcpOption, Flag>> = {
+  [TcpOption.NODELAY]: Flag.NODELAY,
+  [TcpOption.CORK]: Flag.CORK,
+  [TcpOption.KEEPALIVE]: Flag.KEEPALIVE,
+  [TcpOption.OOB_INLINE]: Flag.URGENT_INLINE,
+};
+
+/** Options that are one field of the cold row, in the option's own unit. */
+const FIELDS: Partial<Record<TcpOption, Cold>> = {
+  [TcpOption.KEEPALIVE_IDLE_MS]: Cold.KEEP_IDLE_MS,
+  [TcpOption.KEEPALIVE_INTERVAL_MS]: Cold.KEEP_INTERVAL_MS,
+  [TcpOption.KEEPALIVE_COUNT]: Cold.KEEP_COUNT,
+  [TcpOption.USER_TIMEOUT_MS]: Cold.USER_TIMEOUT_MS,
+  [TcpOption.RECEIVE_BYTES]: Cold.RCV_LIMIT,
+  [TcpOption.SEND_BYTES]: Cold.SND_LIMIT,
+  [TcpOption.SYN_RETRIES]: Cold.SYN_RETRIES,
+  [TcpOption.LINGER2_MS]: Cold.LINGER2_MS,
+  [TcpOption.NOT_SENT_LOW_WATER]: Cold.NOTSENT_LOWAT,
+  [TcpOption.WINDOW_CLAMP]: Cold.WINDOW_CLAMP,
+};
+
+export function checkOption(option: TcpOption, value: number): void {
+  const range = RANGES[option];
+  if (range === undefined) throw new StackError('ENOPROTOOPT', `there is no option ${String(option)}`);
+  if (!Number.isInteger(value) || value < range[0] || value > range[1]) {
+    throw new StackError(
+      'ERR_OUT_OF_RANGE',
+      `${option} is ${value}; allowed are whole numbers from ${range[0]} to ${range[1]}`,
+    );
+  }
+}
+
+export function setOption(tcp: TcpContext, c: number, option: TcpOption, value: number): void {
+  checkOption(option, value);
+  const { hot, cold } = tcp;
+  const state = hot[c + Tcb.STATE] & Flag.STATE_MASK;
+  if (state === State.CLOSED) throw new StackError('EINVAL', `${option}: the connection is closed`);
+  const flag = FLAGS[option];
+  if (flag !== undefined) {
+    setFlag(tcp, c, flag, value !== 0);
+    return;
+  }
+  const k = wake(tcp, c);
+  if (k === 0) throw new StackError('ENOBUFS', 'no memory for the option; raise activeMax');
+  const field = FIELDS[option];
+  if (field !== undefined) cold[k + field] = value;
+  // From here on the cold row says something the hot row cannot.
+  if (option !== TcpOption.QUICK_ACK) hot[c + Tcb.STATE] |= Flag.CUSTOM;
+  switch (option) {
+    case TcpOption.RECEIVE_BYTES:
+      cold[k + Cold.CUSTOM] |= Custom.RCV_LIMIT;
+      hot[c + Tcb.STATE] |= Flag.WINDOW_CHECK;
+      mark(tcp, c);
+      break;
+    case TcpOption.SEND_BYTES:
+      cold[k + Cold.CUSTOM] |= Custom.SND_LIMIT;
+      break;
+    case TcpOption.MAX_SEGMENT:
+      if (state >= State.ESTABLISHED && value > sendMss(tcp, c)) {
+        throw new StackError('EINVAL', `maxSegment is ${value}; the peer and the path allow ${sendMss(tcp, c)}`);
+      }
+      cold[k + Cold.MSS_CLAMP] = value;
+      if (state >= State.ESTABLISHED) setSendMss(tcp, c, value);
+      break;
+    case TcpOption.TOS:
+      cold[k + Cold.TOS_AND_TTL] = (value << 8) | (cold[k + Cold.TOS_AND_TTL] & 0xff);
+      break;
+    case TcpOption.TTL:
+      cold[k + Cold.TOS_AND_TTL] = (cold[k + Cold.TOS_AND_TTL] & ~0xff) | value;
+      break;
+    case TcpOption.QUICK_ACK:
+      setQuickAck(tcp, c, k, value !== 0);
+      break;
+    case TcpOption.KEEPALIVE_IDLE_MS:
+      if ((hot[c + Tcb.STATE] & Flag.KEEPALIVE) !== 0) startTimer(tcp, c, k, Timer.KEEPALIVE, value);
+      break;
+  }
+}
+
+function setFlag(tcp: TcpContext, c: number, flag: Flag, on: boolean): void {
+  const { hot, cold } = tcp;
+  const before = hot[c + Tcb.STATE];
+  hot[c + Tcb.STATE] = on ? before | flag : before & ~flag;
+  // What Nagle or the cork held back may go now.
+  if ((flag === Flag.NODELAY && on) || (flag === Flag.CORK && !on)) mark(tcp, c);
+  if (flag !== Flag.KEEPALIVE) return;
+  const k = wake(tcp, c);
+  if (k === 0) return;
+  if (on) startTimer(tcp, c, k, Timer.KEEPALIVE, cold[k + Cold.KEEP_IDLE_MS] || tcp.limits.keepIdleMs);
+  else {
+    stopTimer(tcp, k, Timer.KEEPALIVE);
+    cold[k + Cold.KEEPALIVE_PROBES] = 0;
+  }
+}
+
+function setQuickAck(tcp: TcpContext, c: number, k: number, on: boolean): void {
+  if (on) {
+    tcp.hot[c + Tcb.STATE] &= ~Flag.INTERACTIVE;
+    tcp.cold[k + Cold.QUICK_ACKS] = tcp.limits.quickAcks;
+    if ((tcp.hot[c + Tcb.STATE] & Flag.ACK_PENDING) !== 0) {
+      tcp.hot[c + Tcb.STATE] |= Flag.ACK_NOW;
+      mark(tcp, c);
+    }
+  } else {
+    tcp.hot[c + Tcb.STATE] |= Flag.INTERACTIVE;
+    tcp.cold[k + Cold.QUICK_ACKS] = 0;
+  }
+}
+
+export function getOption(tcp: TcpContext, c: number, option: TcpOption): number {
+  const { hot, cold, limits } = tcp;
+  const flag = FLAGS[option];
+  if (flag !== undefined) return (hot[c + Tcb.STATE] & flag) !== 0 ? 1 : 0;
+  const k = hot[c + Tcb.COLD];
+  const field = FIELDS[option];
+  const own = k !== 0 && field !== undefined ? cold[k + field] : 0;
+  switch (option) {
+    case TcpOption.KEEPALIVE_IDLE_MS:
+      return own || limits.keepIdleMs;
+    case TcpOption.KEEPALIVE_INTERVAL_MS:
+      return own || limits.keepIntervalMs;
+    case TcpOption.KEEPALIVE_COUNT:
+      return own || limits.keepCount;
+    case TcpOption.RECEIVE_BYTES:
+      return own || limits.receiveBytes;
+    case TcpOption.SEND_BYTES:
+      return own || limits.sendBytes;
+    case TcpOption.SYN_RETRIES:
+      return own || limits.synRetries;
+    case TcpOption.LINGER2_MS:
+      return own || limits.finWait2Ms;
+    case TcpOption.MAX_SEGMENT:
+      return effectiveMss(tcp, c);
+    case TcpOption.QUICK_ACK:
+      return (hot[c + Tcb.STATE] & Flag.INTERACTIVE) === 0 ? 1 : 0;
+    case TcpOption.TOS:
+      return k === 0 ? 0 : cold[k + Cold.TOS_AND_TTL] >>> 8;
+    case TcpOption.TTL:
+      return (k === 0 ? 0 : cold[k + Cold.TOS_AND_TTL] & 0xff) || 64;
+    default:
+      return own;
+  }
+}
+
+/** What a new connection starts with: its listener's or its opener's wishes, checked when they were stated. */
+export function applyDefaults(tcp: TcpContext, c: number, k: number, defaults: ConnectionDefaults): void {
+  const { hot, cold } = tcp;
+  if (defaults.noDelay === true) hot[c + Tcb.STATE] |= Flag.NODELAY;
+  if (defaults.keepAlive === true) setFlag(tcp, c, Flag.KEEPALIVE, true);
+  if (defaults.receiveBytes !== undefined) {
+    cold[k + Cold.RCV_LIMIT] = defaults.receiveBytes;
+    cold[k + Cold.CUSTOM] |= Custom.RCV_LIMIT;
+    hot[c + Tcb.STATE] |= Flag.CUSTOM;
+  }
+  if (defaults.sendBytes !== undefined) {
+    cold[k + Cold.SND_LIMIT] = defaults.sendBytes;
+    cold[k + Cold.CUSTOM] |= Custom.SND_LIMIT;
+    hot[c + Tcb.STATE] |= Flag.CUSTOM;
+  }
+  if (defaults.userTimeoutMs !== undefined && defaults.userTimeoutMs > 0) {
+    cold[k + Cold.USER_TIMEOUT_MS] = defaults.userTimeoutMs;
+    hot[c + Tcb.STATE] |= Flag.CUSTOM;
+  }
+}
+
+/** The wishes of a listener or an opener, checked before anything is made. */
+export function checkDefaults(defaults: ConnectionDefaults): void {
+  if (defaults.receiveBytes !== undefined) checkOption(TcpOption.RECEIVE_BYTES, defaults.receiveBytes);
+  if (defaults.sendBytes !== undefined) checkOption(TcpOption.SEND_BYTES, defaults.sendBytes);
+  if (defaults.userTimeoutMs !== undefined) checkOption(TcpOption.USER_TIMEOUT_MS, defaults.userTimeoutMs);
+}

@@ -1,0 +1,106 @@
+import { HashIndex } from '../memory/hash-index.js';
+import { RowPool } from '../memory/row-pool.js';
+import { TimerWheel } from '../time/timer-wheel.js';
+
+/**
+ * Half-open connections from LISTEN: SYN-RECEIVED without a full row (RFC 4987 §3.4, "SYN cache"). 16 int32 each, in the
+ * order they came, so that when the table is full the oldest gives way (§3.5) and a flood costs no memory.
+ */
+export const enum Syn {
+  // The key, as in a name row.
+  LOCAL = 0,
+  REMOTE = 1,
+  PORTS = 2,
+  LISTENER = 3,
+  ISS = 4,
+  IRS = 5,
+  /** The window of the SYN, never scaled (RFC 7323 §2.2). */
+  SND_WND = 6,
+  /** The peer's MSS, bits 0–15; its shift 16–19; SynOption bits from 24. */
+  OPTIONS = 7,
+  /** TSval of the SYN. */
+  TS_RECENT = 8,
+  /** SYN-ACKs sent beyond the first. */
+  RETRANSMITS = 9,
+  /** When the first SYN-ACK went out, µs: the first round-trip sample, if none was repeated. */
+  SENT_AT_US = 10,
+  /** Neighbours in order of age, row + 1; zero: none. */
+  OLDER = 11,
+  NEWER = 12,
+  TOS = 13,
+  /** Right edge we promised: window in the SYN-ACK. */
+  RCV_WND = 14,
+  SIZE = 16,
+}
+
+export const enum SynOption {
+  TIMESTAMPS = 1 << 24,
+  SACK = 1 << 25,
+  WINDOW_SCALE = 1 << 26,
+}
+
+export class SynTable {
+  readonly rows: Int32Array;
+  readonly index: HashIndex;
+  readonly wheel: TimerWheel;
+  readonly #pool: RowPool;
+  #oldest = 0;
+  #newest = 0;
+
+  constructor(max: number, secret0: number, secret1: number, nowMs: number) {
+    this.rows = new Int32Array(max * Syn.SIZE);
+    this.index = new HashIndex(this.rows, Syn.SIZE, secret0, secret1);
+    this.wheel = new TimerWheel(max, nowMs);
+    this.#pool = new RowPool(max);
+  }
+
+  get count(): number {
+    return this.#pool.used;
+  }
+
+  find(local: number, remote: number, ports: number): number {
+    return this.index.find(local, remote, ports);
+  }
+
+  /** A zeroed row under this key, the newest; -1 when the table is full. */
+  take(local: number, remote: number, ports: number): number {
+    const row = this.#pool.take();
+    if (row < 0) return -1;
+    const rows = this.rows;
+    const at = row * Syn.SIZE;
+    rows.fill(0, at, at + Syn.SIZE);
+    rows[at + Syn.LOCAL] = local;
+    rows[at + Syn.REMOTE] = remote;
+    rows[at + Syn.PORTS] = ports;
+    rows[at + Syn.OLDER] = this.#newest;
+    if (this.#newest !== 0) rows[(this.#newest - 1) * Syn.SIZE + Syn.NEWER] = row + 1;
+    else this.#oldest = row + 1;
+    this.#newest = row + 1;
+    this.index.insert(row);
+    return row;
+  }
+
+  give(row: number): void {
+    const rows = this.rows;
+    const at = row * Syn.SIZE;
+    const older = rows[at + Syn.OLDER];
+    const newer = rows[at + Syn.NEWER];
+    if (older !== 0) rows[(older - 1) * Syn.SIZE + Syn.NEWER] = newer;
+    else this.#oldest = newer;
+    if (newer !== 0) rows[(newer - 1) * Syn.SIZE + Syn.OLDER] = older;
+    else this.#newest = older;
+    this.index.remove(row);
+    this.wheel.cancel(row);
+    this.#pool.give(row);
+  }
+
+  /** The row that has waited longest, or -1. */
+  oldest(): number {
+    return this.#oldest - 1;
+  }
+
+  /** The row that came after, or -1. */
+  newer(row: number): number {
+    return this.rows[row * Syn.SIZE + Syn.NEWER] - 1;
+  }
+}

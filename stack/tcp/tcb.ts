@@ -1,0 +1,267 @@
+/**
+ * The transmission control block, RFC 9293 §3.3.1: every variable of a connection, and where it lives.
+ *
+ * By temperature. The hot row is one cache line and is all an idle connection has besides its name. The cold row comes from a
+ * pool while something is going on (unacknowledged bytes, a pending ACK, a gap, a timer) and goes back when nothing has
+ * for a while. The tally row only counts; it is optional and never read by the protocol.
+ *
+ * A row is named by the offset of its first int: `hot[c + Tcb.SND_UNA]`, `cold[k + Cold.RECOVER]`.
+ */
+
+/** The hot row: 16 int32, 64 bytes. */
+export const enum Tcb {
+  /** State in the low four bits, Flag above. */
+  STATE = 0,
+  /** Oldest unacknowledged sequence number. */
+  SND_UNA = 1,
+  /** Next sequence number to be sent for the first time; retransmission does not take it back. */
+  SND_NXT = 2,
+  /** The peer's window in bytes, scale applied. */
+  SND_WND = 3,
+  /** Next sequence number expected. */
+  RCV_NXT = 4,
+  /** What is left of the window last advertised: RCV.NXT + RCV.WND never moves left (§3.8.6.2.2). */
+  RCV_WND = 5,
+  /** Smoothed round-trip time in 1/8 µs, RFC 6298 §2. Zero: not measured yet. */
+  SRTT = 6,
+  /** Its variation in 1/4 µs. */
+  RTTVAR = 7,
+  /** Congestion window in bytes, RFC 5681 §2. */
+  CWND = 8,
+  /** Slow-start threshold in bytes. */
+  SSTHRESH = 9,
+  /** When a segment last came or new data last went, in ms: keepalive, restart after idle, age of TS.Recent. */
+  LAST_ACTIVITY = 10,
+  /** Largest payload to send with no options, bits 0–15 (EFFECTIVE: see options.ts); Snd.Wind.Shift 16–19; Rcv.Wind.Shift 20–23. */
+  MSS_AND_SHIFTS = 11,
+  /** Bytes from SND.UNA on: sent and unacknowledged, then unsent. A queue of the arena. */
+  SND_QUEUE = 12,
+  /** Bytes before RCV.NXT that the program has not read. */
+  RCV_QUEUE = 13,
+  /** The cold row's offset in `cold`; zero when there is none. */
+  COLD = 14,
+  /** TS.Recent, RFC 7323 §4.3. */
+  TS_RECENT = 15,
+
+  SIZE = 16,
+  SHIFT = 4,
+}
+
+/** Bits of Tcb.STATE above the state. */
+export const enum Flag {
+  STATE_MASK = 0xf,
+  /** Timestamps were negotiated, RFC 7323 §3.2. */
+  TIMESTAMPS = 1 << 4,
+  /** SACK was permitted by both, RFC 2018 §2. */
+  SACK = 1 << 5,
+  /** Came from LISTEN: a RST in SYN-RECEIVED is then silent (§3.10.7.4). */
+  PASSIVE = 1 << 6,
+  /** The program wants no Nagle algorithm. */
+  NODELAY = 1 << 7,
+  /** The program wants partial segments held back (TCP_CORK). */
+  CORK = 1 << 8,
+  KEEPALIVE = 1 << 9,
+  /** CLOSE was called: a FIN follows the queue. */
+  FIN_QUEUED = 1 << 10,
+  /** Our FIN has been sent at least once; it occupies SND.NXT - 1. */
+  FIN_SENT = 1 << 11,
+  /** The peer's FIN has been taken into RCV.NXT. */
+  FIN_RECEIVED = 1 << 12,
+  /** The program has given up the id; what is left is the stack's. */
+  ORPHAN = 1 << 13,
+  /** In the list of connections that output must look at. */
+  MARKED = 1 << 14,
+  /** An ACK must go out with the next flush. */
+  ACK_NOW = 1 << 15,
+  /** Something was received that an ACK is owed for, sooner or later. */
+  ACK_PENDING = 1 << 16,
+  /** The program read: output considers a window update. */
+  WINDOW_CHECK = 1 << 17,
+  /** A `send` came up short: WRITABLE is owed. */
+  WRITE_BLOCKED = 1 << 18,
+  /** In NewReno fast recovery, RFC 6582. */
+  FAST_RECOVERY = 1 << 19,
+  /** After a retransmission timeout, until the loss window is repaired. */
+  TIMEOUT_RECOVERY = 1 << 20,
+  /** SND.UP is ahead of SND.UNA. */
+  SND_URGENT = 1 << 21,
+  /** RCV.UP is ahead of what the program has read. */
+  RCV_URGENT = 1 << 22,
+  /** Urgent data stays in line (SO_OOBINLINE). */
+  URGENT_INLINE = 1 << 23,
+  /** Options differ from the defaults: the cold row stays. */
+  CUSTOM = 1 << 24,
+  /** Interactive traffic: data is answered with data, so ACKs wait for it (Linux: "pingpong"). */
+  INTERACTIVE = 1 << 25,
+  /** Already waits in the accept queue, or was accepted. */
+  OFFERED = 1 << 26,
+  /** The program no longer reads: data that comes is answered with RST once it is also an orphan. */
+  READ_SHUT = 1 << 27,
+  /** Window scaling was negotiated: both shifts count (RFC 7323 §2.2). */
+  WINDOW_SCALE = 1 << 28,
+}
+
+/** The cold row: what a connection needs while something is going on. 70 int32, 280 bytes. */
+export const enum Cold {
+  /** Segment sequence and acknowledgment number used for the last window update. */
+  SND_WL1 = 0,
+  SND_WL2 = 1,
+  /** Largest window the peer has ever offered: sender's silly-window rule, §3.8.6.2.1. */
+  MAX_SND_WND = 2,
+  /** Last.ACK.sent, RFC 7323 §4.3. */
+  LAST_ACK_SENT = 3,
+
+  // Timers: a bit for each that runs, and their deadlines in ms.
+  TIMERS = 4,
+  AT_RETRANSMIT = 5,
+  AT_DELAYED_ACK = 6,
+  AT_PERSIST = 7,
+  AT_KEEPALIVE = 8,
+  /** 2MSL in TIME-WAIT, the limit on an orphan's FIN-WAIT-2, the hibernation check otherwise. */
+  AT_LINGER = 9,
+
+  /** How often the running retransmission or persist timer has backed off. */
+  BACKOFF = 10,
+  /** Consecutive retransmissions of the segment at SND.UNA (R1, R2). */
+  RETRANSMITS = 11,
+  /** When the oldest unacknowledged data was first retransmitted, or probing began, in ms: user timeout. */
+  TROUBLE_SINCE = 12,
+  KEEPALIVE_PROBES = 13,
+
+  /** Round-trip measurement under way: sequence number that ends it, and when it was sent (µs, int32). 0 in RTT_RUNS: none. */
+  RTT_RUNS = 14,
+  RTT_SEQ = 15,
+  RTT_AT_US = 16,
+  /** Smallest round trip seen, µs; 0x7fffffff none. */
+  MIN_RTT_US = 17,
+
+  /** Highest sequence number sent when recovery began; RFC 6582 §3.2 "recover". */
+  RECOVER = 18,
+  DUPACKS = 19,
+  /** Bytes from RTX_NXT up to RTX_END are taken for lost and wait to be sent again. */
+  RTX_NXT = 20,
+  RTX_END = 21,
+  /** Bytes beyond cwnd that limited transmit may send, RFC 3042. */
+  LIMITED_BYTES = 22,
+  /** Bytes acknowledged in congestion avoidance that have not yet grown cwnd, RFC 5681 §3.1 (3) by byte counting. */
+  CWND_CREDIT = 23,
+  /** cwnd and ssthresh before the last reduction, for the trace and for undo. */
+  PRIOR_CWND = 24,
+  /** Why the next retransmission is sent: a Cause. */
+  RTX_CAUSE = 25,
+  /** Set while the last flight was limited by cwnd: only then may cwnd grow (RFC 7661's concern). */
+  CWND_LIMITED = 26,
+
+  /** Receiving out of order: first record (sorted by sequence), how many, how many bytes, the last record. */
+  OOO_HEAD = 27,
+  OOO_COUNT = 28,
+  OOO_BYTES = 29,
+  OOO_TAIL = 30,
+  /** A duplicate to report in the next ACK, RFC 2883; equal: none. */
+  DSACK_LEFT = 31,
+  DSACK_RIGHT = 32,
+  /** The peer's FIN came before some data: its sequence number, valid when FIN_WAITING. */
+  FIN_SEQ = 33,
+  FIN_WAITING = 34,
+
+  /** Segments still to be acknowledged at once, at the start and after trouble. */
+  QUICK_ACKS = 35,
+  /** Bytes received since the last ACK went out. */
+  UNACKED_BYTES = 36,
+  /** The delay of a delayed ACK, adapted to the spacing of data, ms. */
+  ATO_MS = 37,
+  /** When data last came, ms. */
+  LAST_DATA_AT = 38,
+  /** The largest segment seen: what "full-sized" means to the receiver. */
+  RCV_MSS = 39,
+
+  /** Limits on the queues, bytes; they grow by themselves unless the program has set them. */
+  RCV_LIMIT = 40,
+  SND_LIMIT = 41,
+  /** Receive-window auto-tuning: bytes read since TUNE_AT_US, and how many the last interval had. */
+  TUNE_COPIED = 42,
+  TUNE_SPACE = 43,
+  TUNE_AT_US = 44,
+  RCV_RTT_US = 45,
+
+  SND_UP = 46,
+  RCV_UP = 47,
+
+  /** Options, when Flag.CUSTOM. */
+  KEEP_IDLE_MS = 48,
+  KEEP_INTERVAL_MS = 49,
+  KEEP_COUNT = 50,
+  USER_TIMEOUT_MS = 51,
+  TOS_AND_TTL = 52,
+  MSS_CLAMP = 53,
+  /** Bits of Custom. */
+  CUSTOM = 54,
+  LINGER2_MS = 55,
+  SYN_RETRIES = 56,
+  NOTSENT_LOWAT = 57,
+  WINDOW_CLAMP = 58,
+
+  /** The last soft error reported by ICMP: an index into the error table, told if the connection times out. */
+  SOFT_ERROR = 59,
+  /** When unsent data was last held back by the silly-window rule. */
+  HELD_SINCE = 60,
+  /** End of the last segment sent that was smaller than full: Nagle's algorithm as Minshall has it. */
+  SND_SML = 61,
+  /** When a challenge ACK last went out, ms. */
+  CHALLENGED_AT = 62,
+  /** Out-of-order records in the order they last changed, for SACK blocks (RFC 2018 §4): four of them. */
+  SACK_RECENT = 64,
+  /** Added to the clock in our timestamps, RFC 7323 §5.4. */
+  TS_OFFSET = 68,
+  /** The last Cause an ACK was owed for, so that the trace can tell a duplicate ACK from a prompt one. */
+  ACK_CAUSE = 69,
+  SIZE = 70,
+}
+
+/** The tally row: what only `info` reads. 26 int32; 64-bit counters as two halves, low first. */
+export const enum Tally {
+  BYTES_SENT = 0,
+  BYTES_ACKED = 2,
+  BYTES_RECEIVED = 4,
+  BYTES_RETRANSMITTED = 6,
+  SEGS_OUT = 8,
+  SEGS_IN = 9,
+  DATA_SEGS_OUT = 10,
+  DATA_SEGS_IN = 11,
+  RETRANSMITTED = 12,
+  OOO_SEGS_IN = 13,
+  DSACK_DUPLICATES = 14,
+  /** Times in ms: the last data sent, data received, ACK received. */
+  LAST_DATA_SENT = 15,
+  LAST_DATA_RECEIVED = 16,
+  LAST_ACK_RECEIVED = 17,
+  ESTABLISHED_AT = 18,
+  MIN_RTT_US = 19,
+  REORDERINGS = 20,
+  RTO_COUNT = 21,
+  DELIVERED = 22,
+  ZERO_WINDOW_PROBES = 23,
+  /** Initial sequence numbers, so that relative ones can be shown. */
+  ISS = 24,
+  IRS = 25,
+
+  SIZE = 26,
+}
+
+/** The name row, 16 bytes: the key of the look-up, and the generation that tells a stale id. */
+export const enum Name {
+  LOCAL = 0,
+  REMOTE = 1,
+  /** Local port in the high half, remote port in the low. */
+  PORTS = 2,
+  GENERATION = 3,
+  SIZE = 4,
+}
+
+/** Which options of the cold row the program has set. */
+export const enum Custom {
+  RCV_LIMIT = 1,
+  SND_LIMIT = 2,
+  KEEPALIVE = 4,
+  OTHER = 8,
+}

@@ -1,0 +1,427 @@
+import { type ErrorCode, StackError } from '../base/errors.js';
+import type { Address, ConnectionId, ListenerId } from '../base/units.js';
+import { Event, type EventQueue, SocketKind } from '../net/event-queue.js';
+import type { Network } from '../net/network.js';
+import { Cause } from '../net/note.js';
+import type { ErrorReport, InboundPacket, Transport } from '../net/transport.js';
+import type { Clock } from '../time/clock.js';
+import {
+  parseTcp,
+  TcpFlag,
+  Tcp as TcpHeader,
+  tcpAck,
+  tcpDestinationPort,
+  tcpFlags,
+  tcpHeaderBytes,
+  tcpSeq,
+  tcpSourcePort,
+  tcpUrgentPointer,
+  tcpWindow,
+} from '../wire/tcp.js';
+import { parseTcpOptions, TcpOptionBit } from '../wire/tcp-options.js';
+import { Verdict } from '../wire/verdict.js';
+import { refuseSegment } from './bare-segment.js';
+import type { CongestionControl } from './congestion.js';
+import { localPort, portPair, remotePort } from './connection-table.js';
+import { TcpContext } from './context.js';
+import { PROTOCOL_TCP } from './emit.js';
+import { errorCode } from './errors.js';
+import { onIcmpError } from './icmp-errors.js';
+import { info, type TcpInfo } from './info.js';
+import { TCP_LIMITS, type TcpLimits } from './limits.js';
+import { expireHalfOpen, listenArrives } from './listen.js';
+import { type ConnectionDefaults, ListenerTable } from './listener-table.js';
+import { outputMarked } from './output.js';
+import { EphemeralPorts } from './ports.js';
+import { RENO } from './reno.js';
+import { segmentArrives } from './segment-arrives.js';
+import { checkDefaults, getOption, setOption, type TcpOption } from './socket-options.js';
+import { State } from './state.js';
+import { synReceivedArrives, verdict as synReceivedVerdict } from './syn-received.js';
+import { Cold, Flag, Name, Tcb } from './tcb.js';
+import { expireTimeWaits, isNewIncarnation, timeWaitArrives } from './time-wait.js';
+import { Wait } from './time-wait-table.js';
+import { expireTimers } from './timer-events.js';
+import { noteArrival, noteReceived } from './trace-note.js';
+import {
+  abort,
+  close,
+  feedStarved,
+  markUrgent,
+  type OpenOptions,
+  open,
+  receive,
+  rowFor,
+  send,
+  shutdown,
+} from './user-calls.js';
+
+export interface ListenOptions extends ConnectionDefaults {
+  /** Of this stack; 0 or absent: any of its addresses. */
+  readonly address?: Address;
+  readonly port: number;
+  /** Established connections that may wait to be accepted. */
+  readonly backlog?: number;
+}
+
+export interface TcpParts {
+  readonly net: Network;
+  readonly clock: Clock;
+  readonly events: EventQueue;
+  /** Four secret words. */
+  readonly secret: Int32Array;
+  readonly limits?: Partial<TcpLimits>;
+  readonly congestion?: CongestionControl;
+}
+
+/** TCP as a program sees it, and as the network layer does. */
+export class Tcp implements Transport {
+  readonly context: TcpContext;
+  readonly limits: TcpLimits;
+  readonly #ports = new EphemeralPorts();
+
+  constructor(parts: TcpParts) {
+    this.limits = { ...TCP_LIMITS, ...parts.limits };
+    this.context = new TcpContext({
+      net: parts.net,
+      clock: parts.clock,
+      events: parts.events,
+      secret: parts.secret,
+      limits: this.limits,
+      congestion: parts.congestion ?? RENO,
+      listeners: new ListenerTable(this.limits.listenersMax),
+    });
+    parts.net.register(PROTOCOL_TCP, this);
+  }
+
+  // From the network.
+
+  input(packet: InboundPacket): Verdict {
+    const tcp = this.context;
+    tcp.net.stats.tcpInSegs += 1;
+    const verdict = this.#segment(packet);
+    if (verdict >= Verdict.TCP_TOO_SHORT && verdict <= Verdict.TCP_FLAGS) tcp.net.stats.tcpInErrs += 1;
+    if (verdict === Verdict.TCP_CHECKSUM) tcp.net.stats.tcpInCsumErrors += 1;
+    return verdict;
+  }
+
+  #segment(packet: InboundPacket): Verdict {
+    const tcp = this.context;
+    const { view, at, length } = packet;
+    const { seg, options, net } = tcp;
+    // RFC 9293 §3.9.2.3 MUST-57: never in answer to what was sent to many.
+    if (packet.broadcast) return Verdict.TCP_BROADCAST;
+    const sum = net.pseudoHeaderSum(packet.source, packet.destination, PROTOCOL_TCP, length);
+    let verdict = parseTcp(view, at, length, sum);
+    if (verdict !== Verdict.OK) return verdict;
+    const headerBytes = tcpHeaderBytes(view, at);
+    verdict = parseTcpOptions(view, at + TcpHeader.OPTIONS, headerBytes - TcpHeader.HEADER_BYTES, options);
+    if (verdict !== Verdict.OK) return verdict;
+    const flags = tcpFlags(view, at);
+    seg.SEQ = tcpSeq(view, at);
+    seg.ACK = tcpAck(view, at);
+    seg.WND = tcpWindow(view, at);
+    seg.UP = tcpUrgentPointer(view, at);
+    seg.flags = flags;
+    seg.textAt = at + headerBytes;
+    seg.textLength = length - headerBytes;
+    seg.LEN = seg.textLength + ((flags & TcpFlag.SYN) !== 0 ? 1 : 0) + ((flags & TcpFlag.FIN) !== 0 ? 1 : 0);
+    seg.hasTimestamps = (options.present & TcpOptionBit.TIMESTAMPS) !== 0;
+    seg.TSval = options.tsVal;
+    seg.TSecr = options.tsEcr;
+    seg.bytes = packet.bytes;
+    seg.view = view;
+    seg.local = packet.destination;
+    seg.remote = packet.source;
+    seg.ports = portPair(tcpDestinationPort(view, at), tcpSourcePort(view, at));
+    seg.tos = packet.tos;
+    seg.ttl = packet.ttl;
+    return net.slab.notes === null ? this.#dispatch() : this.#dispatchNoted(packet.slot);
+  }
+
+  /** To the connection, or to what is left of one, or to whoever listens. */
+  #dispatch(): Verdict {
+    const tcp = this.context;
+    const { seg } = tcp;
+    const row = tcp.table.find(seg.local, seg.remote, seg.ports);
+    if (row >= 0) return segmentArrives(tcp, row << Tcb.SHIFT);
+    return this.#embryonicOrDead();
+  }
+
+  #embryonicOrDead(): Verdict {
+    const tcp = this.context;
+    const { seg } = tcp;
+    const syn = tcp.synTable.find(seg.local, seg.remote, seg.ports);
+    if (syn >= 0) {
+      const c = synReceivedArrives(tcp, syn);
+      if (c < 0) return synReceivedVerdict;
+      tcp.noteRow = c;
+      return segmentArrives(tcp, c);
+    }
+    let issAtLeast = 0;
+    const wait = tcp.timeWaits.find(seg.local, seg.remote, seg.ports);
+    if (wait >= 0) {
+      if (!isNewIncarnation(tcp, wait)) return timeWaitArrives(tcp, wait);
+      if (tcp.listeners.find(seg.local, localPort(seg.ports)) === undefined) return timeWaitArrives(tcp, wait);
+      issAtLeast = (tcp.timeWaits.rows[wait * Wait.SIZE + Wait.SND_NXT] + 0xffff + 2) | 0;
+      tcp.timeWaits.give(wait);
+      tcp.net.stats.tcpTimeWaitsReused += 1;
+    }
+    const listener = tcp.listeners.find(seg.local, localPort(seg.ports));
+    if (listener !== undefined) return listenArrives(tcp, listener, issAtLeast);
+    // CLOSED, §3.10.7.1.
+    refuseSegment(tcp, Cause.RST_NO_CONNECTION, State.CLOSED);
+    return (seg.flags & TcpFlag.RST) !== 0 ? Verdict.TCP_RST_INVALID : Verdict.TCP_NO_CONNECTION;
+  }
+
+  /** The same with the trace's note filled in. */
+  #dispatchNoted(slot: number): Verdict {
+    const tcp = this.context;
+    const { seg } = tcp;
+    const row = tcp.table.find(seg.local, seg.remote, seg.ports);
+    noteArrival(tcp, row < 0 ? -1 : row << Tcb.SHIFT);
+    if (row < 0) tcp.noteStateBefore = this.#stateWithoutRow();
+    const verdict = this.#dispatch();
+    noteReceived(tcp, slot, verdict, this.#stateWithoutRow());
+    return verdict;
+  }
+
+  #stateWithoutRow(): State {
+    const tcp = this.context;
+    const { seg } = tcp;
+    if (tcp.synTable.find(seg.local, seg.remote, seg.ports) >= 0) return State.SYN_RECEIVED;
+    if (tcp.timeWaits.find(seg.local, seg.remote, seg.ports) >= 0) return State.TIME_WAIT;
+    if (tcp.listeners.find(seg.local, localPort(seg.ports)) !== undefined) return State.LISTEN;
+    return State.CLOSED;
+  }
+
+  error(report: ErrorReport): Verdict {
+    return onIcmpError(this.context, report);
+  }
+
+  // Time.
+
+  advance(): void {
+    const tcp = this.context;
+    expireTimers(tcp);
+    expireHalfOpen(tcp);
+    expireTimeWaits(tcp);
+  }
+
+  /** Ms until the next timer, Infinity when none runs. */
+  msToNext(): number {
+    const tcp = this.context;
+    const nowMs = tcp.clock.ms;
+    let ms = Math.min(tcp.wheel.msToNext(nowMs), tcp.synTable.wheel.msToNext(nowMs));
+    const wait = tcp.timeWaits.oldest();
+    if (wait >= 0) ms = Math.min(ms, Math.max(0, (tcp.timeWaits.rows[wait * Wait.SIZE + Wait.DEADLINE] - nowMs) | 0));
+    return ms;
+  }
+
+  /** Sends what the marked connections have to send. */
+  flush(): void {
+    outputMarked(this.context);
+    feedStarved(this.context);
+  }
+
+  /** Whether a flush would find something to do. */
+  get hasOutput(): boolean {
+    return this.context.marked.length > 0;
+  }
+
+  // From the program.
+
+  /** Passive OPEN. Throws EADDRINUSE, EADDRNOTAVAIL, EMFILE. */
+  listen(options: ListenOptions): ListenerId {
+    const { port, backlog = this.limits.backlog } = options;
+    const address = options.address ?? (0 as Address);
+    if (!Number.isInteger(port) || port < 1 || port > 0xffff) {
+      throw new StackError('ERR_OUT_OF_RANGE', `port is ${port}; allowed are whole numbers from 1 to 65535`);
+    }
+    if (!Number.isInteger(backlog) || backlog < 0 || backlog > 0xffff) {
+      throw new StackError('ERR_OUT_OF_RANGE', `backlog is ${backlog}; allowed are whole numbers from 0 to 65535`);
+    }
+    const { net } = this.context;
+    if (address !== 0 && !net.isLocal(address)) {
+      throw new StackError('EADDRNOTAVAIL', `${net.formatAddress(address)} is not an address of this stack`);
+    }
+    checkDefaults(options);
+    return this.context.listeners.open(address, port, backlog, options).id;
+  }
+
+  /** The connection that has waited longest, or 0. What it has to say is said again as events. */
+  accept(id: ListenerId): ConnectionId | 0 {
+    const tcp = this.context;
+    const listener = this.#listener(id);
+    const c = listener.shift();
+    if (c < 0) return 0;
+    if (listener.count > 0) tcp.events.push(SocketKind.LISTENER, listener.row, Event.ACCEPTABLE);
+    const row = c >>> Tcb.SHIFT;
+    const word = tcp.hot[c + Tcb.STATE];
+    let events = tcp.hot[c + Tcb.RCV_QUEUE] !== 0 ? Event.READABLE : 0;
+    if ((word & Flag.FIN_RECEIVED) !== 0) events |= Event.PEER_CLOSED;
+    if (tcp.table.errors[row] !== 0) events |= Event.FAILED;
+    if (events !== 0) tcp.events.push(SocketKind.CONNECTION, row, events);
+    return tcp.table.idOf(row);
+  }
+
+  /** Ends the listening. Connections that wait to be accepted are reset; accepted ones live on. */
+  closeListener(id: ListenerId): void {
+    const tcp = this.context;
+    const listener = this.#listener(id);
+    tcp.listeners.close(listener);
+    tcp.events.forget(SocketKind.LISTENER, listener.row);
+    for (let c = listener.shift(); c >= 0; c = listener.shift()) abort(tcp, tcp.table.idOf(c >>> Tcb.SHIFT));
+  }
+
+  #listener(id: number): ReturnType<ListenerTable['byRow']> & object {
+    const listener = this.context.listeners.byId(id);
+    if (listener === undefined) throw new StackError('EBADF', `listener ${id} does not exist, or was closed before`);
+    return listener;
+  }
+
+  listenerInfo(id: ListenerId): { address: Address; port: number; backlog: number; waiting: number; halfOpen: number } {
+    const { address, port, backlog, count, halfOpen } = this.#listener(id);
+    return { address, port, backlog, waiting: count, halfOpen };
+  }
+
+  /** Active OPEN. CONNECTED or FAILED follows. Throws EADDRINUSE, EADDRNOTAVAIL, ENETUNREACH, ENOBUFS. */
+  open(options: OpenOptions): ConnectionId {
+    checkDefaults(options);
+    return open(this.context, this.#ports, options);
+  }
+
+  /** Bytes taken; when fewer than offered, WRITABLE follows. Throws EPIPE, ECONNRESET, ETIMEDOUT, … */
+  send(id: ConnectionId, bytes: Uint8Array, from = 0, to = bytes.length): number {
+    return send(this.context, id, bytes, from, to);
+  }
+
+  /** Bytes copied; 0 when none wait; -1 at the peer's end. Throws ECONNRESET, ETIMEDOUT, … once the bytes before it are read. */
+  receive(id: ConnectionId, into: Uint8Array, from = 0, to = into.length): number {
+    return receive(this.context, id, into, from, to);
+  }
+
+  /** Everything sent so far is urgent, RFC 6093. */
+  markUrgent(id: ConnectionId): void {
+    markUrgent(this.context, id);
+  }
+
+  shutdown(id: ConnectionId): void {
+    shutdown(this.context, id);
+  }
+
+  close(id: ConnectionId): void {
+    close(this.context, id);
+  }
+
+  abort(id: ConnectionId): void {
+    abort(this.context, id);
+  }
+
+  /** Bytes that wait to be read. */
+  readable(id: ConnectionId): number {
+    const tcp = this.context;
+    return tcp.arena.length(tcp.hot[rowFor(tcp, id) + Tcb.RCV_QUEUE]);
+  }
+
+  /** Bytes `send` would take now. */
+  writable(id: ConnectionId): number {
+    const tcp = this.context;
+    const c = rowFor(tcp, id);
+    const k = tcp.hot[c + Tcb.COLD];
+    const limit = k === 0 ? tcp.limits.sendBytes : tcp.cold[k + Cold.SND_LIMIT];
+    const word = tcp.hot[c + Tcb.STATE];
+    if ((word & Flag.FIN_QUEUED) !== 0 || (word & Flag.STATE_MASK) === State.CLOSED) return 0;
+    return Math.max(0, limit - tcp.arena.length(tcp.hot[c + Tcb.SND_QUEUE]));
+  }
+
+  /** Bytes taken by `send` and never sent yet. */
+  unsent(id: ConnectionId): number {
+    const tcp = this.context;
+    const c = rowFor(tcp, id);
+    const sent = (tcp.hot[c + Tcb.SND_NXT] - tcp.hot[c + Tcb.SND_UNA]) | 0;
+    return Math.max(0, tcp.arena.length(tcp.hot[c + Tcb.SND_QUEUE]) - sent);
+  }
+
+  /** Bytes taken by `send` and not acknowledged, sent or not. */
+  unacknowledged(id: ConnectionId): number {
+    const tcp = this.context;
+    return tcp.arena.length(tcp.hot[rowFor(tcp, id) + Tcb.SND_QUEUE]);
+  }
+
+  state(id: ConnectionId): State {
+    const tcp = this.context;
+    return tcp.hot[rowFor(tcp, id) + Tcb.STATE] & Flag.STATE_MASK;
+  }
+
+  info(id: ConnectionId): TcpInfo {
+    return info(this.context, rowFor(this.context, id));
+  }
+
+  setOption(id: ConnectionId, option: TcpOption, value: number): void {
+    setOption(this.context, rowFor(this.context, id), option, value);
+  }
+
+  getOption(id: ConnectionId, option: TcpOption): number {
+    return getOption(this.context, rowFor(this.context, id), option);
+  }
+
+  /** Why the connection failed; stays until `close`. */
+  takeError(id: ConnectionId): ErrorCode | undefined {
+    const tcp = this.context;
+    return errorCode(tcp.table.errors[rowFor(tcp, id) >>> Tcb.SHIFT]);
+  }
+
+  localAddress(id: ConnectionId): Address {
+    return this.#name(id, Name.LOCAL) as Address;
+  }
+  remoteAddress(id: ConnectionId): Address {
+    return this.#name(id, Name.REMOTE) as Address;
+  }
+  localPort(id: ConnectionId): number {
+    return localPort(this.#name(id, Name.PORTS));
+  }
+  remotePort(id: ConnectionId): number {
+    return remotePort(this.#name(id, Name.PORTS));
+  }
+  #name(id: number, field: Name): number {
+    const tcp = this.context;
+    return tcp.names[(rowFor(tcp, id) >>> Tcb.SHIFT) * Name.SIZE + field];
+  }
+
+  /** The row of a connection, for tables beside ours; valid until `close`. */
+  rowOf(id: ConnectionId): number {
+    return rowFor(this.context, id) >>> Tcb.SHIFT;
+  }
+  idOf(row: number): ConnectionId {
+    return this.context.table.idOf(row);
+  }
+  listenerOf(row: number): ListenerId {
+    const listener = this.context.listeners.byRow(row);
+    return listener === undefined ? (0 as ListenerId) : listener.id;
+  }
+
+  get counts(): { connections: number; active: number; halfOpen: number; timeWait: number; listeners: number } {
+    const tcp = this.context;
+    let listeners = 0;
+    for (const _ of tcp.listeners) listeners += 1;
+    return {
+      connections: tcp.table.count,
+      active: tcp.table.activeCount,
+      halfOpen: tcp.synTable.count,
+      timeWait: tcp.timeWaits.count,
+      listeners,
+    };
+  }
+
+  /** For `ss`: every connection with a full row, orphans included. */
+  *connections(): Generator<ConnectionId> {
+    const { table, hot } = this.context;
+    for (let row = 0; row < table.highWater; row++) {
+      if ((hot[(row << Tcb.SHIFT) + Tcb.STATE] & Flag.STATE_MASK) !== State.CLOSED) yield table.idOf(row);
+    }
+  }
+  *listeners(): Generator<ListenerId> {
+    for (const listener of this.context.listeners) yield listener.id;
+  }
+}

@@ -1,0 +1,307 @@
+import { type ErrorCode, StackError } from '../base/errors.js';
+import type { Address, ConnectionId } from '../base/units.js';
+import { Event } from '../net/event-queue.js';
+import { Cause } from '../net/note.js';
+import { finish, mark, moveToTimeWaitTable, release, tell, wake } from './connection.js';
+import { portPair } from './connection-table.js';
+import type { TcpContext } from './context.js';
+import { type ConnectionError, errorCode, errorWords } from './errors.js';
+import { initialSequenceNumber } from './isn.js';
+import type { ConnectionDefaults } from './listener-table.js';
+import { type EphemeralPorts, pairIsFree } from './ports.js';
+import { applyDefaults } from './socket-options.js';
+import { State, stateName } from './state.js';
+import { sendOwnSyn } from './syn-sent.js';
+import { Cold, Flag, Tcb } from './tcb.js';
+import { Wait } from './time-wait-table.js';
+import { sendOwnReset } from './timer-events.js';
+import { startTimer, Timer, timerMs, wakeBy } from './timers.js';
+import { tuneReceiveBuffer } from './window.js';
+
+/** User calls, RFC 9293 §3.9.1 and §3.10: OPEN, SEND, RECEIVE, CLOSE, ABORT. Errors are the caller's and are thrown. */
+
+export interface OpenOptions extends ConnectionDefaults {
+  readonly remoteAddress: Address;
+  /** 1 to 65535. */
+  readonly remotePort: number;
+  /** Where the route leads out, if not given. */
+  readonly localAddress?: Address;
+  /** An ephemeral port, if not given or 0. */
+  readonly localPort?: number;
+}
+
+/** The row an id names; throws EBADF when there is none. */
+export function rowFor(tcp: TcpContext, id: number): number {
+  const c = tcp.table.offsetOf(id);
+  if (c < 0) throw new StackError('EBADF', `connection ${id} does not exist, or was closed before`);
+  return c;
+}
+
+function checkPort(name: string, port: number, least: number): void {
+  if (Number.isInteger(port) && port >= least && port <= 0xffff) return;
+  throw new StackError('ERR_OUT_OF_RANGE', `${name} is ${port}; allowed are whole numbers from ${least} to 65535`);
+}
+
+/** Active OPEN, §3.10.1. */
+export function open(tcp: TcpContext, ports: EphemeralPorts, options: OpenOptions): ConnectionId {
+  const { net } = tcp;
+  const remote = options.remoteAddress;
+  checkPort('remotePort', options.remotePort, 1);
+  checkPort('localPort', options.localPort ?? 0, 0);
+  if (remote === 0 || net.isBroadcast(remote)) {
+    // MUST-46 and MUST-57: no connection to a broadcast or multicast address, nor to nobody.
+    throw new StackError('EADDRNOTAVAIL', `${net.formatAddress(remote)} is not the address of one host`);
+  }
+  const local = options.localAddress || net.sourceFor(remote);
+  if (local === 0) {
+    throw new StackError(
+      'ENETUNREACH',
+      `no route to ${net.formatAddress(remote)}; add an address of its network, or a gateway`,
+    );
+  }
+  if (!net.isLocal(local)) {
+    throw new StackError('EADDRNOTAVAIL', `${net.formatAddress(local)} is not an address of this stack`);
+  }
+  let localPort = options.localPort ?? 0;
+  if (localPort === 0) {
+    localPort = ports.choose(tcp, local, remote, options.remotePort);
+    if (localPort === 0) {
+      throw new StackError(
+        'EADDRNOTAVAIL',
+        `all ephemeral ports to ${net.formatAddress(remote)}:${options.remotePort} are in use`,
+      );
+    }
+  } else if (!pairIsFree(tcp, local, remote, portPair(localPort, options.remotePort), true)) {
+    throw new StackError('EADDRINUSE', `port ${localPort} already has a connection to that address and port`);
+  }
+  return openRow(tcp, local, remote, portPair(localPort, options.remotePort), options);
+}
+
+function openRow(tcp: TcpContext, local: Address, remote: Address, ports: number, options: OpenOptions): ConnectionId {
+  const { hot } = tcp;
+  // RFC 6191 on our side: a pair taken over from TIME-WAIT begins beyond where it ended.
+  const old = tcp.timeWaits.find(local, remote, ports);
+  let iss = initialSequenceNumber(tcp, local, remote, ports);
+  if (old >= 0) {
+    const beyond = (tcp.timeWaits.rows[old * Wait.SIZE + Wait.SND_NXT] + 0xffff + 2) | 0;
+    if (((iss - beyond) | 0) < 0) iss = beyond;
+    tcp.timeWaits.give(old);
+    tcp.net.stats.tcpTimeWaitsReused += 1;
+  }
+  const c = tcp.table.take(local, remote, ports);
+  if (c < 0) {
+    throw new StackError('ENOBUFS', `all ${tcp.limits.connectionsMax} connections are in use; raise connectionsMax`);
+  }
+  hot[c + Tcb.SND_UNA] = iss;
+  hot[c + Tcb.SND_NXT] = iss;
+  hot[c + Tcb.LAST_ACTIVITY] = tcp.clock.ms;
+  const k = wake(tcp, c);
+  if (k === 0) {
+    tcp.table.unname(c);
+    tcp.table.give(c);
+    throw new StackError('ENOBUFS', `all ${tcp.limits.activeMax} active connections are in use; raise activeMax`);
+  }
+  hot[c + Tcb.SND_NXT] = (iss + 1) | 0;
+  tcp.table.setState(c, State.SYN_SENT);
+  tcp.net.stats.tcpActiveOpens += 1;
+  applyDefaults(tcp, c, k, options);
+  sendOwnSyn(tcp, c, k);
+  return tcp.table.idOf(c >>> Tcb.SHIFT);
+}
+
+/** Throws what ended the connection, if something did. */
+function throwFate(tcp: TcpContext, c: number, call: string): void {
+  const error: ConnectionError = tcp.table.errors[c >>> Tcb.SHIFT];
+  const code: ErrorCode | undefined = errorCode(error);
+  if (code !== undefined) throw new StackError(code, `${call}: ${errorWords(error)}`);
+}
+
+/** SEND, §3.10.2. Bytes taken; fewer than offered when the send buffer is full, and then WRITABLE follows. */
+export function send(tcp: TcpContext, id: number, bytes: Uint8Array, from: number, to: number): number {
+  const c = rowFor(tcp, id);
+  const { hot, cold, arena } = tcp;
+  const word = hot[c + Tcb.STATE];
+  throwFate(tcp, c, 'send');
+  if ((word & Flag.FIN_QUEUED) !== 0 || (word & Flag.STATE_MASK) === State.CLOSED) {
+    throw new StackError('EPIPE', 'send: this side of the connection is already closed');
+  }
+  checkRange(bytes, from, to);
+  const k = wake(tcp, c);
+  if (k === 0)
+    throw new StackError('ENOBUFS', `send: all ${tcp.limits.activeMax} active connections are in use; raise activeMax`);
+  const room = cold[k + Cold.SND_LIMIT] - arena.length(hot[c + Tcb.SND_QUEUE]);
+  const wanted = to - from;
+  const take = wanted < room ? wanted : room;
+  let taken = 0;
+  if (take > 0) {
+    hot[c + Tcb.SND_QUEUE] = arena.append(hot[c + Tcb.SND_QUEUE], bytes, from, take);
+    taken = arena.moved;
+    mark(tcp, c);
+  }
+  if (taken < wanted) {
+    hot[c + Tcb.STATE] |= Flag.WRITE_BLOCKED;
+    // No acknowledgment need come to announce memory that others give back.
+    if (taken < take) tcp.starved.push(c);
+  }
+  return taken;
+}
+
+function checkRange(bytes: Uint8Array, from: number, to: number): void {
+  if (!(from >= 0 && to >= from && to <= bytes.length)) {
+    throw new StackError(
+      'ERR_OUT_OF_RANGE',
+      `the range ${from} to ${to} does not lie in a buffer of ${bytes.length} bytes`,
+    );
+  }
+}
+
+/** RECEIVE, §3.10.3. Bytes copied, 0 when none wait, -1 at the end the peer has set. What came before a failure is still given out. */
+export function receive(tcp: TcpContext, id: number, into: Uint8Array, from: number, to: number): number {
+  const c = rowFor(tcp, id);
+  const { hot, arena } = tcp;
+  checkRange(into, from, to);
+  const queue = hot[c + Tcb.RCV_QUEUE];
+  if (queue === 0) {
+    throwFate(tcp, c, 'receive');
+    const word = hot[c + Tcb.STATE];
+    return (word & Flag.FIN_RECEIVED) !== 0 || (word & Flag.STATE_MASK) === State.CLOSED ? -1 : 0;
+  }
+  const waiting = arena.length(queue);
+  const count = to - from < waiting ? to - from : waiting;
+  hot[c + Tcb.RCV_QUEUE] = arena.read(queue, into, from, count);
+  const k = hot[c + Tcb.COLD];
+  if (k !== 0 && count > 0) {
+    tuneReceiveBuffer(tcp, c, k, count);
+    if ((hot[c + Tcb.STATE] & Flag.RCV_URGENT) !== 0) passUrgent(tcp, c, k);
+    hot[c + Tcb.STATE] |= Flag.WINDOW_CHECK;
+    mark(tcp, c);
+    wakeBy(tcp, c, (tcp.clock.ms + tcp.limits.hibernateMs) | 0);
+  }
+  return count;
+}
+
+/** The program has read past the urgent data: MUST-32's mode ends. */
+function passUrgent(tcp: TcpContext, c: number, k: number): void {
+  const { hot, cold } = tcp;
+  const unread = (hot[c + Tcb.RCV_NXT] - cold[k + Cold.RCV_UP]) | 0;
+  if (unread >= 0 && tcp.arena.length(hot[c + Tcb.RCV_QUEUE]) <= unread) hot[c + Tcb.STATE] &= ~Flag.RCV_URGENT;
+}
+
+/** Everything queued so far is urgent: RFC 9293 §3.10.2, RFC 6093. */
+export function markUrgent(tcp: TcpContext, id: number): void {
+  const c = rowFor(tcp, id);
+  const k = wake(tcp, c);
+  if (k === 0) return;
+  const { hot, cold } = tcp;
+  cold[k + Cold.SND_UP] = (hot[c + Tcb.SND_UNA] + tcp.arena.length(hot[c + Tcb.SND_QUEUE])) | 0;
+  hot[c + Tcb.STATE] |= Flag.SND_URGENT;
+  mark(tcp, c);
+}
+
+/** CLOSE, §3.10.4: nothing more to send. The other direction stays open. */
+export function shutdown(tcp: TcpContext, id: number): void {
+  const c = rowFor(tcp, id);
+  throwFate(tcp, c, 'shutdown');
+  queueFin(tcp, c);
+}
+
+function queueFin(tcp: TcpContext, c: number): void {
+  const { hot } = tcp;
+  if ((hot[c + Tcb.STATE] & Flag.FIN_QUEUED) !== 0) return;
+  switch (hot[c + Tcb.STATE] & Flag.STATE_MASK) {
+    case State.SYN_SENT:
+    case State.SYN_RECEIVED:
+      // Waits for ESTABLISHED, as §3.10.4 allows.
+      hot[c + Tcb.STATE] |= Flag.FIN_QUEUED;
+      return;
+    case State.ESTABLISHED:
+      tcp.table.setState(c, State.FIN_WAIT_1);
+      break;
+    case State.CLOSE_WAIT:
+      tcp.table.setState(c, State.LAST_ACK);
+      break;
+    default:
+      throw new StackError(
+        'ENOTCONN',
+        `shutdown: the connection is ${stateName(hot[c + Tcb.STATE] & Flag.STATE_MASK)}`,
+      );
+  }
+  tcp.net.stats.tcpCurrEstab -= 1;
+  hot[c + Tcb.STATE] |= Flag.FIN_QUEUED;
+  mark(tcp, c);
+}
+
+/**
+ * The program lets go of the connection altogether. What is queued is still sent, and the FIN after it; but if received bytes were never
+ * read the peer is told with a RST that they were lost (RFC 9293 §3.6.1, SHLD-3; RFC 2525 §2.17).
+ */
+export function close(tcp: TcpContext, id: number): void {
+  const c = rowFor(tcp, id);
+  const { hot } = tcp;
+  const state = hot[c + Tcb.STATE] & Flag.STATE_MASK;
+  tcp.table.disown(c);
+  hot[c + Tcb.STATE] |= Flag.ORPHAN;
+  if (state === State.CLOSED) {
+    release(tcp, c);
+    return;
+  }
+  tcp.events.forget(0, c >>> Tcb.SHIFT);
+  if (state === State.SYN_SENT) {
+    tcp.net.stats.tcpAttemptFails += 1;
+    finish(tcp, c);
+    return;
+  }
+  if (hot[c + Tcb.RCV_QUEUE] !== 0) {
+    sendOwnReset(tcp, c, Cause.RST_UNREAD_DATA);
+    tcp.net.stats.tcpEstabResets += 1;
+    finish(tcp, c);
+    return;
+  }
+  const k = wake(tcp, c);
+  if (k === 0) {
+    // Not even the memory for an orderly end.
+    sendOwnReset(tcp, c, Cause.RST_ABORT);
+    tcp.net.stats.tcpAbortOnMemory += 1;
+    finish(tcp, c);
+    return;
+  }
+  if (state === State.TIME_WAIT) {
+    moveToTimeWaitTable(tcp, c, timerMs(tcp, k, Timer.LINGER));
+    return;
+  }
+  if (state === State.FIN_WAIT_2) {
+    startTimer(tcp, c, k, Timer.LINGER, tcp.cold[k + Cold.LINGER2_MS] || tcp.limits.finWait2Ms);
+    return;
+  }
+  queueFin(tcp, c);
+}
+
+/** ABORT, §3.10.5. */
+export function abort(tcp: TcpContext, id: number): void {
+  const c = rowFor(tcp, id);
+  const { hot } = tcp;
+  const state = hot[c + Tcb.STATE] & Flag.STATE_MASK;
+  tcp.table.disown(c);
+  hot[c + Tcb.STATE] |= Flag.ORPHAN;
+  if (state === State.CLOSED) {
+    release(tcp, c);
+    return;
+  }
+  tcp.events.forget(0, c >>> Tcb.SHIFT);
+  if (state !== State.SYN_SENT && state !== State.TIME_WAIT) {
+    sendOwnReset(tcp, c, Cause.RST_ABORT);
+    tcp.net.stats.tcpEstabResets += 1;
+  }
+  finish(tcp, c);
+}
+
+/** Memory has come back: those who found none may try again. */
+export function feedStarved(tcp: TcpContext): void {
+  if (tcp.starved.length === 0 || tcp.arena.chunksFree * 8 < tcp.arena.chunksMax) return;
+  for (let left = tcp.starved.length; left > 0; left--) {
+    const c = tcp.starved.shift();
+    if ((tcp.hot[c + Tcb.STATE] & Flag.WRITE_BLOCKED) === 0) continue;
+    tcp.hot[c + Tcb.STATE] &= ~Flag.WRITE_BLOCKED;
+    tell(tcp, c, Event.WRITABLE);
+  }
+}
