@@ -1,0 +1,38 @@
+/**
+ * Echo, discard and chargen on Millrace over a TAP. `node server-millrace.js reactor|sockets DEVICE KERNEL-ADDRESS/LENGTH ADDRESS`
+ *
+ * `reactor`: the applications the package ships, on integer handles. `sockets`: the very code the yardstick runs, on Node's
+ * own sockets over ours. All limits are the defaults.
+ */
+import { openTap } from '../../drivers/tap.js';
+import { ChargenService, DiscardService, EchoService } from '../../src/apps/stream-services.js';
+import { monotonicClock } from '../../src/host/clock.js';
+import { Host } from '../../src/host/host.js';
+import { NodeNet } from '../../src/node/node-net.js';
+import { Acceptor, type ServiceHandler } from '../../src/reactor/acceptor.js';
+import { Stack } from '../../stack/stack.js';
+import { serveParent } from './server-parent.js';
+import { serveSockets } from './socket-services.js';
+import { Service } from './workload.js';
+
+const [kind = '', interfaceName = '', hostAddress = '', address = ''] = process.argv.slice(2);
+const device = openTap(interfaceName, { hostAddress });
+const stack = new Stack({ seed: 1, now: monotonicClock.now() });
+const host = new Host({ stack });
+const local = stack.net.parseAddress(address);
+host.attach(device, { addresses: [{ address: local, prefixLength: 24 }] });
+
+function serve(port: Service, service: ServiceHandler): void {
+  new Acceptor(stack, host.reactor, { address: local, port, backlog: 1024, noDelay: true }, service);
+}
+
+if (kind === 'reactor') {
+  serve(Service.ECHO, new EchoService(host));
+  serve(Service.DISCARD, new DiscardService(host));
+  serve(Service.CHARGEN, new ChargenService(host));
+} else {
+  const net = new NodeNet(host);
+  await serveSockets((options, listener) => net.createServer(options, listener), address);
+}
+host.start();
+serveParent(() => host.stop());
