@@ -107,7 +107,10 @@ function offerRoom(tcp: TcpContext, c: number, k: number): void {
   const { hot, cold } = tcp;
   if ((hot[c + Tcb.STATE] & Flag.WRITE_BLOCKED) === 0) return;
   const limit = cold[k + Cold.SND_LIMIT];
-  if (tcp.arena.length(hot[c + Tcb.SND_QUEUE]) * 3 > limit * 2) return;
+  const queued = tcp.arena.length(hot[c + Tcb.SND_QUEUE]);
+  if (queued * 3 > limit * 2) return;
+  const lowWater = cold[k + Cold.NOTSENT_LOWAT];
+  if (lowWater !== 0 && queued - ((hot[c + Tcb.SND_NXT] - hot[c + Tcb.SND_UNA]) | 0) >= lowWater) return;
   hot[c + Tcb.STATE] &= ~Flag.WRITE_BLOCKED;
   tell(tcp, c, Event.WRITABLE);
 }

@@ -5,6 +5,7 @@ import type { Network } from '../net/network.js';
 import type { Clock } from '../time/clock.js';
 import { TimerWheel } from '../time/timer-wheel.js';
 import { TcpOptions } from '../wire/tcp-options.js';
+import { Verdict } from '../wire/verdict.js';
 import type { CongestionControl } from './congestion.js';
 import { ConnectionTable } from './connection-table.js';
 import type { TcpLimits } from './limits.js';
@@ -58,6 +59,8 @@ export class TcpContext {
   /** Challenge ACKs left in this second, RFC 5961 §7, and the second. */
   challengeLeft: number;
   challengeSecond = 0;
+  /** What a function that returns a row decided about the segment when it returns none. */
+  verdict: Verdict = Verdict.OK;
   /** Set while a frame's note is wanted: the row its connection had, and its state before. */
   noteRow = -1;
   noteStateBefore = 0;

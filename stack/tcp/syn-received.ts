@@ -24,7 +24,7 @@ import { Cold, Flag, Tally, Tcb } from './tcb.js';
  * completes the handshake makes it a full row, and then goes through the eight checks with it.
  */
 
-/** The hot row's offset when the handshake is complete and the segment is to be processed there; else -1, and `verdict` says what became of it. */
+/** The hot row's offset when the handshake is complete and the segment is to be processed there; else -1, and `tcp.verdict` says what became of it. */
 export function synReceivedArrives(tcp: TcpContext, row: number): number {
   const { seg } = tcp;
   const rows = tcp.synTable.rows;
@@ -33,57 +33,55 @@ export function synReceivedArrives(tcp: TcpContext, row: number): number {
   // A SYN again: our SYN-ACK was lost. As Linux it is repeated at once, and counts as a repetition.
   if ((seg.flags & (TcpFlag.SYN | TcpFlag.ACK | TcpFlag.RST)) === TcpFlag.SYN && seg.SEQ === rows[at + Syn.IRS]) {
     if (rows[at + Syn.RETRANSMITS] < tcp.limits.synAckRetries && sendSynAck(tcp, row)) rows[at + Syn.RETRANSMITS] += 1;
-    return drop(Verdict.TCP_DUPLICATE);
+    return drop(tcp, Verdict.TCP_DUPLICATE);
   }
   if (isOld(tcp, at)) {
     answer(tcp, at);
-    return drop(Verdict.TCP_PAWS);
+    return drop(tcp, Verdict.TCP_PAWS);
   }
   // First check: the sequence number.
   const ahead = seqDiff(seg.SEQ, rcvNxt);
   if (ahead < 0 || ahead >= rows[at + Syn.RCV_WND]) {
     if ((seg.flags & TcpFlag.RST) === 0) answer(tcp, at);
-    return drop(Verdict.TCP_SEQUENCE);
+    return drop(tcp, Verdict.TCP_SEQUENCE);
   }
   // Second: RST. Back to LISTEN, in silence; RFC 5961 §3.2 wants the exact number.
   if ((seg.flags & TcpFlag.RST) !== 0) {
     if (ahead !== 0) {
       answer(tcp, at);
-      return drop(Verdict.TCP_RST_CHALLENGED);
+      return drop(tcp, Verdict.TCP_RST_CHALLENGED);
     }
     tcp.net.stats.tcpAttemptFails += 1;
     dropHalfOpen(tcp, row);
-    return drop(Verdict.TCP_RESET);
+    return drop(tcp, Verdict.TCP_RESET);
   }
   // Fourth: SYN. RFC 5961 §4.2.
   if ((seg.flags & TcpFlag.SYN) !== 0) {
     answer(tcp, at);
-    return drop(Verdict.TCP_SYN_IN_WINDOW);
+    return drop(tcp, Verdict.TCP_SYN_IN_WINDOW);
   }
   // Fifth: ACK.
-  if ((seg.flags & TcpFlag.ACK) === 0) return drop(Verdict.TCP_NO_ACK);
+  if ((seg.flags & TcpFlag.ACK) === 0) return drop(tcp, Verdict.TCP_NO_ACK);
   if (seg.ACK !== ((rows[at + Syn.ISS] + 1) | 0)) {
     refuseSegment(tcp, Cause.RST_UNACCEPTABLE_ACK, State.SYN_RECEIVED);
-    return drop(Verdict.TCP_ACK_UNACCEPTABLE);
+    return drop(tcp, Verdict.TCP_ACK_UNACCEPTABLE);
   }
   const listener = tcp.listeners.byRow(rows[at + Syn.LISTENER]);
   if (listener === undefined) {
     refuseSegment(tcp, Cause.RST_LISTENER_CLOSED, State.SYN_RECEIVED);
     dropHalfOpen(tcp, row);
-    return drop(Verdict.TCP_NO_CONNECTION);
+    return drop(tcp, Verdict.TCP_NO_CONNECTION);
   }
   if (listener.full) {
     // As Linux: the ACK is as good as lost; our SYN-ACK will ask for it again.
     tcp.net.stats.tcpListenOverflows += 1;
-    return drop(Verdict.TCP_ACCEPT_QUEUE_FULL);
+    return drop(tcp, Verdict.TCP_ACCEPT_QUEUE_FULL);
   }
   return promote(tcp, row, listener);
 }
 
-/** What the last call of `synReceivedArrives` that returned -1 decided. */
-export let verdict: Verdict = Verdict.OK;
-function drop(reason: Verdict): number {
-  verdict = reason;
+function drop(tcp: TcpContext, verdict: Verdict): number {
+  tcp.verdict = verdict;
   return -1;
 }
 
@@ -130,7 +128,7 @@ function promote(tcp: TcpContext, row: number, listener: Listener): number {
   const c = tcp.table.take(rows[at + Syn.LOCAL], remote, rows[at + Syn.PORTS]);
   if (c < 0) {
     tcp.net.stats.tcpListenDrops += 1;
-    return drop(Verdict.TCP_CONNECTION_LIMIT);
+    return drop(tcp, Verdict.TCP_CONNECTION_LIMIT);
   }
   const word = rows[at + Syn.OPTIONS];
   const iss = rows[at + Syn.ISS];
@@ -157,7 +155,7 @@ function promote(tcp: TcpContext, row: number, listener: Listener): number {
   if (k === 0) {
     tcp.table.unname(c);
     release(tcp, c);
-    return drop(Verdict.TCP_CONNECTION_LIMIT);
+    return drop(tcp, Verdict.TCP_CONNECTION_LIMIT);
   }
   const peerMss = word & 0xffff;
   const mss = pathMss(tcp, remote);

@@ -37,7 +37,7 @@ import { RENO } from './reno.js';
 import { segmentArrives } from './segment-arrives.js';
 import { checkDefaults, getOption, setOption, type TcpOption } from './socket-options.js';
 import { State } from './state.js';
-import { synReceivedArrives, verdict as synReceivedVerdict } from './syn-received.js';
+import { synReceivedArrives } from './syn-received.js';
 import { Cold, Flag, Name, Tcb } from './tcb.js';
 import { expireTimeWaits, isNewIncarnation, timeWaitArrives } from './time-wait.js';
 import { Wait } from './time-wait-table.js';
@@ -154,7 +154,7 @@ export class Tcp implements Transport {
     const syn = tcp.synTable.find(seg.local, seg.remote, seg.ports);
     if (syn >= 0) {
       const c = synReceivedArrives(tcp, syn);
-      if (c < 0) return synReceivedVerdict;
+      if (c < 0) return tcp.verdict;
       tcp.noteRow = c;
       return segmentArrives(tcp, c);
     }
