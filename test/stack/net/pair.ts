@@ -117,7 +117,11 @@ export class Pair {
 
   #carry(from: Host, to: Host): number {
     const frames = from.sent();
-    for (const frame of frames) for (const arriving of this.filter(frame, from)) to.hear(arriving);
+    for (const frame of frames)
+      for (const arriving of this.filter(frame, from)) {
+        // A device without a slot to put a frame in loses it.
+        if (to.slab.freeCount > 0) to.hear(arriving);
+      }
     return frames.length;
   }
 }
