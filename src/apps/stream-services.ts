@@ -1,5 +1,5 @@
-import type { ConnectionId } from '../../stack/base/units.js';
 import { StackError } from '../../stack/base/errors.js';
+import type { ConnectionId } from '../../stack/base/units.js';
 import { Event, SocketKind } from '../../stack/net/event-queue.js';
 import type { StackHost } from '../host/stack-host.js';
 import type { ServiceHandler } from '../reactor/acceptor.js';
@@ -141,10 +141,13 @@ export class ChargenService extends DiscardService {
     for (let i = 0; i < CHUNKS_MAX; i++) {
       const taken = this.tcp.send(id, PATTERN, position, PATTERN.length);
       position += taken;
+      this.#positions[row] = position;
       // Short: WRITABLE follows. At the end of the pattern it begins again.
-      if (position < PATTERN.length) break;
+      if (position < PATTERN.length) return;
       position = 0;
     }
-    this.#positions[row] = position;
+    this.#positions[row] = 0;
+    // Everything was taken, so nothing will announce more room.
+    this.again(id);
   }
 }
