@@ -13,9 +13,9 @@ export { Event, SocketKind } from '../stack/net/event-queue.js';
 export type { Interface, InterfaceAddress, InterfaceOptions } from '../stack/net/interface.js';
 export type { RouteOptions } from '../stack/net/route.js';
 export { Stack, type StackOptions } from '../stack/stack.js';
-export { State, type StateName, stateName } from '../stack/tcp/state.js';
 export type { TcpInfo } from '../stack/tcp/info.js';
 export { TcpOption } from '../stack/tcp/socket-options.js';
+export { State, type StateName, stateName } from '../stack/tcp/state.js';
 export type { ListenOptions } from '../stack/tcp/tcp.js';
 export type { OpenOptions } from '../stack/tcp/user-calls.js';
 

@@ -5,6 +5,9 @@ const WAIT_MS_MAX = 0x7fffffff;
  * One timer for a moving deadline. A deadline that moves later, as retransmission time-outs do with every acknowledgment,
  * costs nothing: the timer that stands fires too early, finds nothing due, and is set again. Only one that moves earlier
  * makes a new timer, a few hundred nanoseconds; delayed ACKs cause that about once every 40 ms.
+ *
+ * A deadline does not keep the process alive: what does is the host's to decide. An immediate does, for the moment it takes:
+ * the event loop would go to sleep on one that does not.
  */
 export class Alarm {
   readonly #callback: () => void;
@@ -12,7 +15,6 @@ export class Alarm {
   #immediate: NodeJS.Immediate | null = null;
   /** When the timer will fire, µs. */
   #at = Infinity;
-  #referenced = true;
 
   constructor(callback: () => void) {
     this.#callback = callback;
@@ -30,14 +32,13 @@ export class Alarm {
     }
     this.#at = deadlineUs;
     this.#timer = setTimeout(this.#fire, Math.min(waitMs, WAIT_MS_MAX));
-    if (!this.#referenced) this.#timer.unref();
+    this.#timer.unref();
   }
 
   /** Fires once the event loop has looked at its other descriptors. */
   soon(): void {
     if (this.#immediate !== null) return;
     this.#immediate = setImmediate(this.#fireNow);
-    if (!this.#referenced) this.#immediate.unref();
   }
 
   clear(): void {
@@ -46,18 +47,6 @@ export class Alarm {
     this.#timer = null;
     this.#immediate = null;
     this.#at = Infinity;
-  }
-
-  /** Whether waiting keeps the process alive. */
-  set referenced(value: boolean) {
-    this.#referenced = value;
-    if (value) {
-      this.#timer?.ref();
-      this.#immediate?.ref();
-    } else {
-      this.#timer?.unref();
-      this.#immediate?.unref();
-    }
   }
 
   readonly #fire = (): void => {

@@ -20,6 +20,9 @@ export interface HostOptions {
 /** Device frames that a queue could not get rid of are offered again after this long: a TAP's reader is a kernel thread away. */
 const RETRY_US = 1000;
 
+/** Days: a timer that is there so that Node does not end, and otherwise of no account. */
+const ANCHOR_MS = 0x7fffffff;
+
 /**
  * A stack on Node's event loop. It sleeps until a device is readable, the next deadline is due, or the program has sent
  * something; when nothing is going on it costs nothing.
@@ -32,6 +35,8 @@ export class Host implements StackHost {
   readonly clock: HostClock;
   readonly #turn: Turn;
   readonly #alarm: Alarm;
+  /** The one thing here that keeps the process alive, while it is wanted: polls and deadlines do not. */
+  #anchor: NodeJS.Timeout | null = null;
   readonly #polls: koffiNode.PollHandle[] = [];
   #running = false;
   #turning = false;
@@ -86,10 +91,7 @@ export class Host implements StackHost {
   stop(): void {
     if (!this.#running) return;
     this.#take(false);
-    this.#running = false;
-    this.#alarm.clear();
-    for (const poll of this.#polls) poll.close();
-    this.#polls.length = 0;
+    this.#halt();
     for (const attachment of this.#turn.attachments) {
       if (wakes(attachment.device)) attachment.device.onWake(null);
       attachment.device.close(this.stack.slab);
@@ -162,19 +164,24 @@ export class Host implements StackHost {
    * is thrown on its own because a poll callback that throws is not heard by anybody.
    */
   #broken(error: unknown): void {
-    this.#running = false;
-    this.#alarm.clear();
-    for (const poll of this.#polls) poll.close();
-    this.#polls.length = 0;
+    this.#halt();
     queueMicrotask(() => {
       throw error;
     });
   }
 
+  #halt(): void {
+    this.#running = false;
+    this.#alarm.clear();
+    for (const poll of this.#polls) poll.close();
+    this.#polls.length = 0;
+    this.#applyReference();
+  }
+
   #listenTo(device: Device): void {
     if (device.pollFd >= 0) {
       const poll = koffiNode.poll(device.pollFd, { readable: true }, this.#onReadable);
-      if (!this.#referenced) poll.unref();
+      poll.unref();
       this.#polls.push(poll);
     } else if (wakes(device)) {
       device.onWake(this.#onDeviceWake);
@@ -193,15 +200,14 @@ export class Host implements StackHost {
     else this.#alarm.set(deadline, now);
   }
 
-  get #referenced(): boolean {
-    return this.#own || this.#references > 0;
-  }
   #applyReference(): void {
-    const referenced = this.#referenced;
-    this.#alarm.referenced = referenced;
-    for (const poll of this.#polls) {
-      if (referenced) poll.ref();
-      else poll.unref();
+    const wanted = this.#running && (this.#own || this.#references > 0);
+    if (wanted === (this.#anchor !== null)) return;
+    if (this.#anchor === null) {
+      this.#anchor = setInterval(() => {}, ANCHOR_MS);
+    } else {
+      clearInterval(this.#anchor);
+      this.#anchor = null;
     }
   }
 }

@@ -1,8 +1,8 @@
 import { type ErrorCode, StackError } from '../../stack/base/errors.js';
 import type { Address, ConnectionId } from '../../stack/base/units.js';
 import { Event, SocketKind } from '../../stack/net/event-queue.js';
-import { State } from '../../stack/tcp/state.js';
 import { TcpOption } from '../../stack/tcp/socket-options.js';
+import { State } from '../../stack/tcp/state.js';
 import type { StackHost } from '../host/stack-host.js';
 import type { EventHandler, Handle } from '../reactor/event-handler.js';
 import { codeOf } from './errno.js';

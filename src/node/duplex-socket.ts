@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns';
 import { isIP, type Server } from 'node:net';
-import { Duplex, type DuplexOptions } from 'node:stream';
+import { addAbortSignal, Duplex, type DuplexOptions } from 'node:stream';
 import type { ErrorCode } from '../../stack/base/errors.js';
 import type { ConnectionId } from '../../stack/base/units.js';
 import { Channel, type ChannelOwner, type ChannelTable, type Endpoint } from './channel.js';
@@ -44,8 +44,12 @@ export class DuplexSocket extends Duplex implements ChannelOwner {
   #keepAliveSeconds = 0;
 
   constructor(table: ChannelTable, options: DuplexSocketOptions = {}, accepted?: ConnectionId) {
-    super({ ...options, allowHalfOpen: options.allowHalfOpen ?? false });
+    // `close` is emitted here: with `hadError`, as `net.Socket` does.
+    const { signal, ...rest } = options;
+    super({ ...rest, allowHalfOpen: options.allowHalfOpen ?? false, emitClose: false });
     this.#channel = new Channel(table, this, accepted);
+    // Not by `super`, which destroys at once where the signal is aborted already.
+    if (signal !== undefined) addAbortSignal(signal, this);
     if (accepted !== undefined) this.read(0);
   }
 
@@ -150,8 +154,19 @@ export class DuplexSocket extends Duplex implements ChannelOwner {
     return this.destroy();
   }
 
+  override write(chunk: unknown, encoding?: unknown, callback?: unknown): boolean {
+    if (!this.writableEnded || !this.readableEnded || this.allowHalfOpen) {
+      return super.write(chunk, encoding as BufferEncoding, callback as WriteCallback);
+    }
+    // Not "write after end", which would blame the program: it was the peer who ended.
+    const error = coded(Error, 'EPIPE', 'This socket has been ended by the other party');
+    const done = typeof encoding === 'function' ? encoding : callback;
+    if (typeof done === 'function') process.nextTick(done, error);
+    this.destroy(error);
+    return false;
+  }
   override _read(): void {
-    if (!this.connecting) this.#channel.readStart();
+    this.#channel.readStart();
   }
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: WriteCallback): void {
     this.#send([chunk], callback);
@@ -189,6 +204,7 @@ export class DuplexSocket extends Duplex implements ChannelOwner {
       server._emitCloseIfDrained();
     }
     callback(error);
+    setImmediate(() => this.emit('close', error !== null));
   }
 
   channelData(bytes: Uint8Array, count: number): void {
@@ -215,7 +231,7 @@ export class DuplexSocket extends Duplex implements ChannelOwner {
     if (this.#keepAlive) this.#channel.setKeepAlive(true, this.#keepAliveSeconds);
     this.emit('connect');
     this.emit('ready');
-    if (!this.destroyed && !this.isPaused()) this.#channel.readStart();
+    if (!this.destroyed && !this.isPaused()) this.read(0);
   }
   channelWritten(code: ErrorCode | undefined): void {
     const written = this.#written;

@@ -122,11 +122,12 @@ export class NodeNet {
   /** An agent for `https.request`. */
   secureAgent(options: https.AgentOptions = {}): https.Agent {
     const agent = new https.Agent(options);
-    const createConnection = (request: tls.ConnectionOptions & ConnectOptions): tls.TLSSocket =>
-      tls.connect({
-        ...request,
-        socket: this.connect({ port: request.port, ...(request.host ? { host: request.host } : {}) }),
-      });
+    const createConnection = (request: tls.ConnectionOptions & ConnectOptions): tls.TLSSocket => {
+      const socket = this.connect({ port: request.port, ...(request.host ? { host: request.host } : {}) });
+      const secure = tls.connect({ ...request, socket });
+      if (!this.native) leaveEndToTls(socket);
+      return secure;
+    };
     return Object.assign(agent, { createConnection });
   }
 
@@ -176,6 +177,7 @@ export class NodeNet {
     server._connections += 1;
     socket.server = server;
     server.emit('connection', socket as unknown as net.Socket);
+    if (server instanceof tls.Server) leaveEndToTls(socket);
   }
 }
 
@@ -185,6 +187,14 @@ function equip(socket: net.Socket): void {
   if (handle === null || !('channel' in handle)) return;
   handle.socket = socket;
   socket.resetAndDestroy = resetAndDestroy;
+}
+
+/**
+ * TLS over a plain stream: the stream's own reaction to the peer's FIN, ending at once, would cut off what TLS has still to
+ * write. Set after TLS has looked, which takes the property over for itself.
+ */
+function leaveEndToTls(socket: { allowHalfOpen: boolean }): void {
+  socket.allowHalfOpen = true;
 }
 
 function streamOptions(options: ConnectOptions) {

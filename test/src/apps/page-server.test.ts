@@ -56,7 +56,11 @@ t.test('a file → 200, whole, typed, with validators; HEAD → the same without
   const got = await ask(server, { path: '/data.bin' });
   t.equal(got.status, 200);
   t.ok(got.body.equals(DATA));
-  t.match(got.headers, { 'content-type': 'application/octet-stream', 'content-length': '200000', 'accept-ranges': 'bytes' });
+  t.match(got.headers, {
+    'content-type': 'application/octet-stream',
+    'content-length': '200000',
+    'accept-ranges': 'bytes',
+  });
   t.equal(got.headers['last-modified'], new Date(1_700_000_000_000).toUTCString());
   const head = await ask(server, { path: '/data.bin', method: 'HEAD' });
   t.equal(head.status, 200);
@@ -102,7 +106,14 @@ t.test('ranges → 206, 416, or the whole when If-Range names another version', 
 
 t.test('paths out of the directory, by dots, encodings or links → refused', async (t) => {
   const server = await site(t);
-  for (const target of ['/../secret', '/sub/../../secret', '/%2e%2e/secret', '/..%2fsecret', '/sub%5c..%5c..', '/%00']) {
+  for (const target of [
+    '/../secret',
+    '/sub/../../secret',
+    '/%2e%2e/secret',
+    '/..%2fsecret',
+    '/sub%5c..%5c..',
+    '/%00',
+  ]) {
     t.equal((await ask(server, { path: target })).status, 400, target);
   }
   t.equal((await ask(server, { path: '/%zz' })).status, 400);
@@ -128,12 +139,16 @@ t.test('a directory → its index, or a list with every name made harmless; with
   t.notMatch(list, '.hidden');
 });
 
-t.test('a file nobody may read → 403', { skip: process.getuid?.() === 0 ? 'root may read everything' : false }, async (t) => {
-  const base = t.testdir({ 'private.txt': 'x' });
-  chmodSync(path.join(base, 'private.txt'), 0);
-  const server = await listening(t, createPageServer({ directory: base }));
-  t.equal((await ask(server, { path: '/private.txt' })).status, 403);
-});
+t.test(
+  'a file nobody may read → 403',
+  { skip: process.getuid?.() === 0 ? 'root may read everything' : false },
+  async (t) => {
+    const base = t.testdir({ 'private.txt': 'x' });
+    chmodSync(path.join(base, 'private.txt'), 0);
+    const server = await listening(t, createPageServer({ directory: base }));
+    t.equal((await ask(server, { path: '/private.txt' })).status, 403);
+  },
+);
 
 t.test('methods that do not apply → 405 with those that do', async (t) => {
   const server = await site(t);
@@ -156,7 +171,10 @@ t.test('/bytes/N → N bytes of the pattern, ranges included', async (t) => {
   t.equal(got.body.length, 300_000);
   t.ok(got.body.every((byte, i) => byte === i % 251));
   const part = await ask(server, { path: '/bytes/300000', headers: { range: 'bytes=100000-100009' } });
-  t.same([...part.body], [...Array(10).keys()].map((i) => (100_000 + i) % 251));
+  t.same(
+    [...part.body],
+    [...Array(10).keys()].map((i) => (100_000 + i) % 251),
+  );
   t.equal((await ask(server, { path: '/bytes/0' })).body.length, 0);
   t.equal((await ask(server, { path: `/bytes/${2 ** 41}` })).status, 400);
   t.match((await ask(server, { path: '/' })).body.toString(), 'TypeScript');

@@ -52,7 +52,10 @@ export function httpContract(t: Test, name: string, makeWorld: (t: Test) => Http
     });
     socket.write(requests.join(''));
     const text = (await collect(socket)).toString();
-    t.same(text.match(/\[\/\d+\]/g), Array.from({ length: 20 }, (_, i) => `[/${i}]`));
+    t.same(
+      text.match(/\[\/\d+\]/g),
+      Array.from({ length: 20 }, (_, i) => `[/${i}]`),
+    );
   });
 
   test('bodies of many sizes, both ways → the same bytes', async (t, world) => {
@@ -184,7 +187,8 @@ async function listen(t: Test, world: HttpWorld, server: Server): Promise<Addres
   await once(server, 'listening');
   t.teardown(() => {
     if (server.listening) server.close();
-    if ('closeAllConnections' in server && typeof server.closeAllConnections === 'function') server.closeAllConnections();
+    if ('closeAllConnections' in server && typeof server.closeAllConnections === 'function')
+      server.closeAllConnections();
   });
   return server.address() as AddressInfo;
 }

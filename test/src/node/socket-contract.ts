@@ -206,7 +206,10 @@ export function socketContract(t: Test, name: string, makeWorld: MakeWorld): voi
   });
 
   test('from a port of the program’s choice → that port', async (t, world) => {
-    const { client, accepted } = await pair(t, world, {}, undefined, { localPort: 45_678, localAddress: world.clientAddress });
+    const { client, accepted } = await pair(t, world, {}, undefined, {
+      localPort: 45_678,
+      localAddress: world.clientAddress,
+    });
     t.equal(client.localPort, 45_678);
     t.equal(accepted.remotePort, 45_678);
     accepted.resetAndDestroy();
@@ -267,9 +270,12 @@ export function socketContract(t: Test, name: string, makeWorld: MakeWorld): voi
     t.equal((await once(accepted, 'data'))[0].toString(), 'still here');
     await closed(client, accepted);
     await ended;
-    await t.rejects(new Promise((resolve, reject) => server.close((error) => (error ? reject(error) : resolve(null)))), {
-      code: 'ERR_SERVER_NOT_RUNNING',
-    });
+    await t.rejects(
+      new Promise((resolve, reject) => server.close((error) => (error ? reject(error) : resolve(null)))),
+      {
+        code: 'ERR_SERVER_NOT_RUNNING',
+      },
+    );
   });
 
   test('the port is taken → EADDRINUSE from listen; a bad port → RangeError; twice → ERR_SERVER_ALREADY_LISTEN', async (t, world) => {
@@ -354,9 +360,14 @@ export function socketContract(t: Test, name: string, makeWorld: MakeWorld): voi
   });
 
   test('settings → accepted before and after connecting, and chained', async (t, world) => {
-    const { client, accepted } = await pair(t, world, { noDelay: true, keepAlive: true, keepAliveInitialDelay: 5000 }, (socket) => {
-      socket.setNoDelay().setKeepAlive(true, 10_000);
-    });
+    const { client, accepted } = await pair(
+      t,
+      world,
+      { noDelay: true, keepAlive: true, keepAliveInitialDelay: 5000 },
+      (socket) => {
+        socket.setNoDelay().setKeepAlive(true, 10_000);
+      },
+    );
     t.equal(client.setNoDelay(false), client);
     t.equal(client.setKeepAlive(true, 60_000), client);
     t.equal(client.setKeepAlive(false), client);

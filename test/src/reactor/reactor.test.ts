@@ -1,7 +1,7 @@
 import t from 'tap';
-import { Reactor } from '../../../src/reactor/reactor.js';
 import type { SynchronousEventDemultiplexer } from '../../../src/reactor/demultiplexer.js';
 import type { EventHandler, Handle } from '../../../src/reactor/event-handler.js';
+import { Reactor } from '../../../src/reactor/reactor.js';
 import { Event, EventQueue, SocketKind } from '../../../stack/net/event-queue.js';
 
 /** A table of sockets that exist, with what is ready on each; the queue is the stack's own. */
@@ -42,10 +42,10 @@ class ScriptedDemultiplexer implements SynchronousEventDemultiplexer {
 
 class Recorder implements EventHandler {
   readonly calls: [number, number, number][] = [];
-  then: (handle: Handle) => void = () => {};
+  afterwards: (handle: Handle) => void = () => {};
   handleEvent(handle: Handle, events: number, cookie: number): void {
     this.calls.push([handle, events, cookie]);
-    this.then(handle);
+    this.afterwards(handle);
   }
 }
 
@@ -106,7 +106,7 @@ t.test('one handler throws → it is reported, the others are called', (t) => {
   const bad = new Recorder();
   const good = new Recorder();
   const error = new Error('a program is wrong');
-  bad.then = () => {
+  bad.afterwards = () => {
     throw error;
   };
   const first = demultiplexer.open(1);
@@ -146,7 +146,7 @@ t.test('a handler that raises its own event for ever → the budget ends the cal
   const demultiplexer = new ScriptedDemultiplexer();
   const reactor = new Reactor(demultiplexer);
   const recorder = new Recorder();
-  recorder.then = (handle) => reactor.raise(KIND, handle, Event.READABLE);
+  recorder.afterwards = (handle) => reactor.raise(KIND, handle, Event.READABLE);
   reactor.registerHandler(KIND, demultiplexer.open(1), recorder, Event.READABLE);
   demultiplexer.raise(KIND, 1, Event.READABLE);
   t.equal(reactor.handleEvents(), true);
