@@ -17,13 +17,15 @@ export interface PackageJson {
 /** All imports of the tree, resolved. */
 function edgesOf(sources: ReadonlyMap<string, Source>): readonly Edge[] {
   return [...sources.values()].flatMap((from) =>
-    importsOf(from.scanned).map((found) => ({ ...found, from, to: resolve(sources, from.path, found.specifier) })),
+    importsOf(from.scanned).map((found) => ({ ...found, from, to: resolve(sources, from.path, found) })),
   );
 }
 
-function resolve(sources: ReadonlyMap<string, Source>, from: string, specifier: string): string | undefined {
-  if (!specifier.startsWith('.')) return undefined;
-  const path = posix.join(posix.dirname(from), specifier).replace(/^dist\//, '');
+function resolve(sources: ReadonlyMap<string, Source>, from: string, found: Import): string | undefined {
+  if (!found.specifier.startsWith('.')) return undefined;
+  const compiled = found.fromDist && from.endsWith('.ts');
+  const folder = posix.join(compiled ? 'dist' : '', posix.dirname(from));
+  const path = posix.join(folder, found.specifier).replace(/^dist\//, '');
   const candidates = [path, path.replace(/\.js$/, '.ts'), path.replace(/\.mjs$/, '.mts')];
   return candidates.find((candidate) => sources.has(candidate));
 }

@@ -139,6 +139,8 @@ export interface Import {
   readonly offset: number;
   /** `import type …`: gone after compilation, so it closes no cycle. */
   readonly typeOnly: boolean;
+  /** A URL beside `import.meta.url`: it starts from where the compiled file lies, not from its source. */
+  readonly fromDist: boolean;
 }
 
 const FROM = /(?<![\w$.])(import|export)\b(?!\s*\()([^;'"`]*?)(?:\bfrom\s*)?(?=['"])/g;
@@ -158,13 +160,15 @@ export function importsOf(scanned: Scanned): readonly Import[] {
       specifier,
       offset: match.index,
       typeOnly: /^\s*type\b(?!\s*from\b)/.test(clause) || allTypes(clause),
+      fromDist: false,
     });
   }
   for (const match of scanned.code.matchAll(CALLED)) {
     const specifier = at.get(match.index + match[0].length);
     // `new URL('../', import.meta.url)` is a folder.
     if (specifier !== undefined && /\.\w+$/.test(specifier)) {
-      found.push({ specifier, offset: match.index, typeOnly: false });
+      const fromDist = match[0].startsWith('new');
+      found.push({ specifier, offset: match.index, typeOnly: false, fromDist });
     }
   }
   return found;
