@@ -148,6 +148,13 @@ t.test('dead files', (t) => {
     /old\.ts:1: dead file: only tests import it/,
   );
   t.match(findings({ 'test/stack/helper.ts': '' }).join('\n'), /helper\.ts:1: dead file: no test imports it/);
+  const urls = "new Worker(new URL('./worker.js', import.meta.url));\nnew URL('../../bin/a.js', import.meta.url);\n";
+  const index = `export { Stack } from '../stack/stack.js';\n${urls}`;
+  t.strictSame(
+    findings({ 'src/index.ts': index, 'src/worker.ts': '', 'bin/a.js': '' }),
+    [],
+    'a worker, and a program seen from the compiled file → alive',
+  );
   t.notMatch(
     findings({
       'test/stack/peer.ts': '',

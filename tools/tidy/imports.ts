@@ -42,7 +42,8 @@ function checkEdge(edge: Edge, packageJson: PackageJson): Finding[] {
   if (specifier.startsWith('.')) {
     if (!/\.(?:js|mjs|json)$/.test(specifier)) return say(`'${specifier}' must end in .js, as Node will look for it`);
     if (to === undefined) return specifier.endsWith('.json') ? [] : say(`'${specifier}' is not there`);
-    if (layer === undefined) return [];
+    // Naming the program, to start it again, imports nothing.
+    if (layer === undefined || (edge.fromDist && to.startsWith('bin/'))) return [];
     const program = PROGRAMS.find((prefix) => to.startsWith(prefix));
     if (program !== undefined && !from.path.startsWith(program) && !/^(?:test|bin)\//.test(from.path)) {
       return say(`${to} belongs to a program: nothing outside ${program} imports it`);
