@@ -76,7 +76,10 @@ export class Echo {
     this.#times = new Float64Array(ctx.limits.echoRepliesMax);
   }
 
-  /** Sends an echo request with a payload that can be recognised; up to `ECHO_BYTES_MAX`, in fragments if need be. */
+  /**
+   * Sends an echo request with a payload that can be recognised; up to `ECHO_BYTES_MAX`, in fragments if need be. The TTL is
+   * brought into 1…255: RFC 1122 §3.2.1.7 forbids to send 0.
+   */
   send(
     destination: Address,
     id: number,
@@ -86,6 +89,7 @@ export class Echo {
     dontFragment: boolean,
   ): Verdict {
     if (payloadBytes > ECHO_BYTES_MAX) return Verdict.TOO_BIG;
+    ttl = Math.min(255, Math.max(1, ttl));
     if (this.#bytes.length === 0) this.#growRequest();
     const source = this.#paths.t[this.#paths.find(destination) + Path.SOURCE];
     this.#ids[(id & 0xffff) >>> 3] |= 1 << (id & 7);

@@ -30,9 +30,11 @@ export const enum SocketKind {
 /** How many bits of an entry name the row; the kind stands above them. */
 const ROW_BITS = 24;
 const ROW_MASK = (1 << ROW_BITS) - 1;
+/** Beside the events: the socket stands in the ring, even if what was to be told is forgotten. */
+const QUEUED = 0x100;
 
 export class EventQueue {
-  readonly #pending: [Uint8Array, Uint8Array, Uint8Array];
+  readonly #pending: [Uint16Array, Uint16Array, Uint16Array];
   #ring = new Int32Array(1024);
   #head = 0;
   #count = 0;
@@ -41,9 +43,9 @@ export class EventQueue {
   row = 0;
   events = 0;
 
-  /** One byte for each socket that may exist, of each kind. Untouched bytes cost no memory. */
+  /** Two bytes for each socket that may exist, of each kind. Untouched ones cost no memory. */
   constructor(connectionsMax: number, listenersMax: number, udpSocketsMax: number) {
-    this.#pending = [new Uint8Array(connectionsMax), new Uint8Array(listenersMax), new Uint8Array(udpSocketsMax)];
+    this.#pending = [new Uint16Array(connectionsMax), new Uint16Array(listenersMax), new Uint16Array(udpSocketsMax)];
   }
 
   get length(): number {
@@ -53,8 +55,8 @@ export class EventQueue {
   push(kind: SocketKind, row: number, events: number): void {
     const pending = this.#pending[kind];
     const before = pending[row];
-    pending[row] = before | events;
-    if (before !== 0) return;
+    pending[row] = before | events | QUEUED;
+    if ((before & QUEUED) !== 0) return;
     if (this.#count === this.#ring.length) this.#grow();
     this.#ring[(this.#head + this.#count) & (this.#ring.length - 1)] = (kind << ROW_BITS) | row;
     this.#count += 1;
@@ -68,7 +70,7 @@ export class EventQueue {
       this.#count -= 1;
       const kind = entry >>> ROW_BITS;
       const row = entry & ROW_MASK;
-      const events = this.#pending[kind][row];
+      const events = this.#pending[kind][row] & ~QUEUED;
       this.#pending[kind][row] = 0;
       // Forgotten in the meantime: its socket was closed.
       if (events === 0) continue;
@@ -80,9 +82,12 @@ export class EventQueue {
     return false;
   }
 
-  /** A closed socket has no more to say. Its entry, if any, is passed over. */
+  /**
+   * A closed socket has no more to say. Its entry stays, to be passed over, or to serve the row's next socket: so a row that
+   * is closed and opened a million times between two looks still stands in the queue once.
+   */
   forget(kind: SocketKind, row: number): void {
-    this.#pending[kind][row] = 0;
+    this.#pending[kind][row] &= QUEUED;
   }
 
   #grow(): void {

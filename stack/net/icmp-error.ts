@@ -24,6 +24,8 @@ const ERROR_DATAGRAM_BYTES_MAX = 576;
 /** RFC 1812 §4.3.2.5: errors go out with precedence 6, internetwork control. */
 const ERROR_TOS = 0xc0;
 const ERROR_TTL = 64;
+/** Tokens at the bottom of the bucket that are given out by chance. */
+const BLUR = 3;
 /** Address mask reply, the last type of RFC 950's time; what came later may be an error of a new kind. */
 const ICMP_TYPE_KNOWN_MAX = 18;
 
@@ -110,8 +112,8 @@ export class IcmpErrors {
   }
 
   /**
-   * RFC 1812 §4.3.2.8: a token bucket. What is counted off varies a little: a limit that is exact and shared by all can be
-   * probed from outside to learn which ports are in use (CVE-2020-25705).
+   * RFC 1812 §4.3.2.8: a token bucket. The last few are given out by chance: a limit that is exact and shared by all can be
+   * counted from outside, to learn which ports are in use (CVE-2020-25705; Linux blurs it the same way).
    */
   #take(): boolean {
     const limits = this.#ctx.limits;
@@ -121,8 +123,8 @@ export class IcmpErrors {
       this.#creditMs = now;
       this.#credit = Math.min(limits.icmpErrorsBurst * 1000, this.#credit + elapsed * limits.icmpErrorsPerSecond);
     }
-    if (this.#credit < 1000) return false;
-    this.#credit = Math.max(0, this.#credit - 1000 - this.#ctx.prng.below(1000));
+    if (this.#credit < 1000 + this.#ctx.prng.below(BLUR * 1000)) return false;
+    this.#credit -= 1000;
     return true;
   }
 

@@ -89,7 +89,10 @@ export class IpInput {
     return this.#deliver(this.#ctx.slab.bytes, view, at, iface, this.#ctx.slab.slotOf(at), broadcast);
   }
 
-  /** To a host on the wire that is us, from one that can be: RFC 1122 §3.2.1.3. Forwarding is off (§3.3.4.2's strong host too). */
+  /**
+   * To us, from a host that can be: RFC 1122 §3.2.1.3. Any of our addresses will do on any interface: of §3.3.4.2's two models
+   * this is the weak one, as Linux's.
+   */
   #addressed(iface: number, kind: Local, source: number, destination: number, linkBroadcast: boolean): Verdict {
     if (kind === Local.NONE) return Verdict.IP_NOT_FOR_US;
     if (kind === Local.MULTICAST && !this.#local.member(destination)) return Verdict.IP_NOT_FOR_US;

@@ -75,7 +75,8 @@ export class LocalAddresses {
 
   /** The slot that holds `address`, or the empty one where it would be. */
   #find(address: number): number {
-    let i = (Math.imul(address, 0x9e3779b1) >>> 16) & this.#mask;
+    const hash = Math.imul(address, 0x9e3779b1);
+    let i = (hash ^ (hash >>> 16)) & this.#mask;
     for (;;) {
       const s = i * Slot.STRIDE;
       if (this.#t[s + Slot.KIND] === 0 || this.#t[s + Slot.ADDRESS] === address) return s;

@@ -174,7 +174,8 @@ export class Network {
     const counters = iface.counters;
     counters.framesReceived += 1;
     counters.bytesReceived += length;
-    const verdict = this.#link.input(iface, offset, length);
+    // What a device brings after its link was declared lost is old.
+    const verdict = iface.up ? this.#link.input(iface, offset, length) : Verdict.INTERFACE_DOWN;
     this.stats.verdicts[verdict] += 1;
     if (verdict >= FIRST_DROP) counters.dropsReceived += 1;
     if (this.slab.notes !== null) this.#noteReceived(offset, verdict);

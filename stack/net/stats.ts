@@ -27,7 +27,6 @@ export class Stats {
   ipInHdrErrors = 0;
   ipInAddrErrors = 0;
   ipInUnknownProtos = 0;
-  ipInDiscards = 0;
   ipInDelivers = 0;
   ipOutRequests = 0;
   ipOutDiscards = 0;

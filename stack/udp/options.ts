@@ -4,7 +4,7 @@ import { Socket, SocketFlag } from './socket-table.js';
 export const enum UdpOption {
   /** 0 or 1: POSIX's SO_BROADCAST. */
   BROADCAST = 0,
-  /** 1…255 */
+  /** 1…255: RFC 1122 §3.2.1.7 forbids to send 0. */
   TTL = 1,
   MULTICAST_TTL = 2,
   /** 0…255: DSCP and ECN. */
@@ -27,7 +27,7 @@ export function setSocketOption(t: Int32Array, s: number, option: UdpOption, val
       t[s + Socket.TTL] = checkRange(value, 1, 255, 'a TTL');
       return;
     case UdpOption.MULTICAST_TTL:
-      t[s + Socket.MULTICAST_TTL] = checkRange(value, 0, 255, 'a multicast TTL');
+      t[s + Socket.MULTICAST_TTL] = checkRange(value, 1, 255, 'a multicast TTL');
       return;
     case UdpOption.TOS:
       t[s + Socket.TOS] = checkRange(value, 0, 255, 'a type of service');

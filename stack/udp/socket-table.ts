@@ -58,7 +58,9 @@ export class SocketTable {
   readonly #index: HashIndex;
   /** Sockets on each port: a free one is seen at a glance. */
   readonly #onPort = new Uint32Array(65_536);
+  /** Sockets by kind of key, so that a look-up no socket can match is not made. */
   #connected = 0;
+  #specific = 0;
   readonly #secret0: number;
   readonly #secret1: number;
   #ephemerals = 0;
@@ -124,8 +126,11 @@ export class SocketTable {
       const row = this.#index.find(local, remote, (localPort << 16) | remotePort);
       if (row >= 0) return row;
     }
-    const row = this.#index.find(local, 0, localPort << 16);
-    return row >= 0 ? row : this.#index.find(0, 0, localPort << 16);
+    if (this.#specific > 0) {
+      const row = this.#index.find(local, 0, localPort << 16);
+      if (row >= 0) return row;
+    }
+    return this.#index.find(0, 0, localPort << 16);
   }
   /** The first of the sockets with exactly this binding; `next` goes on. For what is sent to everybody. */
   firstBound(local: number, localPort: number): number {
@@ -150,7 +155,6 @@ export class SocketTable {
     const s = row * Socket.STRIDE;
     this.#leave(row);
     this.#onPort[this.t[s + Socket.PORTS] >>> 16] -= 1;
-    if ((this.t[s + Socket.FLAGS] & SocketFlag.CONNECTED) !== 0) this.#connected -= 1;
     this.t[s + Socket.FLAGS] &= ~(SocketFlag.BOUND | SocketFlag.CONNECTED);
   }
 
@@ -163,8 +167,6 @@ export class SocketTable {
       throw new StackError('EADDRINUSE', 'another socket is connected between these addresses and ports');
     this.#leave(row);
     this.#enter(row, local, remote, ports);
-    const connected = (this.t[s + Socket.FLAGS] & SocketFlag.CONNECTED) !== 0;
-    if (connected !== (remote !== 0)) this.#connected += remote !== 0 ? 1 : -1;
     if (remote !== 0) this.t[s + Socket.FLAGS] |= SocketFlag.CONNECTED;
     else this.t[s + Socket.FLAGS] &= ~SocketFlag.CONNECTED;
   }
@@ -179,6 +181,13 @@ export class SocketTable {
     this.t[s + Socket.PORTS] = ports;
     this.t[s + Socket.SAME] = first + 1;
     this.#index.insert(row);
+    this.#tally(row, 1);
+  }
+
+  #tally(row: number, one: number): void {
+    const s = row * Socket.STRIDE;
+    if (this.t[s + Socket.REMOTE] !== 0) this.#connected += one;
+    else if (this.t[s + Socket.LOCAL] !== 0) this.#specific += one;
   }
 
   #leave(row: number): void {
@@ -187,6 +196,7 @@ export class SocketTable {
     const first = this.#index.find(t[s + Socket.LOCAL], t[s + Socket.REMOTE], t[s + Socket.PORTS]);
     const next = t[s + Socket.SAME];
     t[s + Socket.SAME] = 0;
+    this.#tally(row, -1);
     if (first === row) {
       this.#index.remove(row);
       if (next !== 0) this.#index.insert(next - 1);

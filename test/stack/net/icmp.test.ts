@@ -150,10 +150,11 @@ t.test('errors out → a burst, then a rate (RFC 1812 §4.3.2.8)', (t) => {
   const { host, hear } = target({ icmpErrorsPerSecond: 100, icmpErrorsBurst: 20 });
   const flood = () => {
     for (let i = 0; i < 200; i++) hear(frame({ protocol: 200 }));
-    return host.sent().length;
+    // Without the requests that verify the neighbour.
+    return host.sent().filter((bytes) => bytes[13] === 0).length;
   };
   const burst = flood();
-  t.ok(burst > 10 && burst <= 20, `${burst} at once`);
+  t.ok(burst >= 17 && burst <= 20, `${burst} at once`);
   t.equal(host.net.stats.icmpOutRateLimited, 200 - burst);
   t.equal(flood(), 0);
   let sent = 0;
@@ -161,7 +162,7 @@ t.test('errors out → a burst, then a rate (RFC 1812 §4.3.2.8)', (t) => {
     host.advanceTo(ms * 1000);
     sent += flood();
   }
-  t.ok(sent > 50 && sent <= 100, `${sent} in a second`);
+  t.ok(sent >= 90 && sent <= 105, `${sent} in a second`);
   host.advanceTo(3_600_000_000);
   t.ok(flood() <= 20, 'an hour of silence saves up no more than a burst');
   t.end();

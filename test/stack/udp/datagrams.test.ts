@@ -153,6 +153,7 @@ t.test('options → in the header; out of range → refused', (t) => {
     [UdpOption.TTL, 256],
     [UdpOption.TOS, -1],
     [UdpOption.MULTICAST_TTL, 1.5],
+    [UdpOption.MULTICAST_TTL, 0],
     [UdpOption.RECEIVE_BYTES_MAX, 0],
   ])
     t.throws(() => a.udp.setOption(id, option, value), { code: 'ERR_OUT_OF_RANGE' });

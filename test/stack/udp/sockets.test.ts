@@ -122,6 +122,24 @@ t.test('port nobody has → port unreachable; a connected sender is told, others
   t.end();
 });
 
+t.test('port nobody has, datagram in fragments → unreachable all the same, quoting what fits', (t) => {
+  const { pair, a } = udpPair();
+  const id = a.udp.open();
+  a.udp.connect(id, a.at('10.0.0.2'), 99);
+  a.send(id, pattern(20_000));
+  const errors: Uint8Array[] = [];
+  pair.filter = (bytes, from) => {
+    if (from === pair.b && bytes[23] === 1) errors.push(bytes);
+    return [bytes];
+  };
+  pair.run();
+  t.equal(errors.length, 1);
+  t.equal(errors[0].length - 14, 576);
+  t.same(errors[0].slice(14 + 28 + 28), pattern(20_000).slice(0, 576 - 56));
+  t.equal(a.udp.takeError(id), 'ECONNREFUSED');
+  t.end();
+});
+
 t.test('neighbour that does not answer → EHOSTUNREACH at the connected socket', (t) => {
   const { pair, a } = udpPair();
   const id = a.udp.open();
