@@ -19,6 +19,12 @@ export function defaultControlPath(pid = process.pid): string {
   return join(controlDirectory(), `${pid}.sock`);
 }
 
+/** The default path, its directory made: for a child that will see another user and another directory. */
+export function prepareDefaultControlPath(): string {
+  makeOwnDirectory(controlDirectory());
+  return defaultControlPath();
+}
+
 /** Default sockets that exist; whether somebody answers is not known. */
 export function controlSockets(): string[] {
   const directory = controlDirectory();

@@ -1,3 +1,5 @@
+import type { TcpInfo } from '../../stack/tcp/info.js';
+
 /**
  * What `millrace ss` and a running instance say to each other over a unix socket: JSON, a line each way. A request is one
  * line; the answer is any number of rows and then one `end`, or one `error`. Fields are only ever added.
@@ -17,14 +19,23 @@ export interface SocketRow {
   readonly localPort: number;
   readonly remoteAddress: string;
   readonly remotePort: number;
-  readonly info?: Readonly<Record<string, number | string | boolean>>;
+  /** Everything Linux's TCP_INFO has; of a connection, when asked for. */
+  readonly info?: SocketInfo;
 }
+
+/** Addresses, ports and queues are in the row already. */
+export type SocketInfo = Omit<
+  TcpInfo,
+  'localAddress' | 'localPort' | 'remoteAddress' | 'remotePort' | 'recvQueueBytes' | 'sendQueueBytes'
+>;
 
 export interface StatsRow {
   readonly type: 'stats';
   readonly counters: Readonly<Record<string, number>>;
   /** How often each verdict was reached, by name; those that never were are left out. */
   readonly verdicts: Readonly<Record<string, number>>;
+  /** Connections by what they cost: with a full row, active, half-open, in TIME-WAIT. */
+  readonly sockets: Readonly<Record<string, number>>;
   readonly interfaces: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
 

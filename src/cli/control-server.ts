@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { claimSocket, listenPrivately } from './control-path.js';
 import {
@@ -28,6 +29,8 @@ const IDLE_MS = 30_000;
 /** Answers questions about a running stack on a unix socket that only its owner can reach. */
 export class ControlServer {
   readonly #server: Server;
+  /** Node removes the socket when the server is closed; when the program ends without that, this does. */
+  readonly #onExit = (): void => rmSync(this.path, { force: true });
   readonly #clients = new Set<Socket>();
 
   private constructor(
@@ -44,12 +47,14 @@ export class ControlServer {
     const control = new ControlServer(path, source);
     await listenPrivately(control.#server, path);
     control.#server.unref();
+    process.once('exit', control.#onExit);
     return control;
   }
 
   /** Cuts clients off and removes the socket. */
   async close(): Promise<void> {
     for (const client of this.#clients) client.destroy();
+    process.off('exit', this.#onExit);
     if (this.#server.listening) await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 

@@ -36,6 +36,8 @@ export interface StackSettings {
   readonly print: boolean;
   readonly faults: FaultOptions | undefined;
   readonly seed: number;
+  /** The user chose the seed: everything shall be the same again. Else secrets come from the system. */
+  readonly seedGiven: boolean;
   /** A path, `undefined` for the default one, `false` for none. */
   readonly control: string | false | undefined;
 }
@@ -103,6 +105,7 @@ export function trafficSettings(raw: RawOptions): TrafficSettings {
     print: raw.print ?? false,
     faults: raw.fault === undefined ? undefined : faultsOf(raw.fault),
     seed: raw.seed === undefined ? randomInt(2 ** 32) : value.wholeNumber('--seed', raw.seed, 0, 2 ** 32 - 1),
+    seedGiven: raw.seed !== undefined,
     control: raw.control === undefined || raw.control === false ? raw.control : resolve(raw.control),
   };
 }

@@ -1,4 +1,4 @@
-import type { SocketRow, StatsRow } from './control-protocol.js';
+import type { SocketInfo, SocketRow, StatsRow } from './control-protocol.js';
 
 /**
  * Rows as `ss` prints them. Widths come from the first rows, since there may be a million and nobody waits for the last to
@@ -47,19 +47,71 @@ function endpoint(address: string, port: number): string {
   return `${host}:${port === 0 ? '*' : port}`;
 }
 
-/** `cwnd:14480 rtt:0.21/0.1ms`: a name and a value each, in the order they were told; what is zero or off says nothing. */
-export function formatInfo(info: Readonly<Record<string, number | string | boolean>>): string {
-  const words: string[] = [];
-  for (const [name, value] of Object.entries(info)) {
-    if (value === 0 || value === '' || value === false) continue;
-    words.push(value === true ? name : `${name}:${value}`);
-  }
-  return words.join(' ');
+/** No limit on ssthresh: RFC 5681 §3.1 before the first loss. */
+const INFINITE = 0x7fffffff;
+
+/** In ss's words and order, so that who reads the one reads the other; what is zero or off says nothing. */
+export function formatInfo(info: SocketInfo): string {
+  const words = [
+    info.timestamps && 'ts',
+    info.sack && 'sack',
+    info.ecn && 'ecn',
+    info.congestion,
+    info.caState !== 'open' && `ca:${info.caState}`,
+    info.windowScaling && `wscale:${info.sndWscale},${info.rcvWscale}`,
+    `rto:${info.rtoUs / 1000}`,
+    info.backoff > 0 && `backoff:${info.backoff}`,
+    info.rttUs > 0 && `rtt:${ms(info.rttUs)}/${ms(info.rttVarUs)}`,
+    `ato:${info.atoUs / 1000}`,
+    `mss:${info.sndMss}`,
+    `pmtu:${info.pathMtu}`,
+    count('rcvmss', info.rcvMss),
+    `cwnd:${info.sndCwnd}`,
+    info.sndSsthreshBytes > 0 &&
+      info.sndSsthreshBytes < INFINITE &&
+      `ssthresh:${Math.floor(info.sndSsthreshBytes / info.sndMss)}`,
+    count('bytes_sent', info.bytesSent),
+    count('bytes_retrans', info.bytesRetrans),
+    count('bytes_acked', info.bytesAcked),
+    count('bytes_received', info.bytesReceived),
+    count('segs_out', info.segsOut),
+    count('segs_in', info.segsIn),
+    count('data_segs_out', info.dataSegsOut),
+    count('data_segs_in', info.dataSegsIn),
+    count('lastsnd', info.lastDataSentMs),
+    count('lastrcv', info.lastDataRecvMs),
+    count('lastack', info.lastAckRecvMs),
+    count('unacked', info.unacked),
+    count('flight', info.flightBytes),
+    count('lost', info.lost),
+    info.totalRetrans > 0 && `retrans:${info.retrans}/${info.totalRetrans}`,
+    count('rto_count', info.totalRto),
+    count('probes', info.probes),
+    count('dsack_dups', info.dsackDups),
+    count('reord_seen', info.reordSeen),
+    count('rcv_ooopack', info.rcvOoopack),
+    count('notsent', info.notsentBytes),
+    info.rcvRttUs > 0 && `rcv_rtt:${ms(info.rcvRttUs)}`,
+    count('rcv_space', info.rcvSpace),
+    info.minRttUs > 0 && `minrtt:${ms(info.minRttUs)}`,
+    `snd_wnd:${info.sndWnd}`,
+    `rcv_wnd:${info.rcvWnd}`,
+  ];
+  return words.filter((word) => typeof word === 'string' && word !== '').join(' ');
+}
+
+function count(name: string, value: number): string {
+  return value > 0 ? `${name}:${value}` : '';
+}
+
+function ms(us: number): string {
+  return String(Number((us / 1000).toFixed(3)));
 }
 
 /** Counters that are not zero, a line each, under a heading for each group. */
 export function formatStats(stats: StatsRow): string {
   const groups: [string, Readonly<Record<string, number>>][] = [
+    ['sockets', stats.sockets],
     ['counters', stats.counters],
     ['verdicts', stats.verdicts],
     ...Object.entries(stats.interfaces),

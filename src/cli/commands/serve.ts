@@ -1,0 +1,72 @@
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { createPageServer } from '../../apps/page-server.js';
+import { badValue, CliError } from '../errors.js';
+import { addStackOptions, port, type RawOptions, stackSettings } from '../options.js';
+import { colours, print } from '../output.js';
+import { runServer, type Service } from '../server.js';
+import { openSession } from '../session.js';
+
+interface ServeOptions extends RawOptions {
+  readonly port: string;
+  readonly quiet?: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  # a TAP device of our own, the kernel at 10.0.0.1, this directory at http://10.0.0.2/
+  sudo millrace serve . --host-address 10.0.0.1
+  # the same over a bad link, every frame traced
+  sudo millrace serve . --host-address 10.0.0.1 --fault loss=1%,delay=20ms --trace serve.pcapng
+`;
+
+export function addServe(program: Command): void {
+  const command = program
+    .command('serve')
+    .summary('serve a directory over HTTP')
+    .description('Serves a directory (default: a page about this program) over HTTP on our own stack.')
+    .argument('[dir]', 'the directory')
+    .option('--port <number>', 'TCP port', '80')
+    .option('--quiet', 'do not print a line for each request');
+  addStackOptions(command).addHelpText('after', EXAMPLES);
+  command.action(async (directory: string | undefined, raw: ServeOptions) => {
+    const number = port('--port', raw.port);
+    const root = directory === undefined ? undefined : directoryOf(directory);
+    const settings = stackSettings(raw);
+    await runServer(await openSession(settings), (session) => {
+      const server = createPageServer({
+        ...(root === undefined ? {} : { directory: root }),
+        ...(raw.quiet === true
+          ? {}
+          : {
+              onAnswer: (request, status) =>
+                print(`${request.socket.remoteAddress} ${request.method} ${request.url} ${status}`),
+            }),
+      });
+      const service: Service = {
+        greeting: `serving ${root ?? 'a page'} at ${colours.bold(`http://${session.address}${number === 80 ? '' : `:${number}`}/`)}`,
+        start: () =>
+          new Promise((done, failed) => {
+            server.once('error', failed);
+            session.net.listen(server, number, session.address, () => done());
+          }),
+        stop: () =>
+          new Promise((done) => {
+            server.close(() => done());
+            server.closeIdleConnections();
+          }),
+        cut: () => server.closeAllConnections(),
+      };
+      return service;
+    });
+  });
+}
+
+function directoryOf(text: string): string {
+  const path = resolve(text);
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) throw new CliError('ENOENT', `the directory ${text} does not exist`);
+  if (!found.isDirectory()) throw badValue('[dir]', text, 'a directory', 'ENOTDIR');
+  return path;
+}
