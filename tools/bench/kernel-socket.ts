@@ -62,6 +62,8 @@ const enum Linux {
   SHUT_WR = 1,
   EPOLL_CTL_ADD = 1,
   EINTR = 4,
+  EAGAIN = 11,
+  ETIMEDOUT = 110,
   EINPROGRESS = 115,
 }
 
@@ -99,7 +101,9 @@ export class SystemCallError extends Error {
 }
 
 export function lastError(call: string): SystemCallError {
-  return new SystemCallError(call, koffi.errno());
+  const errno = koffi.errno();
+  // What a blocking call says when SO_RCVTIMEO or SO_SNDTIMEO has passed.
+  return new SystemCallError(call, errno === Linux.EAGAIN ? Linux.ETIMEDOUT : errno);
 }
 
 /** `struct sockaddr_in` for an IPv4 address in text. */
@@ -209,7 +213,7 @@ export class Poller {
     for (;;) {
       const count = epollWait(this.#fd, this.#events.address, this.#max, timeoutMs);
       if (count > 0) return count;
-      if (count === 0) throw new SystemCallError('epoll_wait', 110 /* ETIMEDOUT */);
+      if (count === 0) throw new SystemCallError('epoll_wait', Linux.ETIMEDOUT);
       if (koffi.errno() !== Linux.EINTR) throw lastError('epoll_wait');
     }
   }

@@ -51,7 +51,7 @@ interface TapFlags {
   readonly runs?: number;
   readonly seconds?: number;
   readonly connections?: number;
-  readonly placement: Placement;
+  readonly placement?: Placement;
   readonly servers: readonly ServerKind[];
   readonly only: readonly Workload[];
   readonly profile?: string;
@@ -65,7 +65,7 @@ async function tap(flags: TapFlags): Promise<void> {
     runs: flags.runs ?? (quick ? 1 : 3),
     seconds: flags.seconds ?? (quick ? 0.5 : 1.5),
     connections: flags.connections ?? (quick ? 2_000 : 10_000),
-    placement: flags.placement,
+    placement: flags.placement ?? (flags.profile === undefined ? 'shared' : 'apart'),
     servers: flags.servers,
     workloads: flags.only,
     ...(flags.profile === undefined ? {} : { profile: flags.profile }),
@@ -98,7 +98,7 @@ Examples:
     .addOption(
       new Option('--placement <where>', 'shared: server and load on one CPU; apart: on one each')
         .choices(PLACEMENTS)
-        .default('shared'),
+        .default(undefined, 'shared; apart with --profile'),
     )
     .addOption(
       new Option('--servers <names>', `columns, of ${SERVERS.join(', ')}`)
@@ -123,7 +123,7 @@ Examples:
     });
   program
     .command('memory')
-    .description('resident bytes per idle connection, stack side')
+    .description('what the stack’s tables cost, beside what they replace')
     .helpOption(false)
     .allowUnknownOption()
     .allowExcessArguments()

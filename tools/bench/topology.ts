@@ -108,6 +108,9 @@ export class Topology {
       this.#made.push(name);
       // No router solicitations or duplicate address detection between the frames that are measured.
       sysctl(name, { 'net.ipv6.conf.all.disable_ipv6': '1', 'net.ipv6.conf.default.disable_ipv6': '1' });
+      // A new namespace has the machine's default. BBR, which some machines have, paces by timers and so measures its timers on a link without
+      // delay. Reno is what the stack does, is in every kernel, and is the one a namespace may always choose.
+      sysctl(name, { 'net.ipv4.tcp_congestion_control': 'reno' });
     }
     // The client closes first and holds TIME-WAIT: tens of thousands of connections a second need every port, and each again after a second.
     sysctl(this.client, { 'net.ipv4.ip_local_port_range': '1024 65535', 'net.ipv4.tcp_tw_reuse': '1' });
