@@ -1,0 +1,22 @@
+import t from 'tap';
+import { simulate } from './run.js';
+
+/** `MILLRACE_SEEDS=FROM:COUNT` runs others, one after the other: how a failure is replayed, and how more are hunted. */
+const [from, count] = (process.env['MILLRACE_SEEDS'] ?? '1:200').split(':').map(Number) as [number, number];
+
+t.test('any link, any programs → the bytes arrive as sent, and everything is given back', (t) => {
+  let bytes = 0;
+  for (let seed = from; seed < from + count; seed++) {
+    let problems: string[];
+    try {
+      const outcome = simulate(seed);
+      bytes += outcome.bytes;
+      problems = outcome.problems;
+    } catch (error) {
+      problems = [error instanceof Error ? (error.stack ?? error.message) : String(error)];
+    }
+    if (problems.length > 0) t.same(problems, [], `MILLRACE_SEEDS=${seed}:1`);
+  }
+  t.ok(bytes > 0, `${count} seeds from ${from}: ${bytes} bytes received`);
+  t.end();
+});
