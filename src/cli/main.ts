@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addDemo } from './commands/demo.js';
 import { addEcho } from './commands/echo.js';
+import { addIperf3 } from './commands/iperf3.js';
 import { addPing } from './commands/ping.js';
 import { addServe } from './commands/serve.js';
 import { addSs } from './commands/ss.js';
@@ -29,6 +30,7 @@ function makeProgram(): Command {
   addDemo(program);
   addServe(program);
   addEcho(program);
+  addIperf3(program);
   addPing(program);
   addSs(program);
   for (const command of [program, ...program.commands]) {
