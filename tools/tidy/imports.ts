@@ -68,7 +68,7 @@ function checkEdge(edge: Edge, packageJson: PackageJson): Finding[] {
 function cycles(sources: ReadonlyMap<string, Source>, edges: readonly Edge[]): Finding[] {
   const out = new Map<string, Edge[]>();
   for (const edge of edges) {
-    if (edge.typeOnly || edge.to === undefined || edge.to === edge.from.path) continue;
+    if (edge.typeOnly || edge.fromDist || edge.to === undefined || edge.to === edge.from.path) continue;
     const list = out.get(edge.from.path);
     if (list === undefined) out.set(edge.from.path, [edge]);
     else list.push(edge);
