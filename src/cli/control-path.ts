@@ -1,4 +1,4 @@
-import { chmodSync, lstatSync, mkdirSync, readdirSync, type Stats, unlinkSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, type Stats, unlinkSync } from 'node:fs';
 import { connect, type Server } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -46,6 +46,10 @@ export async function claimSocket(path: string): Promise<void> {
     throw new CliError('ENAMETOOLONG', `--control ${path} is too long: allowed are ${PATH_BYTES_MAX} bytes`);
   }
   if (dirname(path) === controlDirectory()) makeOwnDirectory(dirname(path));
+  if (!existsSync(dirname(path))) {
+    // Said here because the system call's own error reaches us as EACCES.
+    throw new CliError('ENOENT', `--control ${path}: the directory ${dirname(path)} does not exist`);
+  }
   const found = statOf(path);
   if (found === undefined) return;
   if (!found.isSocket()) throw new CliError('EEXIST', `--control ${path} exists and is no socket: give another path`);

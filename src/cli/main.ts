@@ -67,7 +67,10 @@ function fail(error: unknown): void {
 
 /** `error: unknown option '--mtuu'\n(Did you mean --mtu?)` → one line without the prefix. */
 function commanderMessage(error: CommanderError): string {
-  const text = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
+  const text = error.message
+    .replace(/^error: /, '')
+    .replace(/\s*\n\s*/g, ' ')
+    .replace(/\.$/, '');
   return `${text}; see --help`;
 }
 

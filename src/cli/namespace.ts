@@ -53,6 +53,6 @@ export function spawnInNamespace(kind: NamespaceKind, args: readonly string[]): 
 /** How somebody at another terminal runs a program in the namespace of process `pid`. */
 export function enterCommand(kind: NamespaceKind, pid: number | 'PID', command: string): string {
   return kind === 'net'
-    ? `sudo nsenter --net=/proc/${pid}/ns/net ${command}`
+    ? `${process.env.SUDO_UID === undefined ? '' : 'sudo '}nsenter --net=/proc/${pid}/ns/net ${command}`
     : `nsenter --target ${pid} --user --net --preserve-credentials ${command}`;
 }

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { type FaultOptions, parseFaults } from '../../drivers/fault-options.js';
@@ -148,6 +148,9 @@ function traceFile(text: string): string {
   if (text === '') throw badValue('--trace', text, 'the name of a file');
   if (!existsSync(dirname(path))) {
     throw new CliError('ENOENT', `--trace ${text}: the directory ${dirname(path)} does not exist`);
+  }
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) {
+    throw new CliError('EISDIR', `--trace ${text} is a directory: give the name of a file`);
   }
   return path;
 }

@@ -1,3 +1,4 @@
+import { basename, relative } from 'node:path';
 import pc from 'picocolors';
 import { failureOf } from './errors.js';
 
@@ -14,6 +15,14 @@ const errorColours = coloursFor(process.stderr);
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
 });
+
+/** How this program was started, so that a command can be shown that works when it is copied. */
+export function programName(): string {
+  const program = process.argv[1] ?? 'millrace';
+  if (!program.endsWith('.js')) return basename(program);
+  const path = relative(process.cwd(), program);
+  return `node ${path.startsWith('..') ? program : path}`;
+}
 
 export function print(line = ''): void {
   process.stdout.write(`${line}\n`);

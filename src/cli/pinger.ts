@@ -59,6 +59,7 @@ const ERRORS: Readonly<Record<PathError, string>> = {
 
 /** Requests whose time of sending is remembered; a reply to an older one is counted, but has no round trip. */
 const REMEMBERED = 1024;
+const POLL_MS = 100;
 
 /** Sends echo requests from our stack and takes what comes back. Its clock is the host's: a round trip ends with the turn that took the reply in. */
 export class Pinger {
@@ -78,6 +79,7 @@ export class Pinger {
   #sum = 0;
   #squares = 0;
   #timer: NodeJS.Timeout | undefined;
+  #poll: NodeJS.Timeout | undefined;
   #finish: () => void = () => {};
 
   /** `id` tells this pinger's requests from another's on the same stack. */
@@ -95,9 +97,12 @@ export class Pinger {
     return new Promise((resolve) => {
       this.#finish = () => {
         clearTimeout(this.#timer);
+        clearInterval(this.#poll);
         this.#finish = () => {};
         resolve(this.#summary());
       };
+      // A neighbour that did not answer is reported by a timer of the stack, and no frame comes with it.
+      this.#poll = setInterval(() => this.#take(), POLL_MS);
       this.#send();
     });
   }
@@ -120,13 +125,7 @@ export class Pinger {
       this.#onAnswer({ kind: 'unsent', seq, reason: verdictText(verdict) });
     }
     const last = this.#transmitted >= count;
-    const next = (): void => {
-      // A neighbour that did not answer is reported by a timer of the stack, and no frame comes with it.
-      this.#take();
-      if (last) this.#finish();
-      else this.#send();
-    };
-    this.#timer = setTimeout(next, (last ? timeoutUs : intervalUs) / 1000);
+    this.#timer = setTimeout(() => (last ? this.#finish() : this.#send()), (last ? timeoutUs : intervalUs) / 1000);
   }
 
   #take(): void {
@@ -134,7 +133,8 @@ export class Pinger {
     while (net.nextEcho()) {
       const { id, seq, source, bytes, ttl, at, error, intact } = net.echoResult;
       if (id !== this.#id) continue;
-      const sender = net.formatAddress(source);
+      // What our own stack reports has no sender but ourselves.
+      const sender = net.formatAddress(source === 0 ? net.sourceFor(this.#options.destination) : source);
       const number = this.#widen(seq);
       if (error !== -1) {
         this.#errors += 1;

@@ -1,4 +1,4 @@
-import { print } from './output.js';
+import { print, programName } from './output.js';
 import type { Session } from './session.js';
 import { Ending } from './signals.js';
 
@@ -43,7 +43,7 @@ export function describeSession(session: Session): string[] {
   const { settings } = session;
   const lines = [`on ${session.device.name}, MTU ${session.iface.mtu}, seed ${settings.seed}`];
   if (settings.trace !== undefined) lines.push(`tracing to ${settings.trace}`);
-  if (session.control !== undefined) lines.push(`connections: millrace ss --control ${session.control.path}`);
+  if (session.control !== undefined) lines.push(`connections: ${programName()} ss --control ${session.control.path}`);
   return lines;
 }
 

@@ -60,9 +60,18 @@ function cited(section: string): string {
 /** `SYN-SENT → ESTABLISHED`, or one state when the segment changed none; nothing where no connection is concerned. */
 function states(notes: Int32Array, at: number): string {
   const before = notes[at + Note.STATE_BEFORE] as State;
-  const after = notes[at + Note.STATE_AFTER] as State;
+  const after = endOf(before, notes[at + Note.STATE_AFTER] as State);
   if (before !== after) return `${SEPARATOR}${stateName(before)} → ${stateName(after)}`;
   return after === State.CLOSED ? '' : SEPARATOR + stateName(after);
+}
+
+/**
+ * Once its row is gone, what answers for a connection is the listener it came from. It ended all the same: only from
+ * SYN-RECEIVED does a connection return to LISTEN (RFC 9293 §3.10.7.4, second check).
+ */
+function endOf(before: State, after: State): State {
+  const lived = before > State.SYN_RECEIVED;
+  return lived && after === State.LISTEN ? State.CLOSED : after;
 }
 
 function connection(notes: Int32Array, at: number): string {

@@ -74,7 +74,8 @@ async function demoInNamespace(options: DemoOptions): Promise<void> {
   const { kind, reason } = chooseNamespace();
   if (kind === undefined) return demoOverLoopback(reason, options);
   const noTap = await runInside(kind, options);
-  if (noTap !== undefined) await demoOverLoopback(`no TAP: ${noTap}`, options);
+  // Its first sentence says what is wrong; the advice is for those who asked for a device.
+  if (noTap !== undefined) await demoOverLoopback(`no TAP: ${noTap.split('. ')[0]}`, options);
 }
 
 /** Runs the child and takes over its exit status. Returns why there is no TAP, if so. */

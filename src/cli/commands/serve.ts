@@ -44,6 +44,8 @@ export function addServe(program: Command): void {
                 print(`${request.socket.remoteAddress} ${request.method} ${request.url} ${status}`),
             }),
       });
+      // Node remembers a peer's address once it was asked for, and has none when the socket is closed.
+      server.on('connection', (socket) => socket.remoteAddress);
       const service: Service = {
         greeting: `serving ${root ?? 'a page'} at ${colours.bold(`http://${session.address}${number === 80 ? '' : `:${number}`}/`)}`,
         start: () =>

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import type { Driver } from '../../../drivers/driver.js';
 import { createWire } from '../../../drivers/loopback.js';
 import type { Address } from '../../../stack/base/units.js';
@@ -5,7 +6,7 @@ import { createPageServer } from '../../apps/page-server.js';
 import { Exit } from '../errors.js';
 import { enterCommand, type NamespaceKind } from '../namespace.js';
 import type { StackSettings, TrafficSettings } from '../options.js';
-import { colours, print } from '../output.js';
+import { colours, print, programName } from '../output.js';
 import { openDriver, openSession, type Session } from '../session.js';
 import { Ending } from '../signals.js';
 import { type Check, type Client, PAGE, runChecks } from './checks.js';
@@ -15,6 +16,7 @@ import { OwnClient } from './own-client.js';
 /** A subnet nobody else can have: the namespace is ours alone. */
 const SERVER = { address: (10 << 24) | (23 << 16) | 2, prefixLength: 24 };
 const PEER = { address: (10 << 24) | (23 << 16) | 1, prefixLength: 24 };
+const INTERFACE = 'mill0';
 const PORT = 80;
 
 export interface DemoOptions extends TrafficSettings {
@@ -41,12 +43,13 @@ const NO_TAP = new Set(['EACCES', 'EPERM', 'ENOENT', 'ENODEV', 'ENXIO', 'EOPNOTS
 export async function demoOverTap(kind: NamespaceKind, options: DemoOptions): Promise<string | undefined> {
   const settings: StackSettings = {
     ...options,
-    device: 'tap:mill0',
+    device: `tap:${INTERFACE}`,
     address: SERVER,
     hostAddress: PEER,
     gateway: undefined,
   };
   let device: Driver;
+  if (kind === 'user') prepareInterface();
   try {
     device = openDriver(settings);
   } catch (error) {
@@ -55,7 +58,7 @@ export async function demoOverTap(kind: NamespaceKind, options: DemoOptions): Pr
   }
   const where = kind === 'net' ? 'a network namespace of its own' : 'user and network namespaces of its own';
   await demo('tap', options, await openSession(settings, device), (session) => ({
-    intro: `TAP device mill0 in ${where}: our stack is ${session.address}, the kernel 10.23.0.1`,
+    intro: `TAP device ${INTERFACE} in ${where}: our stack is ${session.address}, the kernel 10.23.0.1`,
     client: kernelClient(session.address),
     byHand: options.stay
       ? `from another terminal: ${enterCommand(kind, process.pid, `curl http://${session.address}/`)}`
@@ -63,6 +66,18 @@ export async function demoOverTap(kind: NamespaceKind, options: DemoOptions): Pr
     close: () => {},
   }));
   return undefined;
+}
+
+/**
+ * The length of an interface's queue may be set by ioctl only for the machine's own root, but over netlink by ours, too; and
+ * an interface that exists the driver leaves as it is. Without `ip` the driver says itself what it lacks.
+ */
+function prepareInterface(): void {
+  const run = (...args: string[]): void => {
+    spawnSync('ip', args, { stdio: 'ignore' });
+  };
+  run('tuntap', 'add', 'dev', INTERFACE, 'mode', 'tap');
+  run('link', 'set', INTERFACE, 'txqueuelen', '1024');
 }
 
 /** The same over a wire within this process, a second stack of ours as the peer. */
@@ -116,7 +131,11 @@ async function demo(
     });
     const checks = runChecks(stage.client, (check) => say(`  ${mark(check)} ${check.name}: ${check.text}`));
     const outcome = await Promise.race([checks, ending.requested]);
-    if (outcome === undefined) return;
+    if (outcome === undefined) {
+      say('stopped before the proof was complete');
+      process.exitCode = Exit.FAILED;
+      return;
+    }
     await session.settle();
     session.flush();
     const report = makeReport(mode, session, outcome);
@@ -151,7 +170,7 @@ function closing(session: Session, report: DemoReport, stage: Stage): string[] {
   }
   lines.push(`by hand: ${stage.byHand}`);
   if (session.control !== undefined && stage.byHand.startsWith('from')) {
-    lines.push(`connections: millrace ss --control ${session.control.path}`);
+    lines.push(`connections: ${programName()} ss --control ${session.control.path}`);
   }
   lines.push(report.ok ? colours.green('proved: it works') : colours.red('not proved: see above'));
   return lines;

@@ -77,6 +77,23 @@ t.test('a reset that counts → received, not dropped, and the state it led to',
   t.end();
 });
 
+t.test('LAST-ACK, ACK of FIN, and a listener still there → CLOSED, not LISTEN', (t) => {
+  const ended = (before: State): string =>
+    describeNote(
+      changed([
+        [Note.KIND, NoteKind.RECEIVED],
+        [Note.REASON, Verdict.OK],
+        [Note.STATE_BEFORE, before],
+        [Note.STATE_AFTER, State.LISTEN],
+      ]),
+      0,
+    );
+  t.equal(ended(State.LAST_ACK), 'received: used · LAST-ACK → CLOSED');
+  t.equal(ended(State.SYN_RECEIVED), 'received: used · SYN-RECEIVED → LISTEN');
+  t.equal(ended(State.LISTEN), 'received: used · LISTEN');
+  t.end();
+});
+
 t.test('SYN-SENT → nothing is said of the peer before its SYN has come, nor of a round trip', (t) => {
   const note = changed([
     [Note.REASON, Cause.SYN],
