@@ -23,7 +23,7 @@ export interface NetworkLimits {
   readonly neighborsMax: number;
   /** Frames that wait for one neighbour: a datagram of 64 KiB in fragments of 1500 is 45. RFC 1122 §2.3.2.2 asks for one. */
   readonly neighborQueueFrames: number;
-  /** … and for all of them: an eighth of the default slab, so that a scan of a dead network leaves slots for the living. */
+  /** … and for all of them: 512, or an eighth of a smaller slab, so that a scan of a dead network leaves slots for the living. */
   readonly neighborQueueFramesTotal: number;
   /** Destinations whose route, neighbour and MTU are at hand. 48 bytes each. A power of two. */
   readonly pathsMax: number;

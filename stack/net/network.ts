@@ -63,7 +63,7 @@ export class Network {
     this.slab = options.slab;
     this.clock = options.clock;
     this.prng = options.prng;
-    this.limits = { ...DEFAULT_NETWORK_LIMITS, ...options.limits };
+    this.limits = { ...limitsFor(this.slab), ...options.limits };
     const ctx: Context = {
       slab: this.slab,
       clock: this.clock,
@@ -415,6 +415,12 @@ export class Network {
     for (const iface of this.interfaces) if (iface.onLink(gateway) && !this.isLocal(gateway)) return iface.index;
     throw new StackError('ENETUNREACH', `the gateway ${this.formatAddress(gateway)} is on no link of ours`);
   }
+}
+
+/** Control path. Where the slab is small, those who wait for a neighbour get a smaller share of it. */
+function limitsFor(slab: FrameSlab): NetworkLimits {
+  const neighborQueueFramesTotal = Math.min(DEFAULT_NETWORK_LIMITS.neighborQueueFramesTotal, slab.slots >>> 3);
+  return { ...DEFAULT_NETWORK_LIMITS, neighborQueueFramesTotal };
 }
 
 /** Control path. RFC 791 asks 68 bytes of every link; a frame must fit a slot. */

@@ -307,6 +307,21 @@ t.test('more neighbours than entries → bounded; one in use survives a flood of
   t.end();
 });
 
+t.test('scan of addresses nobody has → neighbours that were there once survive it', (t) => {
+  const pair = quiet({ prefixLength: 16, limits: { neighborsMax: 64 } });
+  const a = new Probe(pair.a.net);
+  for (let i = 100; i < 110; i++) pair.a.hear(arp({ senderMac: '02:00:00:00:00:77', senderIp: `10.0.0.${i}` }));
+  for (let i = 0; i < 500; i++) {
+    a.send(`10.0.${9 + (i >>> 8)}.${i & 255}`, 20);
+    if (i % 50 === 0) pair.pass(1);
+  }
+  t.equal(pair.a.net.neighbors.size, 64);
+  for (let i = 100; i < 110; i++) t.equal(stateOf(pair.a, `10.0.0.${i}`), NeighborState.STALE, `10.0.0.${i}`);
+  pair.pass(5000);
+  t.equal(pair.a.slab.freeCount, pair.a.slotsAtStart);
+  t.end();
+});
+
 t.test('more unresolved neighbours than entries → evicted with their queues, no slot lost', (t) => {
   const pair = quiet({ prefixLength: 16, limits: { neighborsMax: 16 } });
   const a = new Probe(pair.a.net);
