@@ -65,6 +65,11 @@ export function wake(tcp: TcpContext, c: number): number {
   );
   // Somebody must notice when it falls asleep again.
   wakeBy(tcp, c, (tcp.clock.ms + limits.hibernateMs) | 0);
+  // Awake, the wheel's entry is for whatever comes first: keepalive goes on among the other timers.
+  if ((hot[c + Tcb.STATE] & Flag.KEEPALIVE) !== 0) {
+    const left = (hot[c + Tcb.LAST_ACTIVITY] + limits.keepIdleMs - tcp.clock.ms) | 0;
+    startTimer(tcp, c, k, Timer.KEEPALIVE, left > 0 ? left : 0);
+  }
   return k;
 }
 

@@ -18,6 +18,7 @@ import { applyDefaults } from './socket-options.js';
 import { State } from './state.js';
 import { Syn, SynOption } from './syn-table.js';
 import { Cold, Flag, Tally, Tcb } from './tcb.js';
+import { Timer } from './timers.js';
 
 /**
  * Segment path. SYN-RECEIVED from LISTEN, RFC 9293 §3.10.7.4 as far as it applies to a connection that has sent nothing but its SYN. The ACK that
@@ -201,7 +202,7 @@ export function establish(tcp: TcpContext, c: number, k: number): void {
   tcp.cold[k + Cold.BACKOFF] = 0;
   tcp.cold[k + Cold.RETRANSMITS] = 0;
   tcp.cold[k + Cold.TROUBLE_SINCE] = 0;
-  tcp.cold[k + Cold.TIMERS] = 0;
+  tcp.cold[k + Cold.TIMERS] &= 1 << Timer.KEEPALIVE;
   tcp.cold[k + Cold.RTX_NXT] = hot[c + Tcb.SND_UNA];
   tcp.cold[k + Cold.RTX_END] = hot[c + Tcb.SND_UNA];
   tcp.cold[k + Cold.SND_SML] = hot[c + Tcb.SND_UNA];
