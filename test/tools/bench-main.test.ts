@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 
@@ -40,6 +41,7 @@ t.test('a bad value → status 2, the option and what is allowed', (t) => {
   t.match(bench('tap', '--seconds', '-1'), { status: 2, stderr: /--seconds.*above 0/ });
   t.match(bench('tap', '--connections', '1000000'), { status: 2, stderr: /--connections.*at most/ });
   t.match(bench('tap', '--placement', 'nowhere'), { status: 2, stderr: /--placement.*shared, apart/ });
+  t.match(bench('tap', '--mtu', '100'), { status: 2, stderr: /--mtu.*576 to 65521/ });
   t.match(bench('tap', '--frobnicate'), { status: 2, stderr: /--frobnicate/ });
   t.end();
 });
@@ -78,6 +80,23 @@ t.test(
     t.same(namespacesOf(child.pid), []);
   },
 );
+
+const noTap = skip || (existsSync('/dev/net/tun') ? false : 'no /dev/net/tun');
+t.test('all servers → each with its figure, and ratios to node:net', { skip: noTap }, async (t) => {
+  const args = ['tap', '--only=receive,send,connect-16', '--quick', '--json', '--seconds=0.1', '--mtu=9000'];
+  const child = spawn(process.execPath, [entry, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const [output, [status]] = await Promise.all([text(child.stdout), once(child, 'close')]);
+  t.equal(status, 0);
+  const { measures } = JSON.parse(output.trimEnd().split('\n').at(-1) ?? '') as {
+    measures: { key: string; values: Record<string, { median: number }>; ratios: Record<string, number> }[];
+  };
+  t.equal(measures.length, 3);
+  for (const { key, values, ratios } of measures) {
+    for (const kind of ['node', 'reactor', 'sockets']) t.ok(values[kind].median > 0, `${key} on ${kind}`);
+    t.equal(ratios.reactor, values.reactor.median / values.node.median);
+  }
+  t.same(namespacesOf(child.pid), []);
+});
 
 t.test('SIGTERM in the middle → its status, nothing left behind', { skip }, async (t) => {
   const args = ['tap', '--servers=node', '--only=connect-1,connect-16', '--runs=2', '--seconds=0.1'];

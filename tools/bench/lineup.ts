@@ -99,7 +99,7 @@ export class ServerProcess {
     const args =
       kind === 'node'
         ? [program('server-node.js'), NODE_ADDRESS]
-        : [program('server-millrace.js'), kind, device, `${kernel}/${PREFIX_LENGTH}`, stack];
+        : [program('server-millrace.js'), kind, device, `${kernel}/${PREFIX_LENGTH}`, stack, String(topology.mtu)];
     const namespace = kind === 'node' ? topology.server : topology.client;
     const child = track(launch(namespace, SERVER_CPU, [...flags, ...args], ['ignore', 'inherit', 'inherit', 'ipc']));
     const server = new ServerProcess(kind, child);

@@ -32,6 +32,13 @@ function connectionCount(text: string): number {
   return value;
 }
 
+function mtuBytes(text: string): number {
+  const value = positiveInteger(text);
+  // RFC 791: every host takes 576; a TAP takes 65,535 less its link header.
+  if (value < 576 || value > 65_521) throw new InvalidArgumentError('576 to 65521 are allowed.');
+  return value;
+}
+
 function list<T extends string>(known: readonly T[]): (text: string) => readonly T[] {
   return (text) => {
     const names = text.split(',');
@@ -51,6 +58,7 @@ interface TapFlags {
   readonly runs?: number;
   readonly seconds?: number;
   readonly connections?: number;
+  readonly mtu: number;
   readonly placement?: Placement;
   readonly servers: readonly ServerKind[];
   readonly only: readonly Workload[];
@@ -65,6 +73,7 @@ async function tap(flags: TapFlags): Promise<void> {
     runs: flags.runs ?? (quick ? 1 : 3),
     seconds: flags.seconds ?? (quick ? 0.5 : 1.5),
     connections: flags.connections ?? (quick ? 2_000 : 10_000),
+    mtu: flags.mtu,
     placement: flags.placement ?? (flags.profile === undefined ? 'shared' : 'apart'),
     servers: flags.servers,
     workloads: flags.only,
@@ -95,6 +104,7 @@ Examples:
     .option('--runs <n>', 'runs to take the median of (default: 3)', positiveInteger)
     .option('--seconds <s>', 'length of a measured run (default: 1.5)', positive)
     .option('--connections <n>', 'idle connections (default: 10000)', connectionCount)
+    .option('--mtu <bytes>', 'of both links', mtuBytes, 1500)
     .addOption(
       new Option('--placement <where>', 'shared: server and load on one CPU; apart: on one each')
         .choices(PLACEMENTS)

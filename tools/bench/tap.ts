@@ -24,6 +24,7 @@ export interface TapOptions {
   readonly runs: number;
   readonly seconds: number;
   readonly connections: number;
+  readonly mtu: number;
   readonly placement: Placement;
   readonly servers: readonly ServerKind[];
   readonly workloads: readonly Workload[];
@@ -279,7 +280,7 @@ export async function runTap(options: TapOptions): Promise<void> {
   if (process.getuid?.() !== 0) throw new LineupError('needs root: namespaces, a TAP device and /proc/slabinfo');
   requireCpus(options.placement);
   if (options.profile !== undefined) mkdirSync(options.profile, { recursive: true });
-  const topology = new Topology();
+  const topology = new Topology(options.mtu);
   const abandon = (signal: NodeJS.Signals): void => {
     killAll();
     topology.close();
@@ -308,7 +309,7 @@ export async function runTap(options: TapOptions): Promise<void> {
 }
 
 function print(rows: readonly Row[], costs: readonly Row[], options: TapOptions): void {
-  const { servers, placement, runs, seconds, quick } = options;
+  const { servers, placement, runs, seconds, quick, mtu } = options;
   if (options.json) {
     const { json: _, ...settings } = options;
     const report = {
@@ -324,7 +325,7 @@ function print(rows: readonly Row[], costs: readonly Row[], options: TapOptions)
   const where =
     placement === 'shared' ? 'server and load program share one CPU' : 'server and load program on one CPU each';
   const lines = [
-    `${where}; ${runs === 1 ? 'one run' : `medians of ${runs} runs`} of ${seconds} s${quick ? ' (--quick: a look, not a figure)' : ''}`,
+    `${where}; ${runs === 1 ? 'one run' : `medians of ${runs} runs`} of ${seconds} s; MTU ${mtu}${quick ? ' (--quick: a look, not a figure)' : ''}`,
   ];
   lines.push(formatTable('measure', rows, servers, TITLES, BASE));
   if (costs.length > 0) lines.push(formatTable('CPU time', costs, servers, TITLES, BASE));

@@ -89,7 +89,13 @@ function removeStale(): void {
 export class Topology {
   readonly client = `${PREFIX}-${process.pid}-c`;
   readonly server = `${PREFIX}-${process.pid}-s`;
+  /** Of every link. */
+  readonly mtu: number;
   readonly #made: string[] = [];
+
+  constructor(mtu: number) {
+    this.mtu = mtu;
+  }
 
   /** Throws TopologyError, with nothing left behind. */
   open(): void {
@@ -118,12 +124,12 @@ export class Topology {
       'link set lo up',
       `link add veth0 type veth peer name veth0 netns ${this.server}`,
       `address add 10.99.0.1/${PREFIX_LENGTH} dev veth0`,
-      'link set veth0 up',
+      `link set veth0 mtu ${this.mtu} up`,
     ]);
     batch(this.server, [
       'link set lo up',
       `address add ${NODE_ADDRESS}/${PREFIX_LENGTH} dev veth0`,
-      'link set veth0 up',
+      `link set veth0 mtu ${this.mtu} up`,
     ]);
   }
 
