@@ -42,7 +42,7 @@ export function wake(tcp: TcpContext, c: number): number {
   cold[k + Cold.MAX_SND_WND] = hot[c + Tcb.SND_WND];
   cold[k + Cold.LAST_ACK_SENT] = hot[c + Tcb.RCV_NXT];
   cold[k + Cold.MIN_RTT_US] = NO_RTT;
-  cold[k + Cold.RECOVER] = (una - 1) | 0;
+  cold[k + Cold.RECOVER] = (una - 2) | 0;
   cold[k + Cold.RTX_NXT] = una;
   cold[k + Cold.RTX_END] = una;
   cold[k + Cold.SND_SML] = una;
@@ -139,7 +139,8 @@ export function fail(tcp: TcpContext, c: number, error: ConnectionError): void {
 
 /** Both sides have closed and everything is acknowledged. */
 export function finish(tcp: TcpContext, c: number): void {
-  tell(tcp, c, Event.CLOSED);
+  // In TIME-WAIT the program knows already.
+  if ((tcp.hot[c + Tcb.STATE] & Flag.STATE_MASK) !== State.TIME_WAIT) tell(tcp, c, Event.CLOSED);
   conclude(tcp, c);
 }
 

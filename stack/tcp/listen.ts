@@ -4,6 +4,7 @@ import { TcpFlag } from '../wire/tcp.js';
 import { TcpOptionBit } from '../wire/tcp-options.js';
 import { Verdict } from '../wire/verdict.js';
 import { refuseSegment, SynOffer, sendSyn } from './bare-segment.js';
+import { localPort } from './connection-table.js';
 import type { TcpContext } from './context.js';
 import { initialSequenceNumber, timestampOffset } from './isn.js';
 import type { Listener } from './listener-table.js';
@@ -53,7 +54,6 @@ function fill(tcp: TcpContext, listener: Listener, row: number, issAtLeast: numb
   const at = row * Syn.SIZE;
   let iss = initialSequenceNumber(tcp, seg.local, seg.remote, seg.ports);
   if (issAtLeast !== 0 && ((iss - issAtLeast) | 0) < 0) iss = issAtLeast;
-  rows[at + Syn.LISTENER] = listener.row;
   rows[at + Syn.ISS] = iss;
   rows[at + Syn.IRS] = seg.SEQ;
   rows[at + Syn.SND_WND] = seg.WND;
@@ -106,9 +106,15 @@ export function sendSynAck(tcp: TcpContext, row: number): boolean {
   );
 }
 
+/** By address and not by row: between two segments the row may have become another port's listener. */
+function listenerOf(tcp: TcpContext, row: number): Listener | undefined {
+  const at = row * Syn.SIZE;
+  return tcp.listeners.find(tcp.synTable.rows[at + Syn.LOCAL], localPort(tcp.synTable.rows[at + Syn.PORTS]));
+}
+
 /** The half-open connection is given up. */
 export function dropHalfOpen(tcp: TcpContext, row: number): void {
-  const listener = tcp.listeners.byRow(tcp.synTable.rows[row * Syn.SIZE + Syn.LISTENER]);
+  const listener = listenerOf(tcp, row);
   if (listener !== undefined && listener.halfOpen > 0) listener.halfOpen -= 1;
   tcp.synTable.give(row);
 }
@@ -120,7 +126,7 @@ export function expireHalfOpen(tcp: TcpContext): void {
   for (let row = synTable.wheel.expire(tcp.clock.ms); row >= 0; row = synTable.wheel.expire(tcp.clock.ms)) {
     const at = row * Syn.SIZE;
     const retransmits = rows[at + Syn.RETRANSMITS];
-    if (retransmits >= limits.synAckRetries || tcp.listeners.byRow(rows[at + Syn.LISTENER]) === undefined) {
+    if (retransmits >= limits.synAckRetries || listenerOf(tcp, row) === undefined) {
       tcp.net.stats.tcpAttemptFails += 1;
       dropHalfOpen(tcp, row);
       continue;

@@ -1,4 +1,4 @@
-import { seqDiff, seqGeq, seqGt } from '../base/seq.js';
+import { seqDiff, seqGt } from '../base/seq.js';
 import { Cause } from '../net/note.js';
 import type { TcpContext } from './context.js';
 import { effectiveMss } from './options.js';
@@ -12,6 +12,8 @@ import { Cold, Flag, Tally, Tcb } from './tcb.js';
  * bytes are lost (RTX_NXT up to RTX_END), and output sends them.
  */
 
+/** More than any window (2^30, RFC 7323 §2.3), less than half of the circle. */
+const RECOVER_BEHIND_MAX = 0x5000_0000;
 /** RFC 5681 §3.2: the third duplicate. */
 const DUPLICATE_THRESHOLD = 3;
 
@@ -32,16 +34,27 @@ export function onDuplicateAck(tcp: TcpContext, c: number, k: number): void {
     return;
   }
   if (duplicates > DUPLICATE_THRESHOLD) return;
-  // RFC 6582 §3.2 step 1: not again for losses of a window already repaired. They would be echoes of our own retransmissions.
-  if (!seqGt((hot[c + Tcb.SND_UNA] - 1) | 0, cold[k + Cold.RECOVER])) return;
+  // RFC 6582 §3.2 step 2: not again for losses of a window already repaired. They would be echoes of our own retransmissions.
+  if (!coversMoreThanRecover(tcp, c, k)) return;
   enterFastRecovery(tcp, c, k, smss);
+}
+
+/**
+ * Whether the cumulative acknowledgment covers more than "recover". Just "recover" is not enough without SACK: the duplicates
+ * could answer what was sent again needlessly. With SACK they have told of something new above it (§4.1's purpose, without its heuristic).
+ */
+function coversMoreThanRecover(tcp: TcpContext, c: number, k: number): boolean {
+  const beyond = seqDiff((tcp.hot[c + Tcb.SND_UNA] - 1) | 0, tcp.cold[k + Cold.RECOVER]);
+  return beyond > 0 || (beyond === 0 && (tcp.hot[c + Tcb.STATE] & Flag.SACK) !== 0);
 }
 
 function enterFastRecovery(tcp: TcpContext, c: number, k: number, smss: number): void {
   const { hot, cold } = tcp;
   tcp.net.stats.tcpFastRetransmits += 1;
   cold[k + Cold.LIMITED_BYTES] = 0;
-  tcp.congestion.onLoss(tcp, c, k, flightSize(tcp, c, k));
+  // What limited transmit has put on top of cwnd does not count (RFC 5681 §3.2 step 2).
+  const flight = flightSize(tcp, c, k);
+  tcp.congestion.onLoss(tcp, c, k, flight < hot[c + Tcb.CWND] ? flight : hot[c + Tcb.CWND]);
   cold[k + Cold.RECOVER] = (hot[c + Tcb.SND_NXT] - 1) | 0;
   // Three segments have left the network besides the lost one.
   hot[c + Tcb.CWND] = hot[c + Tcb.SSTHRESH] + DUPLICATE_THRESHOLD * smss;
@@ -71,6 +84,9 @@ export function onNewAck(tcp: TcpContext, c: number, k: number, acked: number, f
   if (seqGt(una, cold[k + Cold.RTX_NXT])) cold[k + Cold.RTX_NXT] = una;
   if (seqGt(cold[k + Cold.RTX_NXT], cold[k + Cold.RTX_END])) cold[k + Cold.RTX_END] = cold[k + Cold.RTX_NXT];
   const word = hot[c + Tcb.STATE];
+  // "recover" follows at a distance, lest after 2 GB without loss the circle of numbers makes it look ahead.
+  if (seqDiff(una, cold[k + Cold.RECOVER]) > RECOVER_BEHIND_MAX)
+    cold[k + Cold.RECOVER] = (una - RECOVER_BEHIND_MAX) | 0;
   if ((word & Flag.FAST_RECOVERY) !== 0) {
     if (seqGt(una, cold[k + Cold.RECOVER])) leaveFastRecovery(tcp, c, k);
     else onPartialAck(tcp, c, k, acked);
@@ -142,6 +158,4 @@ export function onAllAcknowledged(tcp: TcpContext, c: number, k: number): void {
   const una = hot[c + Tcb.SND_UNA];
   cold[k + Cold.RTX_NXT] = una;
   cold[k + Cold.RTX_END] = una;
-  if (!seqGeq(cold[k + Cold.RECOVER], una)) return;
-  cold[k + Cold.RECOVER] = (una - 1) | 0;
 }

@@ -7,6 +7,7 @@ import { Verdict } from '../wire/verdict.js';
 import { refuseSegment, sendBare } from './bare-segment.js';
 import { stackAllows } from './challenge-ack.js';
 import { release, tell, wake } from './connection.js';
+import { localPort } from './connection-table.js';
 import type { TcpContext } from './context.js';
 import { timestampOffset } from './isn.js';
 import { dropHalfOpen, sendSynAck } from './listen.js';
@@ -67,7 +68,7 @@ export function synReceivedArrives(tcp: TcpContext, row: number): number {
     refuseSegment(tcp, Cause.RST_UNACCEPTABLE_ACK, State.SYN_RECEIVED);
     return drop(tcp, Verdict.TCP_ACK_UNACCEPTABLE);
   }
-  const listener = tcp.listeners.byRow(rows[at + Syn.LISTENER]);
+  const listener = tcp.listeners.find(seg.local, localPort(seg.ports));
   if (listener === undefined) {
     refuseSegment(tcp, Cause.RST_LISTENER_CLOSED, State.SYN_RECEIVED);
     dropHalfOpen(tcp, row);
@@ -111,7 +112,9 @@ function answer(tcp: TcpContext, at: number): void {
     (rows[at + Syn.ISS] + 1) | 0,
     (rows[at + Syn.IRS] + 1) | 0,
     TcpFlag.ACK,
-    rows[at + Syn.RCV_WND],
+    // Not a SYN any more, so the window is scaled (RFC 7323 §2.2).
+    rows[at + Syn.RCV_WND] >>>
+      ((rows[at + Syn.OPTIONS] & SynOption.WINDOW_SCALE) !== 0 ? offeredShift(tcp.limits.receiveBytesMax) : 0),
     (rows[at + Syn.OPTIONS] & SynOption.TIMESTAMPS) !== 0,
     (tcp.clock.ms + timestampOffset(tcp, local, remote, ports)) | 0,
     rows[at + Syn.TS_RECENT],
@@ -206,7 +209,8 @@ export function establish(tcp: TcpContext, c: number, k: number): void {
   tcp.cold[k + Cold.RTX_NXT] = hot[c + Tcb.SND_UNA];
   tcp.cold[k + Cold.RTX_END] = hot[c + Tcb.SND_UNA];
   tcp.cold[k + Cold.SND_SML] = hot[c + Tcb.SND_UNA];
-  tcp.cold[k + Cold.RECOVER] = (hot[c + Tcb.SND_UNA] - 1) | 0;
+  // RFC 6582 §3.2 step 1 has ISS. One less: its text would bar the first segment of all from fast retransmit.
+  tcp.cold[k + Cold.RECOVER] = (hot[c + Tcb.SND_UNA] - 2) | 0;
   if (tcp.tallies) tcp.tally[(c >>> Tcb.SHIFT) * Tally.SIZE + Tally.ESTABLISHED_AT] = tcp.clock.ms;
   if ((hot[c + Tcb.STATE] & Flag.PASSIVE) === 0) {
     tell(tcp, c, Event.CONNECTED | Event.WRITABLE);

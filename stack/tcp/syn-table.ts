@@ -11,7 +11,6 @@ export const enum Syn {
   LOCAL = 0,
   REMOTE = 1,
   PORTS = 2,
-  LISTENER = 3,
   ISS = 4,
   IRS = 5,
   /** The window of the SYN, never scaled (RFC 7323 §2.2). */
