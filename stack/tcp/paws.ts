@@ -12,7 +12,8 @@ export function olderThanRecent(tcp: TcpContext, c: number): boolean {
   const { hot, seg } = tcp;
   if ((hot[c + Tcb.STATE] & Flag.TIMESTAMPS) === 0 || !seg.hasTimestamps) return false;
   if (!seqLt(seg.TSval, hot[c + Tcb.TS_RECENT])) return false;
-  return ((tcp.clock.ms - hot[c + Tcb.LAST_ACTIVITY]) | 0) < TS_RECENT_VALID_MS;
+  // Unsigned: a silence may last longer than half of the clock's circle.
+  return (tcp.clock.ms - hot[c + Tcb.LAST_ACTIVITY]) >>> 0 < TS_RECENT_VALID_MS;
 }
 
 /** §4.3 (2): TS.Recent follows the segments that begin at or before what we last acknowledged. */

@@ -103,7 +103,7 @@ function checkSequence(tcp: TcpContext, c: number, k: number): Verdict {
       startTimer(tcp, c, k, Timer.LINGER, tcp.limits.timeWaitMs);
     }
     if (window === 0 && seg.SEQ === nxt) {
-      // Nothing fits, but the acknowledgment and a RST still count (§3.10.7.4, MUST-66).
+      // Nothing fits, but the acknowledgment, a RST and the urgent pointer still count (§3.10.7.4, MUST-66).
       dropContents(tcp);
       ackNow(tcp, c, k, Cause.ACK_NOW);
       updateRecent(tcp, c, k);
@@ -153,6 +153,8 @@ function trimToWindow(tcp: TcpContext, c: number): void {
     seg.textAt += cut;
     seg.textLength -= cut;
     seg.SEQ = (seg.SEQ + old) | 0;
+    // The urgent pointer counts from SEG.SEQ.
+    seg.UP -= old;
     if (cut < old) seg.flags &= ~TcpFlag.FIN;
   }
   const end = (nxt + hot[c + Tcb.RCV_WND]) | 0;
@@ -167,7 +169,7 @@ function trimToWindow(tcp: TcpContext, c: number): void {
 function dropContents(tcp: TcpContext): void {
   tcp.seg.textLength = 0;
   tcp.seg.LEN = 0;
-  tcp.seg.flags &= ~(TcpFlag.FIN | TcpFlag.URG);
+  tcp.seg.flags &= ~TcpFlag.FIN;
 }
 
 /** Second check: the RST bit. RFC 5961 §3.2: only the very next sequence number resets; another in the window is challenged. */

@@ -19,9 +19,14 @@ export function selectWindow(tcp: TcpContext, c: number, k: number): number {
   if (clamp !== 0 && free > clamp) free = clamp;
   const max = 0xffff << shift;
   if (free > max) free = max;
-  if (free - current < stepBytes(tcp, c, k)) return roundUp(current, shift, max);
-  const rounded = (free >>> shift) << shift;
-  return rounded > current ? rounded : roundUp(current, shift, max);
+  if (free - current >= stepBytes(tcp, c, k)) {
+    const rounded = (free >>> shift) << shift;
+    if (rounded > current) return rounded;
+  }
+  const rounded = roundUp(current, shift, max);
+  // Rounded up with each ACK of a byte, the edge would run ahead of the buffer without end. Then the field is rounded down instead: to
+  // the peer the edge moves left by less than a unit, which RFC 7323 §2.4 prepares it for, and we still take what was promised.
+  return rounded <= free ? rounded : current;
 }
 
 /** The smallest step worth telling: min(Fr × RCV.BUFF, Eff.snd.MSS) with Fr = 1/2. */
@@ -31,7 +36,7 @@ function stepBytes(tcp: TcpContext, c: number, k: number): number {
   return half < segment ? half : segment;
 }
 
-/** Rounding down could move the edge left by less than a unit; rounding up promises that much more than the limit. */
+/** Rounding down would seem to move the edge left by less than a unit; where there is room for it we promise that much more. */
 function roundUp(window: number, shift: number, max: number): number {
   const unit = (1 << shift) - 1;
   const rounded = (window + unit) & ~unit;
