@@ -25,7 +25,8 @@ const CODES: readonly (ErrorCode | undefined)[] = [
   'EHOSTUNREACH',
   'ENETUNREACH',
   'ENOPROTOOPT',
-  'EACCES',
+  // As Linux and our UDP: EACCES is for what this host forbids.
+  'EHOSTUNREACH',
   'ENOBUFS',
   'EPIPE',
   'EHOSTDOWN',
