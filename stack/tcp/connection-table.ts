@@ -6,7 +6,10 @@ import type { TcpLimits } from './limits.js';
 import { mayFollow, State } from './state.js';
 import { Cold, Flag, Name, Tally, Tcb } from './tcb.js';
 
-/** Segment path. The rows of all connections, by temperature, and the index that finds one by its addresses and ports. */
+/**
+ * Segment path. The rows of all connections (the TCBs of RFC 9293 §3.3.1), by temperature, and the index that finds one by its addresses and
+ * ports.
+ */
 
 /** An id is generation × 2^24 + row. */
 const ROWS_MAX = 1 << 24;

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../base/errors.js';
 
-/** Why a connection ended, as it is kept in its row: one byte. */
+/** Why a connection ended, as it is kept in its row: one byte. RFC 9293 §3.9.1.8 has it told asynchronously, by words; POSIX has codes. */
 export const enum ConnectionError {
   NONE = 0,
   RESET = 1,

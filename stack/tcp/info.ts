@@ -93,13 +93,14 @@ export interface TcpInfo {
   readonly active: boolean;
 }
 
-/** A 64-bit tally as a number, exact below 2^53. */
+/** Control path. A 64-bit tally as a number, exact below 2^53. */
 function wide(tally: Int32Array, at: number): number {
   return (tally[at + 1] >>> 0) * 0x1_0000_0000 + (tally[at] >>> 0);
 }
 
 const NO_TALLY = new Int32Array(Tally.SIZE);
 
+/** Control path. */
 export function info(tcp: TcpContext, c: number): TcpInfo {
   const { hot, cold, names, clock, limits } = tcp;
   const row = c >>> Tcb.SHIFT;

@@ -80,6 +80,7 @@ export class ListenerTable {
     return this.#byPort.has(port);
   }
 
+  /** Control path. Throws EADDRINUSE and EMFILE. */
   open(address: Address, port: number, backlog: number, defaults: ConnectionDefaults): Listener {
     const here = this.#byPort.get(port) ?? [];
     for (const other of here) {
@@ -101,6 +102,7 @@ export class ListenerTable {
     return listener;
   }
 
+  /** Control path. */
   close(listener: Listener): void {
     this.#rows[listener.row] = undefined;
     const here = (this.#byPort.get(listener.port) ?? []).filter((other) => other !== listener);
@@ -117,6 +119,7 @@ export class ListenerTable {
     return listener?.id === id ? listener : undefined;
   }
 
+  /** Control path. */
   *[Symbol.iterator](): Iterator<Listener> {
     for (const listener of this.#rows) if (listener !== undefined) yield listener;
   }

@@ -2,7 +2,7 @@ import { RowPool } from '../memory/row-pool.js';
 
 /**
  * Segment path. Runs of bytes that came out of order: a record for each run, its bytes in a queue of the arena. The records of a connection
- * are a list sorted by sequence number; neighbours that touch are merged, so in practice there is one for each gap.
+ * are a list (the segments held back by RFC 9293 §3.10.7.4, seventh check) sorted by sequence number; neighbours that touch are merged, so in practice there is one for each gap.
  */
 export const enum Run {
   SEQ = 0,

@@ -6,7 +6,7 @@ import { forget, remember, reportDuplicate } from './sack.js';
 import { Cold, Tcb } from './tcb.js';
 
 /**
- * Segment path. Bytes that came before their predecessors: kept in runs sorted by sequence number until the gap is filled. Work and memory are
+ * Segment path. Bytes that came before their predecessors (RFC 9293 §3.10.7.4, seventh check; MUST-58, SHLD-31): kept in runs sorted by sequence number until the gap is filled. Work and memory are
  * bounded: the window bounds the bytes, a limit the runs of a connection, the pool the runs of all.
  */
 
@@ -150,6 +150,7 @@ export function freeRuns(tcp: TcpContext, k: number): void {
   for (let at = cold[k + Cold.OOO_HEAD]; at !== 0; ) {
     const next = runs[at + Run.NEXT];
     tcp.arena.free(runs[at + Run.QUEUE]);
+    forget(tcp, k, at);
     tcp.reassembly.give(at);
     at = next;
   }

@@ -7,7 +7,7 @@ import { State } from './state.js';
 import { Cold, Custom, Flag, Tcb } from './tcb.js';
 import { startTimer, stopTimer, Timer } from './timers.js';
 
-/** Options of a connection, as setsockopt names them. Units are in the names; sockets' own (bytes, ms, counts) are kept. */
+/** Options of a connection (RFC 9293 §3.9.1 leaves their form to us), as setsockopt names them. Units are in the names; sockets' own (bytes, ms, counts) are kept. */
 export enum TcpOption {
   /** 0 or 1. */
   NODELAY = 'noDelay',
@@ -96,6 +96,7 @@ export function checkOption(option: TcpOption, value: number): void {
   }
 }
 
+/** Control path. */
 export function setOption(tcp: TcpContext, c: number, option: TcpOption, value: number): void {
   checkOption(option, value);
   const { hot, cold } = tcp;

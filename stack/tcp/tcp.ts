@@ -280,6 +280,7 @@ export class Tcp implements Transport {
     return listener;
   }
 
+  /** Control path. For `ss`. */
   listenerInfo(id: ListenerId): { address: Address; port: number; backlog: number; waiting: number; halfOpen: number } {
     const { address, port, backlog, count, halfOpen } = this.#listener(id);
     return { address, port, backlog, waiting: count, halfOpen };
@@ -401,6 +402,7 @@ export class Tcp implements Transport {
     return listener === undefined ? (0 as ListenerId) : listener.id;
   }
 
+  /** Control path. How many of each there are. */
   get counts(): { connections: number; active: number; halfOpen: number; timeWait: number; listeners: number } {
     const tcp = this.context;
     let listeners = 0;

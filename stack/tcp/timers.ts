@@ -2,7 +2,7 @@ import type { TcpContext } from './context.js';
 import { Cold, Tcb } from './tcb.js';
 
 /**
- * Segment path. The timers of a connection behind its one entry in the wheel. Starting one writes its deadline and moves the entry only when it
+ * Segment path. The timers of a connection (RFC 9293 §3.8, RFC 6298 §5) behind its one entry in the wheel. Starting one writes its deadline and moves the entry only when it
  * must fire earlier; stopping one clears a bit. So the retransmission timer that each ACK restarts costs two stores, and the
  * wheel is touched when the entry comes up: by then most deadlines have moved on, and it is put where the earliest is.
  */

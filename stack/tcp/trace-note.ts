@@ -4,7 +4,7 @@ import type { TcpContext } from './context.js';
 import { rtoMs } from './rtt.js';
 import { Cold, Flag, Tally, Tcb } from './tcb.js';
 
-/** What the trace is told about a segment. Called only while somebody traces. */
+/** What the trace is told about a segment: the variables of RFC 9293 §3.3.1. Called only while somebody traces. */
 
 /** Segment path. The variables of `c` into the note of the slot that `offset` lies in. */
 function describe(tcp: TcpContext, notes: Int32Array, at: number, c: number): void {
