@@ -70,12 +70,14 @@ function takeAck(tcp: TcpContext, c: number, k: number): void {
   if (tcp.tallies) addTo(tcp.tally, (c >>> Tcb.SHIFT) * Tally.SIZE + Tally.BYTES_ACKED, bytesAcked);
 
   const measured = endMeasurement(tcp, c, k, seg.ACK);
-  if (!measured && cold[k + Cold.RETRANSMITS] > 0) sampleByTimestamp(tcp, c, k);
+  // Karn's second half: back-off ends with a measurement, not with an ACK that may answer either transmission (RFC 6298 §5, Linux
+  // alike). Else a path grown slower than the RTO would time out on every segment for ever.
+  if (measured || (cold[k + Cold.BACKOFF] > 0 && sampleByTimestamp(tcp, c, k))) cold[k + Cold.BACKOFF] = 0;
   if (measured) tcp.net.confirmReachable(tcp.names[(c >>> Tcb.SHIFT) * Name.SIZE + Name.REMOTE] as Address);
-  // Progress: RFC 6298 §5.7's back-off ends, and the user timeout starts anew.
-  cold[k + Cold.BACKOFF] = 0;
+  // Progress: the count and the user timeout start anew, and what ICMP had to say is past.
   cold[k + Cold.RETRANSMITS] = 0;
   cold[k + Cold.TROUBLE_SINCE] = 0;
+  cold[k + Cold.SOFT_ERROR] = 0;
   if ((hot[c + Tcb.STATE] & Flag.SND_URGENT) !== 0 && seqLeq(cold[k + Cold.SND_UP], seg.ACK)) {
     hot[c + Tcb.STATE] &= ~Flag.SND_URGENT;
   }
@@ -86,7 +88,7 @@ function takeAck(tcp: TcpContext, c: number, k: number): void {
     onAllAcknowledged(tcp, c, k);
   } else {
     // §5.3.
-    startTimer(tcp, c, k, Timer.RETRANSMIT, rtoMs(tcp, c, 0));
+    startTimer(tcp, c, k, Timer.RETRANSMIT, rtoMs(tcp, c, cold[k + Cold.BACKOFF]));
   }
   tuneSendBuffer(tcp, c, k);
   offerRoom(tcp, c, k);
@@ -94,13 +96,17 @@ function takeAck(tcp: TcpContext, c: number, k: number): void {
   if (finAcked) finAcknowledged(tcp, c, k);
 }
 
-/** What was sent twice can still be timed by the timestamp the peer echoes: RFC 7323 §4.1. To the millisecond. */
-function sampleByTimestamp(tcp: TcpContext, c: number, k: number): void {
+/** What was sent twice can still be timed by the timestamp the peer echoes: RFC 7323 §4.1. To the millisecond. True when it was. */
+export function sampleByTimestamp(tcp: TcpContext, c: number, k: number): boolean {
   const { seg, cold } = tcp;
-  if (!seg.hasTimestamps || seg.TSecr === 0) return;
+  if ((tcp.hot[c + Tcb.STATE] & Flag.TIMESTAMPS) === 0 || !seg.hasTimestamps || seg.TSecr === 0) return false;
   const ms = (tcp.clock.ms + cold[k + Cold.TS_OFFSET] - seg.TSecr) | 0;
-  if (ms >= 0 && ms < 60_000) takeSample(tcp, c, k, ms === 0 ? 1000 : ms * 1000);
+  if (ms < 0 || ms >= SAMPLE_MS_MAX) return false;
+  takeSample(tcp, c, k, ms === 0 ? 1000 : ms * 1000);
+  return true;
 }
+/** Older than the longest RTO an echo is of no use, or invented. */
+const SAMPLE_MS_MAX = 120_000;
 
 /** WRITABLE once a third of the send buffer is free: not for each segment, and not only when it has run dry. */
 function offerRoom(tcp: TcpContext, c: number, k: number): void {

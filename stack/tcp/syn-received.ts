@@ -4,6 +4,7 @@ import { Event, SocketKind } from '../net/event-queue.js';
 import { Cause } from '../net/note.js';
 import { TcpFlag } from '../wire/tcp.js';
 import { Verdict } from '../wire/verdict.js';
+import { sampleByTimestamp } from './ack.js';
 import { refuseSegment, sendBare } from './bare-segment.js';
 import { stackAllows } from './challenge-ack.js';
 import { release, tell, wake } from './connection.js';
@@ -125,7 +126,7 @@ function answer(tcp: TcpContext, at: number): void {
 
 /** The small row becomes a full one, still in SYN-RECEIVED; the fifth check will establish it. */
 function promote(tcp: TcpContext, row: number, listener: Listener): number {
-  const { hot, limits } = tcp;
+  const { hot, cold, limits } = tcp;
   const rows = tcp.synTable.rows;
   const at = row * Syn.SIZE;
   const remote = rows[at + Syn.REMOTE] as Address;
@@ -167,8 +168,9 @@ function promote(tcp: TcpContext, row: number, listener: Listener): number {
   noteInitials(tcp, c, iss, irs);
   applyDefaults(tcp, c, k, listener.defaults);
   // RFC 6298 §3, Karn: only if the SYN-ACK was sent once.
-  if (rows[at + Syn.RETRANSMITS] === 0) takeSample(tcp, c, k, (tcp.clock.us32 - rows[at + Syn.SENT_AT_US]) | 0);
   const lost = rows[at + Syn.RETRANSMITS] > 0;
+  if (!lost) takeSample(tcp, c, k, (tcp.clock.us32 - rows[at + Syn.SENT_AT_US]) | 0);
+  else if (!sampleByTimestamp(tcp, c, k)) cold[k + Cold.RETRANSMITS] = rows[at + Syn.RETRANSMITS];
   dropHalfOpen(tcp, row);
   startCongestionControl(tcp, c, lost);
   return c;
@@ -202,7 +204,9 @@ export function establish(tcp: TcpContext, c: number, k: number): void {
     else tcp.net.stats.tcpCurrEstab += 1;
   }
   hot[c + Tcb.LAST_ACTIVITY] = tcp.clock.ms;
-  tcp.cold[k + Cold.BACKOFF] = 0;
+  // RFC 6298 §5.7: after a SYN was lost and nothing could be measured, data begins with an RTO of three seconds. Two doublings of the
+  // initial second are four; the first measurement ends them.
+  tcp.cold[k + Cold.BACKOFF] = tcp.cold[k + Cold.RETRANSMITS] > 0 && hot[c + Tcb.SRTT] === 0 ? 2 : 0;
   tcp.cold[k + Cold.RETRANSMITS] = 0;
   tcp.cold[k + Cold.TROUBLE_SINCE] = 0;
   tcp.cold[k + Cold.TIMERS] &= 1 << Timer.KEEPALIVE;

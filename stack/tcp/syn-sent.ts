@@ -4,6 +4,7 @@ import { Cause } from '../net/note.js';
 import { TcpFlag } from '../wire/tcp.js';
 import { TcpOptionBit } from '../wire/tcp-options.js';
 import { Verdict } from '../wire/verdict.js';
+import { sampleByTimestamp } from './ack.js';
 import { refuseSegment, SynOffer, sendSyn } from './bare-segment.js';
 import { fail, mark } from './connection.js';
 import type { TcpContext } from './context.js';
@@ -76,7 +77,7 @@ export function synSentArrives(tcp: TcpContext, c: number, k: number): Verdict {
   takeSyn(tcp, c, k);
   if (acks) {
     hot[c + Tcb.SND_UNA] = seg.ACK;
-    endMeasurement(tcp, c, k, seg.ACK);
+    if (!endMeasurement(tcp, c, k, seg.ACK)) sampleByTimestamp(tcp, c, k);
     const lost = tcp.cold[k + Cold.RETRANSMITS] > 0;
     stopTimer(tcp, k, Timer.RETRANSMIT);
     startCongestionControl(tcp, c, lost);
