@@ -86,7 +86,9 @@ export function quiet(tcp: TcpContext, c: number, k: number): boolean {
     hot[c + Tcb.RCV_QUEUE] === 0 &&
     cold[k + Cold.OOO_COUNT] === 0 &&
     (cold[k + Cold.TIMERS] & ~(1 << Timer.KEEPALIVE)) === 0 &&
-    cold[k + Cold.KEEPALIVE_PROBES] === 0
+    cold[k + Cold.KEEPALIVE_PROBES] === 0 &&
+    // The limit on challenge ACKs must outlive the silence they are sent in.
+    ((tcp.clock.ms - cold[k + Cold.CHALLENGED_AT]) | 0) >= tcp.limits.challengeAckIntervalMs
   );
 }
 const BUSY =

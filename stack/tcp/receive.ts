@@ -8,7 +8,7 @@ import { enterTimeWait, tell } from './connection.js';
 import type { TcpContext } from './context.js';
 import { ackForData, ackNow, quicken } from './delayed-ack.js';
 import { addTo } from './emit.js';
-import { deliverRuns, keepOutOfOrder } from './reassembly.js';
+import { deliverRuns, freeRuns, keepOutOfOrder } from './reassembly.js';
 import { State } from './state.js';
 import { Cold, Flag, Tally, Tcb } from './tcb.js';
 import { startTimer, Timer } from './timers.js';
@@ -29,7 +29,14 @@ export function processText(tcp: TcpContext, c: number, k: number): Verdict {
     return verdict;
   }
   hot[c + Tcb.RCV_QUEUE] = arena.append(hot[c + Tcb.RCV_QUEUE], seg.bytes, seg.textAt, seg.textLength);
-  const taken = arena.moved;
+  let taken = arena.moved;
+  if (taken < seg.textLength && cold[k + Cold.OOO_COUNT] > 0) {
+    // What came early must not starve what is due: it is let go, as RFC 2018 §8 allows, and will come again.
+    freeRuns(tcp, k);
+    const left = seg.textLength - taken;
+    hot[c + Tcb.RCV_QUEUE] = arena.append(hot[c + Tcb.RCV_QUEUE], seg.bytes, seg.textAt + taken, left);
+    taken += arena.moved;
+  }
   hot[c + Tcb.RCV_NXT] = (hot[c + Tcb.RCV_NXT] + taken) | 0;
   hot[c + Tcb.RCV_WND] -= taken;
   if (tcp.tallies) countText(tcp, c, taken);

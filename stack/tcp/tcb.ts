@@ -99,6 +99,8 @@ export const enum Flag {
   READ_SHUT = 1 << 27,
   /** Window scaling was negotiated: both shifts count (RFC 7323 §2.2). */
   WINDOW_SCALE = 1 << 28,
+  /** Stands in the list of those whose `send` found no memory. */
+  STARVED = 1 << 29,
 }
 
 /** The cold row: what a connection needs while something is going on. 70 int32, 280 bytes. */

@@ -1,3 +1,4 @@
+import { seqLt } from '../base/seq.js';
 import { Cause } from '../net/note.js';
 import { TcpFlag } from '../wire/tcp.js';
 import { sendBare } from './bare-segment.js';
@@ -59,7 +60,12 @@ function rest(tcp: TcpContext, c: number, k: number): void {
     else wakeBy(tcp, c, (tcp.clock.ms + left) | 0);
     return;
   }
-  rearm(tcp, c, k);
+  if (rearm(tcp, c, k)) return;
+  // Not quiet and no timer runs: something is about to be sent, or the program has yet to read. `receive` comes back by itself; options
+  // keep the cold row for good; for the rest somebody must look again.
+  const word = tcp.hot[c + Tcb.STATE];
+  if (tcp.hot[c + Tcb.RCV_QUEUE] === 0 && (word & (Flag.CUSTOM | Flag.CORK)) === 0)
+    wakeBy(tcp, c, (tcp.clock.ms + tcp.limits.hibernateMs) | 0);
 }
 
 function silentMs(tcp: TcpContext, c: number): number {
@@ -200,12 +206,14 @@ export function sendOwnReset(tcp: TcpContext, c: number, cause: Cause): void {
   const n = (c >>> Tcb.SHIFT) * Name.SIZE;
   const k = hot[c + Tcb.COLD];
   const timestamps = (hot[c + Tcb.STATE] & Flag.TIMESTAMPS) !== 0 && k !== 0;
+  // Where the window has shrunk in front of SND.NXT, at its edge: beyond it the peer would not believe the RST (as Linux).
+  const edge = (hot[c + Tcb.SND_UNA] + hot[c + Tcb.SND_WND]) | 0;
   sendBare(
     tcp,
     names[n + Name.LOCAL],
     names[n + Name.REMOTE],
     names[n + Name.PORTS],
-    hot[c + Tcb.SND_NXT],
+    seqLt(edge, hot[c + Tcb.SND_NXT]) ? edge : hot[c + Tcb.SND_NXT],
     hot[c + Tcb.RCV_NXT],
     TcpFlag.RST | TcpFlag.ACK,
     0,

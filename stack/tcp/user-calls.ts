@@ -141,7 +141,10 @@ export function send(tcp: TcpContext, id: number, bytes: Uint8Array, from: numbe
   if (taken < wanted) {
     hot[c + Tcb.STATE] |= Flag.WRITE_BLOCKED;
     // No acknowledgment need come to announce memory that others give back.
-    if (taken < take) tcp.starved.push(c);
+    if (taken < take && (hot[c + Tcb.STATE] & Flag.STARVED) === 0) {
+      hot[c + Tcb.STATE] |= Flag.STARVED;
+      tcp.starved.push(c);
+    }
   }
   return taken;
 }
@@ -300,6 +303,7 @@ export function feedStarved(tcp: TcpContext): void {
   if (tcp.starved.length === 0 || tcp.arena.chunksFree * 8 < tcp.arena.chunksMax) return;
   for (let left = tcp.starved.length; left > 0; left--) {
     const c = tcp.starved.shift();
+    tcp.hot[c + Tcb.STATE] &= ~Flag.STARVED;
     if ((tcp.hot[c + Tcb.STATE] & Flag.WRITE_BLOCKED) === 0) continue;
     tcp.hot[c + Tcb.STATE] &= ~Flag.WRITE_BLOCKED;
     tell(tcp, c, Event.WRITABLE);
