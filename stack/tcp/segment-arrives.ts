@@ -39,6 +39,7 @@ export function segmentArrives(tcp: TcpContext, c: number): Verdict {
     return takeContents(tcp, c, k);
   }
 
+  if ((hot[c + Tcb.STATE] & Flag.STATE_MASK) === State.SYN_RECEIVED) uncrossSynAck(tcp, c);
   let verdict = checkSequence(tcp, c, k);
   if (verdict !== Verdict.OK) return verdict;
   verdict = checkReset(tcp, c, k);
@@ -53,6 +54,21 @@ export function segmentArrives(tcp: TcpContext, c: number): Verdict {
   hot[c + Tcb.LAST_ACTIVITY] = tcp.clock.ms;
   tcp.cold[k + Cold.KEEPALIVE_PROBES] = 0;
   return takeContents(tcp, c, k);
+}
+
+/**
+ * Simultaneous open, RFC 9293 §3.5 figure 8 line 6: the peer's SYN again, now with an ACK of ours. By its sequence number it is old
+ * (the first check would answer it with an ACK, and so would the other end); what counts is the ACK, so the SYN is taken off. As Linux.
+ */
+function uncrossSynAck(tcp: TcpContext, c: number): void {
+  const { hot, seg } = tcp;
+  if ((seg.flags & (TcpFlag.SYN | TcpFlag.ACK | TcpFlag.RST)) !== (TcpFlag.SYN | TcpFlag.ACK)) return;
+  if (((seg.SEQ + 1) | 0) !== hot[c + Tcb.RCV_NXT] || seg.ACK !== hot[c + Tcb.SND_NXT]) return;
+  seg.flags &= ~TcpFlag.SYN;
+  seg.SEQ = (seg.SEQ + 1) | 0;
+  seg.LEN -= 1;
+  // The window of a SYN is not scaled, and that of the bare ACK it has become will be.
+  if ((hot[c + Tcb.STATE] & Flag.WINDOW_SCALE) !== 0) seg.WND >>>= sendShift(tcp, c);
 }
 
 /** Sixth to eighth check: URG, text, FIN. */
@@ -99,7 +115,11 @@ function checkSequence(tcp: TcpContext, c: number, k: number): Verdict {
       );
     }
     // TIME-WAIT: the FIN again restarts the wait.
-    if ((seg.flags & TcpFlag.FIN) !== 0 && (hot[c + Tcb.STATE] & Flag.STATE_MASK) === State.TIME_WAIT) {
+    if (
+      (seg.flags & TcpFlag.FIN) !== 0 &&
+      ((seg.SEQ + seg.LEN) | 0) === nxt &&
+      (hot[c + Tcb.STATE] & Flag.STATE_MASK) === State.TIME_WAIT
+    ) {
       startTimer(tcp, c, k, Timer.LINGER, tcp.limits.timeWaitMs);
     }
     if (window === 0 && seg.SEQ === nxt) {

@@ -46,7 +46,9 @@ export function timeWaitArrives(tcp: TcpContext, row: number): Verdict {
     // A bare ACK in window says nothing new.
     return Verdict.TCP_TIME_WAIT;
   }
-  if (fin) timeWaits.restart(row, (tcp.clock.ms + tcp.limits.timeWaitMs) | 0);
+  // Only the very FIN: nobody who does not know our numbers may prolong the wait.
+  if (fin && !stale && ((seg.SEQ + seg.LEN) | 0) === rcvNxt)
+    timeWaits.restart(row, (tcp.clock.ms + tcp.limits.timeWaitMs) | 0);
   answer(tcp, row, fin);
   return stale ? Verdict.TCP_PAWS : Verdict.TCP_TIME_WAIT;
 }

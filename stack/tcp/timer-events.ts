@@ -100,7 +100,9 @@ function onRetransmit(tcp: TcpContext, c: number, k: number): void {
   const orphan = (hot[c + Tcb.STATE] & Flag.ORPHAN) !== 0;
   const synRetries = cold[k + Cold.SYN_RETRIES] || limits.synRetries;
   const max = handshake ? synRetries : orphan ? limits.orphanRetries : limits.retries;
-  if (cold[k + Cold.TROUBLE_SINCE] === 0) cold[k + Cold.TROUBLE_SINCE] = tcp.clock.ms | 1;
+  // The trouble began when this was sent, one RTO ago.
+  if (cold[k + Cold.TROUBLE_SINCE] === 0)
+    cold[k + Cold.TROUBLE_SINCE] = (tcp.clock.ms - rtoMs(tcp, c, cold[k + Cold.BACKOFF])) | 1;
   if (cold[k + Cold.RETRANSMITS] >= max || userTimeoutPassed(tcp, k)) {
     giveUp(tcp, c, k);
     return;
@@ -114,7 +116,7 @@ function onRetransmit(tcp: TcpContext, c: number, k: number): void {
     sendOwnSyn(tcp, c, k);
     return;
   }
-  startTimer(tcp, c, k, Timer.RETRANSMIT, rtoMs(tcp, c, cold[k + Cold.BACKOFF]));
+  startTimer(tcp, c, k, Timer.RETRANSMIT, withinUserTimeout(tcp, k, rtoMs(tcp, c, cold[k + Cold.BACKOFF])));
   mark(tcp, c);
 }
 
@@ -123,6 +125,14 @@ function userTimeoutPassed(tcp: TcpContext, k: number): boolean {
   const timeout = tcp.cold[k + Cold.USER_TIMEOUT_MS];
   const since = tcp.cold[k + Cold.TROUBLE_SINCE];
   return timeout !== 0 && since !== 0 && ((tcp.clock.ms - since) | 0) >= timeout;
+}
+
+/** The next try is no later than the user timeout: with two minutes of back-off it would pass unseen for as long (as Linux). */
+function withinUserTimeout(tcp: TcpContext, k: number, delayMs: number): number {
+  const timeout = tcp.cold[k + Cold.USER_TIMEOUT_MS];
+  if (timeout === 0) return delayMs;
+  const left = (timeout - (tcp.clock.ms - tcp.cold[k + Cold.TROUBLE_SINCE])) | 0;
+  return left > delayMs ? delayMs : left > 1 ? left : 1;
 }
 
 /** R2 has passed: the connection is closed. What ICMP had to say about it is a better reason than the time. */
@@ -158,6 +168,17 @@ function onPersist(tcp: TcpContext, c: number, k: number): void {
     giveUp(tcp, c, k);
     return;
   }
+  if (
+    orphan &&
+    cold[k + Cold.BACKOFF] >= limits.orphanRetries &&
+    rtoMs(tcp, c, cold[k + Cold.BACKOFF]) >= limits.rtoMaxMs
+  ) {
+    // Deviation: MUST-37 would keep it for as long as the peer answers. As Linux not when the program is gone: peers that shut their
+    // windows and leave would hold our memory for nothing.
+    sendOwnReset(tcp, c, Cause.RST_TIMEOUT);
+    giveUp(tcp, c, k);
+    return;
+  }
   tcp.net.stats.tcpZeroWindowProbes += 1;
   if (tcp.tallies) tcp.tally[(c >>> Tcb.SHIFT) * Tally.SIZE + Tally.ZERO_WINDOW_PROBES] += 1;
   // Deviation: RFC 9293 probes with an octet of new data. As Linux we send the octet before SND.UNA, which the peer has: it must answer
@@ -165,7 +186,7 @@ function onPersist(tcp: TcpContext, c: number, k: number): void {
   sendSegment(tcp, c, k, (hot[c + Tcb.SND_UNA] - 1) | 0, 0, 0, Cause.ZERO_WINDOW_PROBE);
   cold[k + Cold.RETRANSMITS] += 1;
   cold[k + Cold.BACKOFF] += 1;
-  startTimer(tcp, c, k, Timer.PERSIST, rtoMs(tcp, c, cold[k + Cold.BACKOFF]));
+  startTimer(tcp, c, k, Timer.PERSIST, withinUserTimeout(tcp, k, rtoMs(tcp, c, cold[k + Cold.BACKOFF])));
 }
 
 /** RFC 9293 §3.8.4. Off unless the program wants it (MUST-24, MUST-25). */
