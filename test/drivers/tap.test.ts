@@ -29,7 +29,7 @@ t.test('a new name → created, up, and gone when closed', { skip }, (t) => {
   const device = openTap('new0', { mtu: 1400 });
   t.match(device, { name: 'tap:new0', interfaceName: 'new0', medium: Medium.ETHERNET, mtu: 1400, created: true });
   t.match(ip('link', 'show', 'new0'), /<.*\bUP\b.*> mtu 1400 /);
-  t.match(ip('link', 'show', 'new0'), /qlen 1024/);
+  t.match(ip('link', 'show', 'new0'), /qlen 4096/);
   t.ok(device.pollFd >= 0);
   t.notSame(device.mac, device.hostMac, "ours is not the kernel's");
   t.equal(
