@@ -71,29 +71,34 @@ export class VirtualWorld {
     return deadline;
   }
 
-  /** Takes every turn due at the present moment. True when there was one. */
-  settle(): boolean {
+  /** Lets each stack that has something to do at the present moment take one turn. True when one had. */
+  round(): boolean {
+    let turned = false;
+    for (const host of this.hosts) {
+      if (!host.dirty && host.turns.deadline() > this.now) continue;
+      host.dirty = false;
+      host.turns.run(this.now);
+      if (host.turns.more) host.dirty = true;
+      turned = true;
+    }
+    return turned;
+  }
+
+  /** Rounds until nothing is left to do at the present moment, or the condition holds. */
+  settle(condition?: () => boolean): boolean {
     for (let round = 0; round < ROUNDS_MAX; round++) {
-      let turned = false;
-      for (const host of this.hosts) {
-        if (!host.dirty && host.turns.deadline() > this.now) continue;
-        host.dirty = false;
-        host.turns.run(this.now);
-        if (host.turns.more) host.dirty = true;
-        turned = true;
-      }
-      if (!turned) return round > 0;
+      if (!this.round()) return condition?.() === true;
+      if (condition?.() === true) return true;
     }
     throw new Error(
-      `millrace: the stacks do not come to rest at ${this.now} µs: two of them answer each other without end`,
+      `millrace: the stacks do not come to rest at ${this.now} µs: over a wire without latency two of them answer each other without end`,
     );
   }
 
-  /** Runs until nothing is pending or the time has come. The clock then stands at `untilUs`, unless that is `Infinity`. */
+  /** Runs until the condition holds, nothing is pending, or the time has come; in the last case the clock stands there. */
   runUntil(untilUs: number, condition?: () => boolean): boolean {
     for (;;) {
-      this.settle();
-      if (condition?.() === true) return true;
+      if (this.settle(condition)) return true;
       const next = this.deadline();
       if (next > untilUs || next === Infinity) {
         if (untilUs !== Infinity) this.clock.set(untilUs);
@@ -114,7 +119,7 @@ export class VirtualWorld {
     const until = this.now + limitUs;
     for (;;) {
       for (let quiet = 0; quiet < QUIET_PASSES; quiet++) {
-        if (this.settle()) quiet = 0;
+        while (this.round()) quiet = 0;
         if (condition()) return;
         await new Promise<void>((resolve) => setImmediate(resolve));
       }

@@ -123,7 +123,7 @@ export class DatagramSocket extends EventEmitter<Events> implements EventHandler
       (argument) => typeof argument !== 'function' && argument !== undefined && argument !== null,
     );
     const connected = this.#remote !== null;
-    const sliced = connected ? plain.length >= 2 : plain.length >= 3 || typeof plain[1] === 'number';
+    const sliced = typeof plain[0] === 'number' && typeof plain[1] === 'number';
     let bytes = toBytes(payload);
     if (sliced) bytes = slice(bytes, plain[0], plain[1]);
     const [port, address] = sliced ? plain.slice(2) : plain;

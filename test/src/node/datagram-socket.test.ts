@@ -1,0 +1,164 @@
+import { once } from 'node:events';
+import t from 'tap';
+import { UdpEcho } from '../../../src/apps/udp-echo.js';
+import type { DatagramSocket, RemoteInfo } from '../../../src/node/datagram-socket.js';
+import { CLIENT, SERVER, twoNets } from './worlds.js';
+
+type Test = typeof t;
+
+async function pair(t: Test): Promise<{ server: DatagramSocket; client: DatagramSocket; port: number }> {
+  const world = twoNets(t);
+  const server = world.server.createSocket('udp4');
+  const client = world.client.createSocket({ type: 'udp4' });
+  server.bind(5353, SERVER);
+  await once(server, 'listening');
+  t.teardown(() => {
+    for (const socket of [server, client]) {
+      try {
+        socket.close();
+      } catch {
+        // Closed by the test.
+      }
+    }
+  });
+  return { server, client, port: 5353 };
+}
+
+t.test('bound, sent to → message with its sender; answered → back', async (t) => {
+  const { server, client, port } = await pair(t as Test);
+  t.same(server.address(), { address: SERVER, family: 'IPv4', port });
+  client.send('question', port, SERVER);
+  const [message, from] = (await once(server, 'message')) as [Buffer, RemoteInfo];
+  t.equal(message.toString(), 'question');
+  t.match(from, { address: CLIENT, family: 'IPv4', size: 8 });
+  t.equal(from.port, client.address().port);
+  server.send(Buffer.from('answer'), from.port, from.address);
+  t.equal((await once(client, 'message'))[0].toString(), 'answer');
+});
+
+t.test('every form of send → the bytes meant', async (t) => {
+  const { server, client, port } = await pair(t as Test);
+  const bytes = Buffer.from('0123456789');
+  const expected = ['0123456789', '234', 'ab0123456789', '', '4567'];
+  client.send(bytes, port, SERVER);
+  client.send(bytes, 2, 3, port, SERVER);
+  client.send(['a', Buffer.from('b'), bytes], port, SERVER);
+  client.send('', port, SERVER);
+  const sent = new Promise((resolve) =>
+    client.send(bytes, 4, 4, port, SERVER, (...result: unknown[]) => resolve(result)),
+  );
+  t.same(await sent, [null, 4]);
+  const got: string[] = [];
+  server.on('message', (message) => got.push(message.toString()));
+  while (got.length < expected.length) await once(server, 'message');
+  t.same(got, expected);
+});
+
+t.test('the largest datagram → whole, in fragments; one byte more → EMSGSIZE', async (t) => {
+  const { server, client, port } = await pair(t as Test);
+  const bytes = Buffer.alloc(65_507, 'x');
+  client.send(bytes, port, SERVER);
+  t.ok((await once(server, 'message'))[0].equals(bytes));
+  const error = await new Promise((resolve) => client.send(Buffer.alloc(65_508), port, SERVER, resolve));
+  t.match(error, { code: 'EMSGSIZE', syscall: 'send', address: SERVER, port });
+});
+
+t.test('connected → sends without an address, hears only its peer, and of ports nobody has', async (t) => {
+  const { server, client, port } = await pair(t as Test);
+  client.connect(port, SERVER);
+  await once(client, 'connect');
+  t.same(client.remoteAddress(), { address: SERVER, family: 'IPv4', port });
+  client.send('hello');
+  const [, from] = (await once(server, 'message')) as [Buffer, RemoteInfo];
+  const heard: string[] = [];
+  client.on('message', (message) => heard.push(message.toString()));
+  server.send('from the peer', from.port, from.address);
+  await once(client, 'message');
+  t.same(heard, ['from the peer']);
+  t.throws(() => client.send('x', 1, SERVER), { code: 'ERR_SOCKET_DGRAM_IS_CONNECTED' });
+  t.throws(() => client.connect(1, SERVER), { code: 'ERR_SOCKET_DGRAM_IS_CONNECTED' });
+  server.close();
+  await once(server, 'close');
+  client.send('anybody there?');
+  t.match((await once(client, 'error'))[0], { code: 'ECONNREFUSED', syscall: 'recvmsg' });
+  client.disconnect();
+  t.throws(() => client.disconnect(), { code: 'ERR_SOCKET_DGRAM_NOT_CONNECTED' });
+});
+
+t.test('the port is taken → EADDRINUSE; the address is not ours → EADDRNOTAVAIL', async (t) => {
+  const { port } = await pair(t as Test);
+  const world = twoNets(t);
+  world.server.createSocket('udp4').bind(port, SERVER);
+  const second = world.server.createSocket('udp4').bind(port, SERVER);
+  t.match((await once(second, 'error'))[0], {
+    code: 'EADDRINUSE',
+    syscall: 'bind',
+    address: SERVER,
+    port,
+    message: `bind EADDRINUSE: address already in use ${SERVER}:${port}`,
+  });
+  const foreign = world.server.createSocket('udp4').bind(1, '192.0.2.1');
+  t.match((await once(foreign, 'error'))[0], { code: 'EADDRNOTAVAIL' });
+});
+
+t.test('no route → ENETUNREACH; broadcast without asking → EACCES, with → every socket hears', async (t) => {
+  const { server, client } = await pair(t as Test);
+  const error = await new Promise((resolve) => client.send('x', 1, '203.0.113.1', resolve));
+  t.match(error, { code: 'ENETUNREACH' });
+  const refused = await new Promise((resolve) => client.send('x', 5353, '10.0.0.255', resolve));
+  t.match(refused, { code: 'EACCES' });
+  server.close();
+  const world = twoNets(t);
+  const everybody = world.server.createSocket('udp4').bind(5353);
+  const sender = world.client.createSocket('udp4').bind();
+  sender.setBroadcast(true);
+  sender.send('all of you', 5353, '10.0.0.255');
+  t.equal((await once(everybody, 'message'))[0].toString(), 'all of you');
+});
+
+t.test('used wrongly → Node’s errors', async (t) => {
+  const { server, client } = await pair(t as Test);
+  t.throws(() => server.bind(1), { code: 'ERR_SOCKET_ALREADY_BOUND' });
+  t.throws(() => client.send('x', 0, SERVER), { code: 'ERR_SOCKET_BAD_PORT' });
+  t.throws(() => client.send('x', 65_536, SERVER), { code: 'ERR_SOCKET_BAD_PORT' });
+  t.throws(() => client.send(Buffer.alloc(3), 2, 2, 1, SERVER), { code: 'ERR_BUFFER_OUT_OF_BOUNDS' });
+  t.throws(() => client.setTTL(0), { code: 'ERR_OUT_OF_RANGE' });
+  t.throws(() => client.remoteAddress(), { code: 'ERR_SOCKET_DGRAM_NOT_CONNECTED' });
+  let closes = 0;
+  server.close(() => closes++);
+  t.throws(() => server.close(), { code: 'ERR_SOCKET_DGRAM_NOT_RUNNING' });
+  t.throws(() => server.send('x', 1, SERVER), { code: 'ERR_SOCKET_DGRAM_NOT_RUNNING' });
+  await once(server, 'close');
+  t.equal(closes, 1);
+});
+
+t.test(
+  'echo service → every datagram back, from the address asked; a datagram from the echo port → silence',
+  async (t) => {
+    const world = twoNets(t);
+    const { stack } = world.server.host;
+    const echo = new UdpEcho(world.server.host, stack.net.parseAddress('0.0.0.0'), 7);
+    const client = world.client.createSocket('udp4').bind();
+    const got: string[] = [];
+    client.on('message', (message, from) => got.push(`${message} ${from.address}:${from.port}`));
+    // The first finds the neighbour; what waits for that is bounded, and the rest would be lost.
+    client.send('who has it?', 7, SERVER);
+    await once(client, 'message');
+    got.length = 0;
+    for (let i = 0; i < 100; i++) client.send(`n${i}`, 7, SERVER);
+    while (got.length < 100) await once(client, 'message');
+    t.same(
+      got,
+      Array.from({ length: 100 }, (_, i) => `n${i} ${SERVER}:7`),
+    );
+    const forged = world.client.createSocket('udp4').bind(7);
+    forged.on('message', () => t.fail('two echo services would answer each other for ever'));
+    forged.send('loop', 7, SERVER);
+    client.send('after', 7, SERVER);
+    await once(client, 'message');
+    t.equal(echo.datagrams, 103);
+    echo.close();
+    client.close();
+    forged.close();
+  },
+);
