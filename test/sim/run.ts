@@ -1,3 +1,4 @@
+import type { Sink } from '../../drivers/sink.js';
 import { Prng } from '../../stack/base/prng.js';
 import type { ConnectionId } from '../../stack/base/units.js';
 import { Event, SocketKind } from '../../stack/net/event-queue.js';
@@ -18,10 +19,10 @@ const LIMIT_US = 4 * 3_600_000_000;
 const PORT = 80;
 
 /** One simulation: a link, some connections over it, programs at their ends, all drawn from the seed. */
-export function simulate(seed: number): Outcome {
+export function simulate(seed: number, sink?: Sink): Outcome {
   const prng = new Prng(seed);
   const plan = drawPlan(prng);
-  const joined = new JoinedWorld(seed, plan);
+  const joined = new JoinedWorld(seed, plan, sink);
   const { world } = joined;
   const programs: Program[] = [];
   const problems: string[] = [];
@@ -50,6 +51,7 @@ export function simulate(seed: number): Outcome {
   const bursts = plan.faults.in.burstStart > 0 || plan.faults.out.burstStart > 0;
   for (const program of programs) judge(program, gaveUp && bursts, problems);
   for (const side of joined.sides) checkFreed(side, plan, problems);
+  joined.close();
   const bytes = programs.reduce((sum, program) => sum + program.received, 0);
   return { problems, plan, bytes, frames: joined.link.counters.framesSent, endedUs: world.now };
 }

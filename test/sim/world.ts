@@ -1,7 +1,11 @@
+import { CaptureDevice } from '../../drivers/capture.js';
+import type { Driver } from '../../drivers/driver.js';
 import { FaultDevice } from '../../drivers/fault.js';
 import { type LaneFaults, noFaults } from '../../drivers/fault-options.js';
 import { createWire } from '../../drivers/loopback.js';
+import type { Sink } from '../../drivers/sink.js';
 import { type VirtualHost, VirtualWorld } from '../../src/host/virtual-world.js';
+import { describeFrame, NOTE_INTS } from '../../src/trace/describe.js';
 import { Prng } from '../../stack/base/prng.js';
 import type { Address } from '../../stack/base/units.js';
 import { FrameSlab } from '../../stack/memory/frame-slab.js';
@@ -32,15 +36,26 @@ export class JoinedWorld {
   readonly far: Side;
   readonly link: FaultDevice;
 
-  constructor(seed: number, plan: LinkPlan) {
+  /** With a sink, what the near stack receives and sends is captured there, comments and all. */
+  constructor(seed: number, plan: LinkPlan, sink?: Sink) {
     const [near, far] = createWire({ latencyUs: plan.latencyUs, mtu: plan.mtu, medium: plan.medium, queueFrames: 256 });
     this.link = new FaultDevice(near, plan.faults, seed);
-    this.near = this.#side('near', '10.0.0.1', seed, plan, 0, this.link);
-    this.far = this.#side('far', '10.0.0.2', seed ^ 0x5eed, plan, 1, far);
+    const tapped: Driver =
+      sink === undefined ? this.link : new CaptureDevice(this.link, { sink, describe: describeFrame });
+    this.near = this.#side('near', '10.0.0.1', seed, plan, 0, tapped, sink === undefined ? 0 : NOTE_INTS);
+    this.far = this.#side('far', '10.0.0.2', seed ^ 0x5eed, plan, 1, far, 0);
   }
 
-  #side(name: string, text: string, seed: number, plan: LinkPlan, which: 0 | 1, device: typeof this.link.inner): Side {
-    const slab = new FrameSlab({ slots: plan.slots });
+  #side(
+    name: string,
+    text: string,
+    seed: number,
+    plan: LinkPlan,
+    which: 0 | 1,
+    device: Driver,
+    noteInts: number,
+  ): Side {
+    const slab = new FrameSlab({ slots: plan.slots, noteInts });
     const stack = new Stack({ seed, now: this.world.now, slab, tcp: { ...SMALL, ...plan.limits[which] } });
     const host = this.world.add(name, stack, {
       onHandlerError(error) {
@@ -50,6 +65,10 @@ export class JoinedWorld {
     const address = stack.net.parseAddress(text);
     host.attach(device, { addresses: [{ address, prefixLength: 24 }] });
     return { host, stack, address };
+  }
+
+  close(): void {
+    for (const side of this.sides) for (const { device } of side.host.attachments) device.close(side.stack.slab);
   }
 
   get sides(): readonly [Side, Side] {
