@@ -27,7 +27,7 @@ export function chooseNamespace(): NamespaceChoice {
   }
   let reason = '';
   for (const kind of process.getuid?.() === 0 ? (['net', 'user'] as const) : (['user'] as const)) {
-    const trial = spawnSync('unshare', [...UNSHARE[kind], 'true'], { encoding: 'utf8' });
+    const trial = spawnSync('unshare', [...UNSHARE[kind], process.execPath, '--version'], { encoding: 'utf8' });
     if (trial.status === 0) return { kind, reason: '' };
     if (trial.error !== undefined) {
       return { kind: undefined, reason: 'unshare is not installed (Debian and Ubuntu: apt install util-linux)' };

@@ -57,9 +57,9 @@ export async function demoOverTap(kind: NamespaceKind, options: DemoOptions): Pr
     throw error;
   }
   const where = kind === 'net' ? 'a network namespace of its own' : 'user and network namespaces of its own';
-  await demo('tap', options, await openSession(settings, device), (session) => ({
+  await demo('tap', options, await openSession(settings, device), (session, signal) => ({
     intro: `TAP device ${INTERFACE} in ${where}: our stack is ${session.address}, the kernel 10.23.0.1`,
-    client: kernelClient(session.address),
+    client: kernelClient(session.address, signal),
     byHand: options.stay
       ? `from another terminal: ${enterCommand(kind, process.pid, `curl http://${session.address}/`)}`
       : `on a terminal "npm start" goes on serving; from another, with its PID: ${enterCommand(kind, 'PID', `curl http://${session.address}/`)}`,
@@ -90,8 +90,8 @@ export async function demoOverLoopback(reason: string, options: DemoOptions): Pr
     gateway: undefined,
   };
   const [near, far] = createWire({ seed: options.seed, ...(options.mtu === undefined ? {} : { mtu: options.mtu }) });
-  await demo('loopback', options, await openSession(settings, near), () => {
-    const client = new OwnClient(far, PEER, SERVER.address as Address, (options.seed + 1) >>> 0);
+  await demo('loopback', options, await openSession(settings, near), (_session, signal) => {
+    const client = new OwnClient(far, PEER, SERVER.address as Address, (options.seed + 1) >>> 0, signal);
     return {
       intro: `loopback: two stacks of ours, 10.23.0.2 and 10.23.0.1, on a wire within this process (${reason})`,
       client,
@@ -112,9 +112,10 @@ async function demo(
   mode: DemoReport['mode'],
   options: DemoOptions,
   session: Session,
-  prepare: (session: Session) => Stage,
+  prepare: (session: Session, signal: AbortSignal) => Stage,
 ): Promise<void> {
   const ending = new Ending();
+  const aborting = new AbortController();
   process.once('disconnect', () => ending.request());
   session.onFailure = () => ending.request();
   const say = (text: string): void => {
@@ -122,16 +123,19 @@ async function demo(
   };
   let stage: Stage | undefined;
   try {
-    stage = prepare(session);
+    stage = prepare(session, aborting.signal);
     say(stage.intro);
     const server = createPageServer({ page: PAGE });
     await new Promise<void>((done, failed) => {
       server.once('error', failed);
       session.net.listen(server, PORT, session.address, () => done());
     });
-    const checks = runChecks(stage.client, (check) => say(`  ${mark(check)} ${check.name}: ${check.text}`));
+    const checks = runChecks(stage.client, (check) => {
+      if (!ending.asked) say(`  ${mark(check)} ${check.name}: ${check.text}`);
+    });
     const outcome = await Promise.race([checks, ending.requested]);
     if (outcome === undefined) {
+      aborting.abort();
       say('stopped before the proof was complete');
       process.exitCode = Exit.FAILED;
       return;

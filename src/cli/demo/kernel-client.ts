@@ -11,15 +11,17 @@ const TIMEOUT_S = 60;
 /**
  * The kernel of this network namespace as the peer, by its own ping and curl. Where curl is missing, Node's `http` asks, on a
  * socket of the kernel all the same. The children run beside us: the stack lives in this process and must go on turning.
+ * What is still under way when `signal` aborts ends at once.
  */
-export function kernelClient(address: string): Client {
+export function kernelClient(address: string, signal: AbortSignal): Client {
   const base = `http://${address}`;
   const curl = installed('curl');
   return {
     fetcher: curl ? 'curl' : "node's http (curl is not installed)",
-    ping: () => ping(address),
-    get: (path) => (curl ? runCurl([`${base}${path}`]) : request(base + path, 'GET', 0)),
-    put: (path, bytes) => (curl ? runCurl(['-T', '-', `${base}${path}`], bytes) : request(base + path, 'PUT', bytes)),
+    ping: () => ping(address, signal),
+    get: (path) => (curl ? runCurl([`${base}${path}`], signal) : request(base + path, 'GET', 0, signal)),
+    put: (path, bytes) =>
+      curl ? runCurl(['-T', '-', `${base}${path}`], signal, bytes) : request(base + path, 'PUT', bytes, signal),
   };
 }
 
@@ -27,11 +29,12 @@ function installed(program: string): boolean {
   return spawnSync(program, [program === 'ping' ? '-V' : '--version'], { stdio: 'ignore' }).error === undefined;
 }
 
-async function ping(address: string): Promise<Check> {
+async function ping(address: string, signal: AbortSignal): Promise<Check> {
   if (!installed('ping'))
     return { name: 'ping', outcome: 'skipped', text: 'ping is not installed (apt install iputils-ping)' };
   const child = spawn('ping', ['-n', '-c', String(PINGS), '-i', '0.2', '-W', '2', address], {
     env: { ...process.env, LC_ALL: 'C' },
+    signal,
   });
   const { status, output, complaint } = await finished(child);
   const received = Number(/(\d+) (?:packets )?received/.exec(output)?.[1] ?? 0);
@@ -46,11 +49,11 @@ async function ping(address: string): Promise<Check> {
 }
 
 /** Body on standard output, hashed as it comes; status and time on standard error. */
-async function runCurl(args: readonly string[], uploadBytes = 0): Promise<Fetched> {
+async function runCurl(args: readonly string[], signal: AbortSignal, uploadBytes = 0): Promise<Fetched> {
   const child = spawn(
     'curl',
     ['-sS', '--noproxy', '*', '--max-time', String(TIMEOUT_S), '-w', '%{stderr}\n%{http_code} %{time_total}', ...args],
-    { stdio: [uploadBytes > 0 ? 'pipe' : 'ignore', 'pipe', 'pipe'] },
+    { signal, stdio: [uploadBytes > 0 ? 'pipe' : 'ignore', 'pipe', 'pipe'] },
   );
   const body = new Body();
   if (uploadBytes > 0) feed(child, uploadBytes);
@@ -97,23 +100,26 @@ function finished(child: ChildProcess, body?: Body): Promise<Finished> {
 }
 
 /** By `node:http`; the agent says on whose sockets. */
-export function request(url: string, method: string, uploadBytes: number, agent?: http.Agent): Promise<Fetched> {
+export function request(
+  url: string,
+  method: string,
+  uploadBytes: number,
+  signal: AbortSignal,
+  agent?: http.Agent,
+): Promise<Fetched> {
   return new Promise((resolve, reject) => {
     const begun = performance.now();
-    const sent = http.request(
-      url,
-      { method, timeout: TIMEOUT_S * 1000, ...(agent === undefined ? {} : { agent }) },
-      (response) => {
-        const body = new Body();
-        response.on('data', (chunk: Buffer) => body.add(chunk));
-        response.once('error', reject);
-        response.once('end', () => {
-          const seconds = (performance.now() - begun) / 1000;
-          const { bytes, text } = body;
-          resolve({ status: response.statusCode ?? 0, seconds, bytes, text, sha256: body.digest() });
-        });
-      },
-    );
+    const options = { method, signal, timeout: TIMEOUT_S * 1000, ...(agent === undefined ? {} : { agent }) };
+    const sent = http.request(url, options, (response) => {
+      const body = new Body();
+      response.on('data', (chunk: Buffer) => body.add(chunk));
+      response.once('error', reject);
+      response.once('end', () => {
+        const seconds = (performance.now() - begun) / 1000;
+        const { bytes, text } = body;
+        resolve({ status: response.statusCode ?? 0, seconds, bytes, text, sha256: body.digest() });
+      });
+    });
     sent.once('error', reject);
     sent.once('timeout', () => sent.destroy(new Error(`nothing came for ${TIMEOUT_S} s`)));
     if (uploadBytes > 0) Readable.from(generateBytes(0, uploadBytes), { objectMode: false }).pipe(sent);

@@ -24,6 +24,7 @@ export class OwnClient implements Client {
     address: Subnet,
     readonly server: Address,
     seed: number,
+    readonly signal: AbortSignal,
   ) {
     this.#watch = new FrameWatch(device);
     this.#host = new Host({ stack: new Stack({ seed, now: monotonicClock.now() }) });
@@ -44,7 +45,9 @@ export class OwnClient implements Client {
       ttl: 64,
       dontFragment: false,
     };
-    const { received, rtt } = await new Pinger(this.#host, this.#watch, 1, options, () => {}).run();
+    const pinger = new Pinger(this.#host, this.#watch, 1, options, () => {});
+    this.signal.addEventListener('abort', () => pinger.stop());
+    const { received, rtt } = await pinger.run();
     const average = rtt === undefined ? '' : `, ${(rtt.avgUs / 1000).toFixed(3)} ms on average`;
     const text = `${received} of ${PINGS} echo requests answered${average}`;
     return { name: 'ping', outcome: received > 0 ? 'passed' : 'failed', text } as const;
@@ -59,7 +62,7 @@ export class OwnClient implements Client {
 
   #request(path: string, method: string, uploadBytes: number) {
     // An agent each: nothing is kept alive, so the connection is closed as curl does.
-    return request(`http://${formatIpv4(this.server)}${path}`, method, uploadBytes, this.#net.agent());
+    return request(`http://${formatIpv4(this.server)}${path}`, method, uploadBytes, this.signal, this.#net.agent());
   }
 
   close(): void {

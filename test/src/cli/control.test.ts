@@ -127,9 +127,13 @@ t.test('too many clients at once → refused, and those before them go on', asyn
   const path = join(scratch(t), 'c.sock');
   const control = await ControlServer.open(path, new ManyRows(1));
   const idle = await Promise.all(
-    Array.from({ length: 4 }, () => new Promise<ReturnType<typeof connect>>((resolve) => {
-      const client = connect(path, () => resolve(client));
-    })),
+    Array.from(
+      { length: 4 },
+      () =>
+        new Promise<ReturnType<typeof connect>>((resolve) => {
+          const client = connect(path, () => resolve(client));
+        }),
+    ),
   );
   await t.rejects(rows(path));
   for (const client of idle) client.destroy();
@@ -146,20 +150,23 @@ t.test('a socket whose owner was killed → replaced', async (t) => {
   await control.close();
 });
 
-t.test('a socket somebody answers on, a file, no directory, too long a path → refused, and left as they are', async (t) => {
-  const directory = scratch(t);
-  const path = join(directory, 'c.sock');
-  const control = await ControlServer.open(path, new ManyRows(1));
-  await t.rejects(ControlServer.open(path, new ManyRows(1)), { code: 'EADDRINUSE', message: /--control/ });
-  t.equal((await rows(path)).length, 2, 'the first goes on');
-  await control.close();
-  const file = join(directory, 'precious');
-  writeFileSync(file, 'data');
-  await t.rejects(ControlServer.open(file, new ManyRows(1)), { code: 'EEXIST' });
-  t.equal(statSync(file).size, 4);
-  await t.rejects(ControlServer.open(join(directory, 'no', 'c.sock'), new ManyRows(1)), { code: 'ENOENT' });
-  await t.rejects(ControlServer.open(join(directory, 'x'.repeat(120)), new ManyRows(1)), { code: 'ENAMETOOLONG' });
-});
+t.test(
+  'a socket somebody answers on, a file, no directory, too long a path → refused, and left as they are',
+  async (t) => {
+    const directory = scratch(t);
+    const path = join(directory, 'c.sock');
+    const control = await ControlServer.open(path, new ManyRows(1));
+    await t.rejects(ControlServer.open(path, new ManyRows(1)), { code: 'EADDRINUSE', message: /--control/ });
+    t.equal((await rows(path)).length, 2, 'the first goes on');
+    await control.close();
+    const file = join(directory, 'precious');
+    writeFileSync(file, 'data');
+    await t.rejects(ControlServer.open(file, new ManyRows(1)), { code: 'EEXIST' });
+    t.equal(statSync(file).size, 4);
+    await t.rejects(ControlServer.open(join(directory, 'no', 'c.sock'), new ManyRows(1)), { code: 'ENOENT' });
+    await t.rejects(ControlServer.open(join(directory, 'x'.repeat(120)), new ManyRows(1)), { code: 'ENAMETOOLONG' });
+  },
+);
 
 t.test('nobody answers → a code and what to do', async (t) => {
   const directory = scratch(t);

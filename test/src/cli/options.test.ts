@@ -104,10 +104,15 @@ t.test('addresses → as they are written, and nothing that reads two ways', (t)
   t.equal(ipv4('10.23.0.2'), 0x0a170002);
   t.equal(ipv4('255.255.255.255'), -1);
   t.equal(formatIpv4(ipv4('203.0.113.77') ?? 0), '203.0.113.77');
-  for (const text of ['', '10.1', '10.0.0.1.2', '010.0.0.1', '1.2.3.4 ', '1e1.0.0.1', '::1']) t.equal(ipv4(text), undefined);
+  for (const text of ['', '10.1', '10.0.0.1.2', '010.0.0.1', '1.2.3.4 ', '1e1.0.0.1', '::1'])
+    t.equal(ipv4(text), undefined);
   t.throws(() => hostAddress('<address>', '0.0.0.1'), { code: 'ERR_INVALID_ARG_VALUE' });
   t.throws(() => hostAddress('<address>', '255.255.255.255'), { code: 'ERR_INVALID_ARG_VALUE' });
-  t.same(subnet('--address', '10.0.0.0/31'), { address: 0x0a000000, prefixLength: 31 }, 'RFC 3021: both addresses of a /31');
+  t.same(
+    subnet('--address', '10.0.0.0/31'),
+    { address: 0x0a000000, prefixLength: 31 },
+    'RFC 3021: both addresses of a /31',
+  );
   t.same(subnet('--address', '10.0.0.7/32'), { address: 0x0a000007, prefixLength: 32 });
   t.end();
 });
