@@ -7,13 +7,13 @@ import { Verdict } from '../wire/verdict.js';
 import { challenge } from './challenge-ack.js';
 import { enterTimeWait, finish, mark, tell } from './connection.js';
 import type { TcpContext } from './context.js';
-import { addTo } from './emit.js';
 import { onAllAcknowledged, onDuplicateAck, onNewAck } from './loss-recovery.js';
 import { sendShift } from './options.js';
 import { flightSize } from './output.js';
 import { endMeasurement, rtoMs, takeSample } from './rtt.js';
 import { readBlocks } from './sack.js';
 import { State } from './state.js';
+import { Busy, countDelivered, nowBusy } from './tally.js';
 import { Cold, Flag, Name, Tally, Tcb } from './tcb.js';
 import { startTimer, stopTimer, Timer, timerRuns } from './timers.js';
 import { tuneSendBuffer } from './window.js';
@@ -67,7 +67,7 @@ function takeAck(tcp: TcpContext, c: number, k: number): void {
   const bytesAcked = acked - (finAcked ? 1 : 0);
   if (bytesAcked > 0) hot[c + Tcb.SND_QUEUE] = tcp.arena.drop(hot[c + Tcb.SND_QUEUE], bytesAcked);
   hot[c + Tcb.SND_UNA] = seg.ACK;
-  if (tcp.tallies) addTo(tcp.tally, (c >>> Tcb.SHIFT) * Tally.SIZE + Tally.BYTES_ACKED, bytesAcked);
+  countDelivered(tcp, c, k, bytesAcked);
 
   const measured = endMeasurement(tcp, c, k, seg.ACK);
   // Karn's second half: back-off ends with a measurement, not with an ACK that may answer either transmission (RFC 6298 §5, Linux
@@ -86,6 +86,7 @@ function takeAck(tcp: TcpContext, c: number, k: number): void {
     // RFC 6298 §5.2.
     stopTimer(tcp, k, Timer.RETRANSMIT);
     onAllAcknowledged(tcp, c, k);
+    if (hot[c + Tcb.SND_QUEUE] === 0) nowBusy(tcp, c, k, Busy.NO);
   } else {
     // §5.3.
     startTimer(tcp, c, k, Timer.RETRANSMIT, rtoMs(tcp, c, cold[k + Cold.BACKOFF]));

@@ -7,6 +7,7 @@ import { receiveShift } from './options.js';
 import { freeRuns } from './reassembly.js';
 import { NO_RTT } from './rtt.js';
 import { State } from './state.js';
+import { Busy, nowBusy } from './tally.js';
 import { Cold, Flag, Name, Tcb } from './tcb.js';
 import { Wait, WaitFlag } from './time-wait-table.js';
 import { startTimer, Timer, wakeBy } from './timers.js';
@@ -116,6 +117,7 @@ function conclude(tcp: TcpContext, c: number): void {
   const { hot, cold } = tcp;
   const k = hot[c + Tcb.COLD];
   const state = hot[c + Tcb.STATE] & Flag.STATE_MASK;
+  if (k !== 0) nowBusy(tcp, c, k, Busy.NO);
   if (state === State.ESTABLISHED || state === State.CLOSE_WAIT) tcp.net.stats.tcpCurrEstab -= 1;
   tcp.table.unname(c);
   tcp.wheel.cancel(c >>> Tcb.SHIFT);

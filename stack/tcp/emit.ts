@@ -7,6 +7,7 @@ import { localPort, remotePort } from './connection-table.js';
 import type { TcpContext } from './context.js';
 import { ackSent } from './delayed-ack.js';
 import { blocksToSend, emitSack, sackBytes } from './sack.js';
+import { addTo } from './tally.js';
 import { Cold, Flag, Name, Tally, Tcb } from './tcb.js';
 import { noteSent } from './trace-note.js';
 import { selectWindow, windowField } from './window.js';
@@ -116,11 +117,4 @@ function count(tcp: TcpContext, c: number, length: number): void {
     addTo(tally, at + Tally.BYTES_SENT, length);
     tally[at + Tally.LAST_DATA_SENT] = tcp.clock.ms;
   }
-}
-
-/** Adds to a 64-bit counter kept as two halves. */
-export function addTo(tally: Int32Array, at: number, n: number): void {
-  const low = (tally[at] + n) | 0;
-  if (low >>> 0 < tally[at] >>> 0) tally[at + 1] += 1;
-  tally[at] = low;
 }

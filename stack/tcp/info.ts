@@ -5,6 +5,7 @@ import { advertisedMss, effectiveMss, receiveShift, sendShift } from './options.
 import { flightSize, hasUnsent } from './output.js';
 import { NO_RTT, rtoMs } from './rtt.js';
 import { type StateName, stateName } from './state.js';
+import { bookBusy } from './tally.js';
 import { Cold, Flag, Name, Tally, Tcb } from './tcb.js';
 import { selectWindow } from './window.js';
 
@@ -68,6 +69,7 @@ export interface TcpInfo {
   readonly rwndLimitedUs: number;
   readonly sndbufLimitedUs: number;
   readonly dsackDups: number;
+  /** Fast retransmissions that a D-SACK has shown to be needless: the segment was late, not lost. */
   readonly reordSeen: number;
   readonly rcvOoopack: number;
   readonly sndWnd: number;
@@ -107,6 +109,8 @@ export function info(tcp: TcpContext, c: number): TcpInfo {
   const n = row * Name.SIZE;
   const word = hot[c + Tcb.STATE];
   const k = hot[c + Tcb.COLD];
+  // What is under way counts until now.
+  if (tcp.tallies && k !== 0) bookBusy(tcp, c, k);
   const tally = tcp.tallies ? tcp.tally : NO_TALLY;
   const y = tcp.tallies ? row * Tally.SIZE : 0;
   const mss = Math.max(1, effectiveMss(tcp, c));
@@ -116,6 +120,7 @@ export function info(tcp: TcpContext, c: number): TcpInfo {
   const remote = names[n + Name.REMOTE] as Address;
   const field = (index: Cold): number => (k === 0 ? 0 : cold[k + index]);
   const since = (at: number): number => (at === 0 ? 0 : (clock.ms - at) | 0);
+  const inRecovery = k !== 0 && (word & (Flag.FAST_RECOVERY | Flag.TIMEOUT_RECOVERY)) !== 0;
   const caState =
     (word & Flag.TIMEOUT_RECOVERY) !== 0
       ? 'loss'
@@ -149,8 +154,7 @@ export function info(tcp: TcpContext, c: number): TcpInfo {
     unacked: Math.ceil(outstanding / mss),
     sacked: 0,
     lost: Math.ceil(lostBytes / mss),
-    retrans:
-      (word & (Flag.FAST_RECOVERY | Flag.TIMEOUT_RECOVERY)) !== 0 ? Math.min(1, Math.ceil(outstanding / mss)) : 0,
+    retrans: inRecovery ? Math.ceil(Math.max(0, (cold[k + Cold.RTX_NXT] - hot[c + Tcb.SND_UNA]) | 0) / mss) : 0,
     lastDataSentMs: since(tally[y + Tally.LAST_DATA_SENT]),
     lastDataRecvMs: since(tally[y + Tally.LAST_DATA_RECEIVED]),
     lastAckRecvMs: since(tally[y + Tally.LAST_ACK_RECEIVED]),
@@ -177,13 +181,13 @@ export function info(tcp: TcpContext, c: number): TcpInfo {
     dataSegsOut: tally[y + Tally.DATA_SEGS_OUT],
     dataSegsIn: tally[y + Tally.DATA_SEGS_IN],
     notsentBytes: hasUnsent(tcp, c) ? Math.max(0, queued - outstanding) : 0,
-    deliveryRate: deliveryRate(wide(tally, y + Tally.BYTES_ACKED), (clock.ms - tally[y + Tally.ESTABLISHED_AT]) | 0),
-    deliveryRateAppLimited: field(Cold.CWND_LIMITED) === 0,
-    delivered: Math.ceil(wide(tally, y + Tally.BYTES_ACKED) / mss),
+    deliveryRate: field(Cold.RATE),
+    deliveryRateAppLimited: field(Cold.RATE_APP_LIMITED) !== 0,
+    delivered: tally[y + Tally.DELIVERED],
     deliveredCe: 0,
-    busyTimeUs: 0,
-    rwndLimitedUs: 0,
-    sndbufLimitedUs: 0,
+    busyTimeUs: wide(tally, y + Tally.BUSY_US),
+    rwndLimitedUs: wide(tally, y + Tally.PEER_WINDOW_US),
+    sndbufLimitedUs: wide(tally, y + Tally.SEND_BUFFER_US),
     dsackDups: tally[y + Tally.DSACK_DUPLICATES],
     reordSeen: tally[y + Tally.REORDERINGS],
     rcvOoopack: tally[y + Tally.OOO_SEGS_IN],
@@ -191,8 +195,8 @@ export function info(tcp: TcpContext, c: number): TcpInfo {
     rcvWnd: k === 0 ? hot[c + Tcb.RCV_WND] : selectWindow(tcp, c, k),
     rehash: 0,
     totalRto: tally[y + Tally.RTO_COUNT],
-    totalRtoRecoveries: 0,
-    totalRtoTimeMs: 0,
+    totalRtoRecoveries: tally[y + Tally.RTO_RECOVERIES],
+    totalRtoTimeMs: tally[y + Tally.RTO_TIME_MS],
     localAddress: names[n + Name.LOCAL] as Address,
     localPort: localPort(names[n + Name.PORTS]),
     remoteAddress: remote,
@@ -208,9 +212,4 @@ export function info(tcp: TcpContext, c: number): TcpInfo {
     outOfOrderBytes: field(Cold.OOO_BYTES),
     active: k !== 0,
   };
-}
-
-/** Bytes a second, over the life of the connection. */
-function deliveryRate(bytes: number, lifeMs: number): number {
-  return lifeMs > 0 ? Math.floor((bytes * 1000) / lifeMs) : 0;
 }

@@ -2,7 +2,7 @@
 export interface TcpLimits {
   /** Connections at once, all states with a full row. A million rows are 104 MB of address space, resident only where used. */
   readonly connectionsMax: number;
-  /** Connections with something going on at once: cold rows, 280 bytes each while used. All of them, unless memory is short. */
+  /** Connections with something going on at once: cold rows, 312 bytes each while used. All of them, unless memory is short. */
   readonly activeMax: number;
   /** Half-open connections in all. 4096 as Linux's tcp_max_syn_backlog on a large machine; beyond it the oldest gives way. */
   readonly synReceivedMax: number;
@@ -17,7 +17,7 @@ export interface TcpLimits {
   readonly outOfOrderMax: number;
   /** … and for one connection: enough for a window of 64 KiB in full segments with every second one lost, twice. */
   readonly outOfOrderPerConnection: number;
-  /** Keep the counters that only `info` reads: 104 bytes a connection. Off where ten million connections must fit. */
+  /** Keep the counters that only `info` reads: 128 bytes a connection. Off where ten million connections must fit. */
   readonly tally: boolean;
 
   /** Receive buffer at the start and at the most; auto-tuning moves between. Linux: tcp_rmem 131,072 and 6 MiB. */

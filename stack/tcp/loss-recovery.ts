@@ -4,6 +4,7 @@ import type { TcpContext } from './context.js';
 import { effectiveMss } from './options.js';
 import { flightSize } from './output.js';
 import { abandonMeasurement } from './rtt.js';
+import { timeoutRecovered } from './tally.js';
 import { Cold, Flag, Tally, Tcb } from './tcb.js';
 
 /**
@@ -93,7 +94,7 @@ export function onNewAck(tcp: TcpContext, c: number, k: number, acked: number, f
     return;
   }
   if ((word & Flag.TIMEOUT_RECOVERY) !== 0 && seqGt(una, cold[k + Cold.RECOVER])) {
-    hot[c + Tcb.STATE] &= ~Flag.TIMEOUT_RECOVERY;
+    timeoutRecovered(tcp, c, k);
     cold[k + Cold.RTX_NXT] = una;
     cold[k + Cold.RTX_END] = una;
     tcp.congestion.onRecovered(tcp, c, k);
@@ -146,6 +147,7 @@ export function onTimeout(tcp: TcpContext, c: number, k: number): void {
   cold[k + Cold.RTX_NXT] = hot[c + Tcb.SND_UNA];
   cold[k + Cold.RTX_END] = hot[c + Tcb.SND_NXT];
   cold[k + Cold.RTX_CAUSE] = Cause.RETRANSMIT_TIMEOUT;
+  if ((hot[c + Tcb.STATE] & Flag.TIMEOUT_RECOVERY) === 0) cold[k + Cold.TIMED_OUT_AT] = tcp.clock.ms;
   hot[c + Tcb.STATE] = (hot[c + Tcb.STATE] & ~Flag.FAST_RECOVERY) | Flag.TIMEOUT_RECOVERY;
   abandonMeasurement(tcp, k);
 }
@@ -154,7 +156,7 @@ export function onTimeout(tcp: TcpContext, c: number, k: number): void {
 export function onAllAcknowledged(tcp: TcpContext, c: number, k: number): void {
   const { hot, cold } = tcp;
   if ((hot[c + Tcb.STATE] & Flag.FAST_RECOVERY) !== 0) leaveFastRecovery(tcp, c, k);
-  hot[c + Tcb.STATE] &= ~Flag.TIMEOUT_RECOVERY;
+  timeoutRecovered(tcp, c, k);
   const una = hot[c + Tcb.SND_UNA];
   cold[k + Cold.RTX_NXT] = una;
   cold[k + Cold.RTX_END] = una;

@@ -4,10 +4,11 @@ import { TcpFlag } from '../wire/tcp.js';
 import { mark, wake } from './connection.js';
 import type { TcpContext } from './context.js';
 import { noteAnswer } from './delayed-ack.js';
-import { addTo, optionBytesNow, sendSegment } from './emit.js';
+import { optionBytesNow, sendSegment } from './emit.js';
 import { sendMss } from './options.js';
 import { abandonMeasurement, beginMeasurement, rtoMs } from './rtt.js';
 import { State } from './state.js';
+import { addTo, Busy, nowBusy } from './tally.js';
 import { Cold, Flag, Tally, Tcb } from './tcb.js';
 import { startTimer, Timer, timerRuns } from './timers.js';
 import { updateWorthTelling } from './window.js';
@@ -114,6 +115,8 @@ function sendNew(tcp: TcpContext, c: number, k: number): boolean {
     const unsent = queued - inFlight;
     if (unsent <= 0 && !finQueued) {
       if (flightSize(tcp, c, k) + sendMss(tcp, c) <= hot[c + Tcb.CWND]) cold[k + Cold.CWND_LIMITED] = 0;
+      if (inFlight > 0)
+        nowBusy(tcp, c, k, (hot[c + Tcb.STATE] & Flag.WRITE_BLOCKED) !== 0 ? Busy.SEND_BUFFER : Busy.SENDING);
       return true;
     }
     const mss = sendMss(tcp, c) - optionBytesNow(tcp, c, k);
@@ -124,6 +127,7 @@ function sendNew(tcp: TcpContext, c: number, k: number): boolean {
     // cwnd counts whole segments: a fragment of one is not worth sending while others are in flight.
     if (length > byCwnd && !(inFlight === 0 && byCwnd > 0)) {
       cold[k + Cold.CWND_LIMITED] = 1;
+      nowBusy(tcp, c, k, Busy.SENDING);
       return true;
     }
     const last = length === unsent;
@@ -131,6 +135,7 @@ function sendNew(tcp: TcpContext, c: number, k: number): boolean {
     const fin = last && finQueued && length < byWindow;
     if ((length === 0 && !fin) || !worthSending(tcp, c, k, length, mss, last, finQueued, inFlight)) {
       // With nothing in flight no ACK will come to release it, so the persist timer does (§3.8.6.1, §3.8.6.2.1).
+      nowBusy(tcp, c, k, byWindow < mss && byWindow < unsent ? Busy.PEER_WINDOW : Busy.SENDING);
       awaitWindow(tcp, c, k, inFlight);
       return true;
     }

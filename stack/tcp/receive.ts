@@ -7,9 +7,9 @@ import { sendAtOnce } from './challenge-ack.js';
 import { enterTimeWait, tell } from './connection.js';
 import type { TcpContext } from './context.js';
 import { ackForData, ackNow, quicken } from './delayed-ack.js';
-import { addTo } from './emit.js';
 import { deliverRuns, freeRuns, keepOutOfOrder } from './reassembly.js';
 import { State } from './state.js';
+import { addTo } from './tally.js';
 import { Cold, Flag, Tally, Tcb } from './tcb.js';
 import { startTimer, Timer } from './timers.js';
 

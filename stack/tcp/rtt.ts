@@ -19,6 +19,7 @@ export function beginMeasurement(tcp: TcpContext, k: number, end: number): void 
   cold[k + Cold.RTT_RUNS] = 1;
   cold[k + Cold.RTT_SEQ] = end;
   cold[k + Cold.RTT_AT_US] = tcp.clock.us32;
+  cold[k + Cold.RATE_BASE] = cold[k + Cold.DELIVERED];
 }
 
 /** Karn's algorithm, RFC 6298 §3: what was sent twice is not measured. */
@@ -31,8 +32,18 @@ export function endMeasurement(tcp: TcpContext, c: number, k: number, ack: numbe
   const cold = tcp.cold;
   if (cold[k + Cold.RTT_RUNS] === 0 || !seqGeq(ack, cold[k + Cold.RTT_SEQ])) return false;
   cold[k + Cold.RTT_RUNS] = 0;
-  takeSample(tcp, c, k, (tcp.clock.us32 - cold[k + Cold.RTT_AT_US]) | 0);
+  const us = (tcp.clock.us32 - cold[k + Cold.RTT_AT_US]) | 0;
+  takeSample(tcp, c, k, us);
+  measureRate(cold, k, us);
   return true;
+}
+
+/** What was delivered while the timed segment was on its way: the rate of the path, unless the program had no more to send. */
+function measureRate(cold: Int32Array, k: number, us: number): void {
+  const bytes = (cold[k + Cold.DELIVERED] - cold[k + Cold.RATE_BASE]) | 0;
+  const rate = us > 0 ? Math.floor((bytes * 1e6) / us) : 0;
+  cold[k + Cold.RATE] = rate < 0x7fffffff ? rate : 0x7fffffff;
+  cold[k + Cold.RATE_APP_LIMITED] = cold[k + Cold.CWND_LIMITED] === 0 ? 1 : 0;
 }
 
 /** RFC 6298 §2.2 and §2.3. */

@@ -1,8 +1,9 @@
 import { seqGeq, seqLt } from '../base/seq.js';
+import { Cause } from '../net/note.js';
 import { emitNop, emitSackBlock, emitSackHeader, TcpOptionBytes } from '../wire/tcp-options.js';
 import type { TcpContext } from './context.js';
 import { Run } from './reassembly-pool.js';
-import { Cold, Flag, Tcb } from './tcb.js';
+import { Cold, Flag, Tally, Tcb } from './tcb.js';
 
 /**
  * Segment path. Selective acknowledgment, the receiver's side: RFC 2018, and RFC 2883 for duplicates. The first block holds the run that changed
@@ -97,10 +98,20 @@ export function readBlocks(tcp: TcpContext, c: number, ack: number): boolean {
       i === 0 && options.sackCount > 1 && seqGeq(left, sack[2]) && seqGeq(sack[3], right) && seqLt(sack[2], sack[3]);
     if (i === 0 && (below || inside)) {
       tcp.net.stats.tcpDsacksIn += 1;
+      countDuplicate(tcp, c);
       continue;
     }
     if (seqLt(left, ack)) continue;
     useful = true;
   }
   return useful;
+}
+
+/** The peer had it already. If we sent it again because of duplicate ACKs, it had only been overtaken (RFC 3708 §2). */
+function countDuplicate(tcp: TcpContext, c: number): void {
+  if (!tcp.tallies) return;
+  const at = (c >>> Tcb.SHIFT) * Tally.SIZE;
+  tcp.tally[at + Tally.DSACK_DUPLICATES] += 1;
+  if (tcp.cold[tcp.hot[c + Tcb.COLD] + Cold.RTX_CAUSE] === Cause.RETRANSMIT_FAST)
+    tcp.tally[at + Tally.REORDERINGS] += 1;
 }

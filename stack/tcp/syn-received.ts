@@ -215,7 +215,6 @@ export function establish(tcp: TcpContext, c: number, k: number): void {
   tcp.cold[k + Cold.SND_SML] = hot[c + Tcb.SND_UNA];
   // RFC 6582 §3.2 step 1 has ISS. One less: its text would bar the first segment of all from fast retransmit.
   tcp.cold[k + Cold.RECOVER] = (hot[c + Tcb.SND_UNA] - 2) | 0;
-  if (tcp.tallies) tcp.tally[(c >>> Tcb.SHIFT) * Tally.SIZE + Tally.ESTABLISHED_AT] = tcp.clock.ms;
   if ((hot[c + Tcb.STATE] & Flag.PASSIVE) === 0) {
     tell(tcp, c, Event.CONNECTED | Event.WRITABLE);
     return;

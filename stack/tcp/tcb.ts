@@ -103,7 +103,7 @@ export const enum Flag {
   STARVED = 1 << 29,
 }
 
-/** The cold row: what a connection needs while something is going on. 70 int32, 280 bytes. */
+/** The cold row: what a connection needs while something is going on. 78 int32, 312 bytes. */
 export const enum Cold {
   /** Segment sequence and acknowledgment number used for the last window update. */
   SND_WL1 = 0,
@@ -217,10 +217,22 @@ export const enum Cold {
   TS_OFFSET = 68,
   /** The last Cause an ACK was owed for, so that the trace can tell a duplicate ACK from a prompt one. */
   ACK_CAUSE = 69,
-  SIZE = 70,
+
+  /** What holds the send buffer's bytes back (Busy), and since when: for the tally. */
+  BUSY = 70,
+  BUSY_SINCE_US = 71,
+  /** Bytes delivered, modulo 2^32, and how many they were when the present round-trip measurement began. */
+  DELIVERED = 72,
+  RATE_BASE = 73,
+  /** Bytes a second over the last measured round trip; set with RATE_APP_LIMITED when the program had no more to send. */
+  RATE = 74,
+  RATE_APP_LIMITED = 75,
+  /** When recovery from a timeout began, ms. */
+  TIMED_OUT_AT = 76,
+  SIZE = 78,
 }
 
-/** The tally row: what only `info` reads. 26 int32; 64-bit counters as two halves, low first. */
+/** The tally row: what only `info` reads. 32 int32; 64-bit counters as two halves, low first. */
 export const enum Tally {
   BYTES_SENT = 0,
   BYTES_ACKED = 2,
@@ -237,17 +249,23 @@ export const enum Tally {
   LAST_DATA_SENT = 15,
   LAST_DATA_RECEIVED = 16,
   LAST_ACK_RECEIVED = 17,
-  ESTABLISHED_AT = 18,
+  /** How long timeouts took to be repaired, and how many were. */
+  RTO_TIME_MS = 18,
   MIN_RTT_US = 19,
-  REORDERINGS = 20,
+  RTO_RECOVERIES = 20,
   RTO_COUNT = 21,
   DELIVERED = 22,
-  ZERO_WINDOW_PROBES = 23,
+  /** Fast retransmissions shown needless by D-SACK. */
+  REORDERINGS = 23,
   /** Initial sequence numbers, so that relative ones can be shown. */
   ISS = 24,
   IRS = 25,
+  /** How long there was something to send; how much of that the peer's window or our own buffer was the limit. */
+  BUSY_US = 26,
+  PEER_WINDOW_US = 28,
+  SEND_BUFFER_US = 30,
 
-  SIZE = 26,
+  SIZE = 32,
 }
 
 /** The name row, 16 bytes: the key of the look-up, and the generation that tells a stale id. */

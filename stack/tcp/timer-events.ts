@@ -180,7 +180,6 @@ function onPersist(tcp: TcpContext, c: number, k: number): void {
     return;
   }
   tcp.net.stats.tcpZeroWindowProbes += 1;
-  if (tcp.tallies) tcp.tally[(c >>> Tcb.SHIFT) * Tally.SIZE + Tally.ZERO_WINDOW_PROBES] += 1;
   // Deviation: RFC 9293 probes with an octet of new data. As Linux we send the octet before SND.UNA, which the peer has: it must answer
   // an unacceptable segment just the same, and nothing needs to be taken back.
   sendSegment(tcp, c, k, (hot[c + Tcb.SND_UNA] - 1) | 0, 0, 0, Cause.ZERO_WINDOW_PROBE);
