@@ -31,7 +31,7 @@ export function describeNote(notes: Int32Array, at: number): string {
     case NoteKind.RECEIVED:
       return received(reason) + states(notes, at);
     case NoteKind.RECEIVED_TCP:
-      return received(reason) + connection(notes, at);
+      return received(reason) + effect(notes, at) + connection(notes, at);
     case NoteKind.SENT:
       return sent(reason) + states(notes, at);
     case NoteKind.SENT_TCP:
@@ -46,6 +46,16 @@ function received(verdict: number): string {
   // A reset that counts is no drop: it did what it came for.
   const outcome = verdict >= FIRST_DROP && verdict !== Verdict.TCP_RESET ? 'dropped' : 'received';
   return `${outcome}: ${verdictText(verdict as Verdict)}${cited(verdictSection(verdict as Verdict))}`;
+}
+
+/** `: acknowledges 604, brings 73`: what it did to the sequence numbers, a FIN counted as one. */
+function effect(notes: Int32Array, at: number): string {
+  const acked = notes[at + Note.ACKED];
+  const advanced = notes[at + Note.ADVANCED];
+  const parts: string[] = [];
+  if (acked > 0) parts.push(`acknowledges ${acked}`);
+  if (advanced > 0) parts.push(`brings ${advanced}`);
+  return parts.length === 0 ? '' : `: ${parts.join(', ')}`;
 }
 
 function sent(cause: number): string {

@@ -25,6 +25,9 @@ export const enum Note {
   /** Initial sequence numbers, so that relative ones can be printed. */
   ISS = 15,
   IRS = 16,
+  /** Received for TCP: by how much it moved SND.UNA and RCV.NXT. */
+  ACKED = 17,
+  ADVANCED = 18,
   SIZE = 20,
 }
 

@@ -64,6 +64,8 @@ export class TcpContext {
   /** Set while a frame's note is wanted: the row its connection had, and its state before. */
   noteRow = -1;
   noteStateBefore = 0;
+  noteUnaBefore = 0;
+  noteNxtBefore = 0;
 
   constructor(parts: ContextParts) {
     const { limits, secret } = parts;

@@ -2,6 +2,7 @@ import { type Cause, Note, NoteKind } from '../net/note.js';
 import { Verdict } from '../wire/verdict.js';
 import type { TcpContext } from './context.js';
 import { rtoMs } from './rtt.js';
+import { State } from './state.js';
 import { Cold, Flag, Tally, Tcb } from './tcb.js';
 
 /** What the trace is told about a segment: the variables of RFC 9293 §3.3.1. Called only while somebody traces. */
@@ -57,6 +58,8 @@ export function noteSentAlone(tcp: TcpContext, offset: number, cause: Cause, sta
 export function noteArrival(tcp: TcpContext, c: number): void {
   tcp.noteRow = c;
   tcp.noteStateBefore = c < 0 ? 0 : tcp.hot[c + Tcb.STATE] & Flag.STATE_MASK;
+  tcp.noteUnaBefore = c < 0 ? 0 : tcp.hot[c + Tcb.SND_UNA];
+  tcp.noteNxtBefore = c < 0 ? 0 : tcp.hot[c + Tcb.RCV_NXT];
 }
 
 /** After them. The connection may be gone; then only its states are told. */
@@ -69,6 +72,11 @@ export function noteReceived(tcp: TcpContext, slot: number, verdict: Verdict, st
   if (c >= 0 && (tcp.hot[c + Tcb.STATE] & Flag.STATE_MASK) !== 0) {
     describe(tcp, notes, at, c);
     notes[at + Note.KIND] = NoteKind.RECEIVED_TCP;
+    // Sequence numbers mean something only once the handshake is over.
+    if (tcp.noteStateBefore >= State.ESTABLISHED) {
+      notes[at + Note.ACKED] = (tcp.hot[c + Tcb.SND_UNA] - tcp.noteUnaBefore) | 0;
+      notes[at + Note.ADVANCED] = (tcp.hot[c + Tcb.RCV_NXT] - tcp.noteNxtBefore) | 0;
+    }
   } else {
     notes[at + Note.KIND] = NoteKind.RECEIVED;
     notes[at + Note.ROW] = -1;
