@@ -36,6 +36,8 @@ export class Session {
   /** Told when the device stops working; then the session is to be closed. */
   onFailure: (error: Error) => void = () => {};
   readonly #timer: NodeJS.Timeout;
+  /** When the program breaks, the last frames are the ones to be looked at. */
+  readonly #onBreak = (): void => this.flush();
   #closed = false;
 
   constructor(
@@ -48,6 +50,7 @@ export class Session {
   ) {
     this.net = new NodeNet(host);
     this.#timer = setInterval(() => this.#look(), FLUSH_MS).unref();
+    process.on('uncaughtExceptionMonitor', this.#onBreak);
   }
 
   get address(): string {
@@ -69,6 +72,7 @@ export class Session {
     clearInterval(this.#timer);
     await this.settle();
     this.host.stop();
+    process.off('uncaughtExceptionMonitor', this.#onBreak);
     await this.control?.close();
     if (this.capture !== undefined && this.capture.problem !== '') {
       notice(
