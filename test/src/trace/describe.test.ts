@@ -48,6 +48,17 @@ t.test('a data segment sent → why, state, and variables counted from the initi
   t.end();
 });
 
+t.test('a segment that moved SND.UNA and RCV.NXT → by how much', (t) => {
+  const note = changed([
+    [Note.KIND, NoteKind.RECEIVED_TCP],
+    [Note.REASON, Verdict.OK],
+    [Note.ACKED, 604],
+    [Note.ADVANCED, 73],
+  ]);
+  t.match(describeNote(note, 0), /^received: used: acknowledges 604, brings 73 · ESTABLISHED · /);
+  t.end();
+});
+
 t.test('a segment that changed the state → both states', (t) => {
   const note = changed([
     [Note.KIND, NoteKind.RECEIVED_TCP],
