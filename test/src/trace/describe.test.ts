@@ -69,6 +69,24 @@ t.test('a segment that changed the state → both states', (t) => {
   t.end();
 });
 
+t.test('a segment that acknowledged and brought bytes → how many, as the stack took them', (t) => {
+  const taken = (acked: number, advanced: number): string =>
+    describeNote(
+      changed([
+        [Note.KIND, NoteKind.RECEIVED_TCP],
+        [Note.REASON, Verdict.OK],
+        [Note.ACKED, acked],
+        [Note.ADVANCED, advanced],
+      ]),
+      0,
+    ).split(' · ')[0];
+  t.equal(taken(0, 0), 'received: used');
+  t.equal(taken(604, 0), 'received: used: acknowledges 604');
+  t.equal(taken(0, 73), 'received: used: brings 73');
+  t.equal(taken(249, 1), 'received: used: acknowledges 249, brings 1');
+  t.end();
+});
+
 t.test('a dropped segment → the verdict and its section', (t) => {
   const note = changed([
     [Note.KIND, NoteKind.RECEIVED_TCP],
