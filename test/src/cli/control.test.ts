@@ -75,8 +75,8 @@ t.test('100,000 connections → the event loop turns all the while', async (t) =
   let count = 0;
   for await (const row of ask(path, EVERYTHING)) if (row.type === 'socket') count += 1;
   t.equal(count, 100_000);
-  // A page is made in one phase; two may fall between two looks of ours.
-  t.ok(most <= 1024, `never more than a page or so between two turns, but ${most}`);
+  // A page is made in one phase of the loop; two or three may fall between two looks of ours.
+  t.ok(most <= 256, `never more than a few pages between two turns, but ${most}`);
   t.ok(turns > 100, 'it was watched');
   await control.close();
 });
