@@ -1,4 +1,5 @@
 import { createHash, generateKeyPairSync, sign } from 'node:crypto';
+import { isIPv4 } from 'node:net';
 
 /** DER, X.690: a tag, a length, the contents. */
 function der(tag: number, ...contents: Uint8Array[]): Buffer {
@@ -16,12 +17,15 @@ const COMMON_NAME = '550403';
 const ECDSA_WITH_SHA256 = '2a8648ce3d040302';
 const SUBJECT_ALTERNATIVE_NAME = '551d11';
 
-/** A self-signed certificate for a name, RFC 5280 §4.1, good for a day; made anew for each run, so that none can expire. */
+/** A self-signed certificate for a name or an IPv4 address, RFC 5280 §4.1, good for a day; made anew for each run, so that none can expire. */
 export function selfSigned(name: string): { key: string; cert: string } {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const algorithm = sequence(oid(ECDSA_WITH_SHA256));
   const subject = sequence(der(0x31, sequence(oid(COMMON_NAME), der(0x0c, Buffer.from(name)))));
-  const alternatives = sequence(der(0x82, Buffer.from(name)));
+  // dNSName or iPAddress, RFC 5280 §4.2.1.6.
+  const alternatives = sequence(
+    isIPv4(name) ? der(0x87, Buffer.from(name.split('.').map(Number))) : der(0x82, Buffer.from(name)),
+  );
   const now = Date.now();
   const body = sequence(
     der(0xa0, der(0x02, Buffer.from([2]))),
