@@ -1,0 +1,269 @@
+import t from 'tap';
+import { established, listening, opened, synReceived, synSent } from './peer.js';
+
+/** RFC 9293 §3.5.2 and §3.10.7, RFC 5961: when a RST is sent, when one is believed, and when the answer is a challenge. */
+
+t.test('CLOSED, rcv segment with ACK → RST with its acknowledgment as sequence number (§3.5.2 group 1)', (t) => {
+  const peer = listening(t);
+  peer.stackPort = 81;
+  peer.inject({ flags: '.', seq: 100, ack: 4711 });
+  peer.expect({ flags: 'R', seq: 4711, win: 0 });
+  t.end();
+});
+
+t.test('CLOSED, rcv segment without ACK → RST from zero that acknowledges all of it (group 1)', (t) => {
+  const peer = listening(t);
+  peer.stackPort = 81;
+  peer.inject({ flags: 'SF', seq: 100, data: 7 });
+  peer.expect({ flags: 'R.', seq: 0, ack: 109 });
+  t.end();
+});
+
+t.test('CLOSED, rcv RST → silence (group 1)', (t) => {
+  const peer = listening(t);
+  peer.stackPort = 81;
+  peer.inject({ flags: 'R' });
+  peer.inject({ flags: 'R.' });
+  peer.expectNothing();
+  t.end();
+});
+
+t.test('LISTEN, rcv ACK → RST; rcv RST → silence; rcv neither SYN nor ACK → silence', (t) => {
+  const peer = listening(t);
+  peer.inject({ flags: '.', ack: 99 });
+  peer.expect({ flags: 'R', seq: 99 });
+  peer.inject({ flags: 'S.', ack: 98 });
+  peer.expect({ flags: 'R', seq: 98 });
+  peer.inject({ flags: 'R' });
+  peer.inject({ flags: 'P', data: 5 });
+  peer.inject({ flags: '' });
+  peer.inject({ flags: 'SF' });
+  peer.inject({ flags: 'SR' });
+  peer.expectNothing();
+  t.equal(peer.tcp.counts.halfOpen, 0);
+  t.end();
+});
+
+t.test('SYN-SENT, rcv ACK of something else → RST, and the SYN still stands (group 2)', (t) => {
+  for (const ack of [0, 2, -5]) {
+    const peer = synSent(t);
+    peer.inject({ flags: 'S.', ack, options: peer.synOptions });
+    peer.expect({ flags: 'R', seq: ack });
+    peer.inject({ flags: '.', ack });
+    peer.expect({ flags: 'R', seq: ack });
+    peer.inject({ flags: 'R.', ack });
+    peer.expectNothing('a RST that acknowledges nothing of ours is nobody');
+    peer.expectState('SYN-SENT');
+  }
+  t.end();
+});
+
+t.test('SYN-SENT, rcv RST without ACK → ignored', (t) => {
+  const peer = synSent(t);
+  peer.inject({ flags: 'R', seq: 0 });
+  peer.expectNothing();
+  peer.expectState('SYN-SENT');
+  t.end();
+});
+
+t.test('SYN-SENT, rcv bare ACK of the SYN → dropped', (t) => {
+  const peer = synSent(t);
+  peer.inject({ flags: '.', ack: 1 });
+  peer.expectNothing();
+  peer.expectState('SYN-SENT');
+  t.end();
+});
+
+t.test('SYN-RECEIVED, rcv ACK of something else → RST, and the handshake still stands (group 2)', (t) => {
+  const peer = synReceived(t);
+  peer.inject({ flags: '.', ack: 0 });
+  peer.expect({ flags: 'R', seq: 0 });
+  peer.inject({ flags: '.', ack: 2 });
+  peer.expect({ flags: 'R', seq: 2 });
+  peer.inject({ flags: '.', ack: 1 });
+  peer.accept();
+  peer.expectState('ESTABLISHED');
+  t.end();
+});
+
+t.test('SYN-RECEIVED, rcv RST beside the exact number → challenge (RFC 5961 §3.2)', (t) => {
+  const peer = synReceived(t, { syn: { mss: 1460, wscale: 7 } });
+  peer.inject({ flags: 'R', seq: 500 });
+  const answer = peer.expect({ flags: '.', seq: 1, ack: 1 });
+  t.ok(answer.win << 7 <= 131_072, 'it promises no more than the window there is');
+  t.equal(peer.tcp.counts.halfOpen, 1);
+  peer.inject({ flags: 'R', seq: 1 });
+  t.equal(peer.tcp.counts.halfOpen, 0);
+  t.end();
+});
+
+t.test('SYN-RECEIVED, rcv SYN in the window → challenge (RFC 5961 §4.2)', (t) => {
+  const peer = synReceived(t);
+  peer.inject({ flags: 'S', seq: 300, options: peer.synOptions });
+  peer.expect({ flags: '.', seq: 1, ack: 1 });
+  t.equal(peer.tcp.counts.halfOpen, 1);
+  t.end();
+});
+
+t.test('ESTABLISHED, rcv RST with exactly RCV.NXT → CLOSED, ECONNRESET after what came before is read', (t) => {
+  const peer = established(t);
+  peer.data(10);
+  peer.drain();
+  peer.inject({ flags: 'R' });
+  peer.expectState('CLOSED');
+  t.equal(peer.read().length, 10, 'bytes that arrived are not lost');
+  t.throws(() => peer.tcp.receive(peer.id, new Uint8Array(1)), { code: 'ECONNRESET' });
+  t.throws(() => peer.tcp.send(peer.id, new Uint8Array(1)), { code: 'ECONNRESET' });
+  peer.close();
+  peer.expectAllFreed();
+  t.end();
+});
+
+t.test('ESTABLISHED, rcv RST elsewhere in the window → challenge ACK (RFC 5961 §3.2)', (t) => {
+  for (const seq of [2, 1000, 65_535]) {
+    const peer = established(t);
+    peer.inject({ flags: 'R', seq });
+    peer.expect({ flags: '.', seq: 1, ack: 1, length: 0 });
+    peer.expectState('ESTABLISHED');
+  }
+  t.end();
+});
+
+t.test('ESTABLISHED, rcv RST outside of the window → dropped in silence', (t) => {
+  const peer = established(t);
+  for (const seq of [0, -1, 65_537, 1 << 20]) peer.inject({ flags: 'R', seq });
+  peer.expectNothing();
+  peer.expectState('ESTABLISHED');
+  t.end();
+});
+
+t.test('ESTABLISHED, rcv SYN → challenge ACK, wherever it lies (RFC 5961 §4.2)', (t) => {
+  for (const seq of [0, 1, 500, 1 << 20]) {
+    for (const flags of ['S', 'S.']) {
+      const peer = established(t);
+      peer.inject({ flags, seq, options: peer.synOptions });
+      peer.expect({ flags: '.', seq: 1, ack: 1, length: 0 }, `${flags} at ${seq}`);
+      peer.expectState('ESTABLISHED');
+    }
+  }
+  t.end();
+});
+
+t.test('ESTABLISHED, rcv many that want a challenge → one each 500 ms for the connection (RFC 5961 §7)', (t) => {
+  const peer = established(t);
+  for (let i = 0; i < 50; i++) peer.inject({ flags: 'R', seq: 100 });
+  t.equal(peer.drain().length, 1);
+  peer.advanceMs(499);
+  peer.inject({ flags: 'S', seq: 100 });
+  peer.expectNothing();
+  peer.advanceMs(2);
+  peer.inject({ flags: 'S', seq: 100 });
+  peer.expect({ flags: '.' });
+  t.end();
+});
+
+t.test('every state, many that want a challenge → the stack as a whole keeps to its limit (RFC 5961 §7)', (t) => {
+  const peer = synReceived(t, { tcp: { challengeAcksPerSecond: 5 } });
+  for (let i = 0; i < 50; i++) peer.inject({ flags: 'S', seq: 300, options: peer.synOptions });
+  t.equal(peer.drain().length, 5);
+  peer.advanceMs(1000);
+  peer.drain();
+  for (let i = 0; i < 50; i++) peer.inject({ flags: 'S', seq: 300, options: peer.synOptions });
+  t.equal(peer.drain().length, 5);
+  t.end();
+});
+
+t.test('ESTABLISHED, rcv ACK of what was never sent → ACK, the segment is dropped', (t) => {
+  const peer = established(t);
+  peer.inject({ ack: 2, data: 10 });
+  peer.expect({ flags: '.', seq: 1, ack: 1 });
+  t.equal(peer.tcp.readable(peer.id), 0);
+  t.end();
+});
+
+t.test('ESTABLISHED, rcv ACK older than the largest window → challenge, dropped (RFC 5961 §5.2)', (t) => {
+  const peer = established(t, { win: 1000 });
+  peer.write(10);
+  peer.drain();
+  peer.ack();
+  peer.inject({ ack: 11 - 1000, data: 5 });
+  peer.drain();
+  t.equal(peer.tcp.readable(peer.id), 5, 'SND.UNA - MAX.SND.WND is just acceptable');
+  peer.inject({ seq: 6, ack: 10 - 1000, data: 5 });
+  peer.expect({ flags: '.', seq: 11, ack: 6 });
+  t.equal(peer.tcp.readable(peer.id), 5);
+  t.end();
+});
+
+t.test('ESTABLISHED, rcv segment without ACK → dropped (fifth check)', (t) => {
+  const peer = established(t);
+  peer.inject({ flags: 'P', data: 10 });
+  peer.expectNothing();
+  t.equal(peer.tcp.readable(peer.id), 0);
+  t.end();
+});
+
+t.test('ESTABLISHED, rcv data outside of the window → ACK, dropped (group 3)', (t) => {
+  const peer = established(t);
+  peer.inject({ seq: 65_536, data: 10 });
+  peer.expect({ flags: '.', seq: 1, ack: 1 });
+  peer.inject({ seq: -9, data: 10 });
+  peer.expect({ flags: '.', seq: 1, ack: 1 });
+  t.equal(peer.tcp.readable(peer.id), 0);
+  t.end();
+});
+
+t.test('ESTABLISHED, close with unread data → RST (RFC 9293 §3.6.1)', (t) => {
+  const peer = established(t);
+  peer.data(10);
+  peer.drain();
+  peer.close();
+  peer.expect({ flags: 'R.', seq: 1, ack: 11 });
+  peer.expectAllFreed();
+  t.end();
+});
+
+for (const first of ['FIN-WAIT-1', 'FIN-WAIT-2'] as const) {
+  t.test(`${first}, closed, rcv data → RST, for it will never be read`, (t) => {
+    const peer = established(t);
+    peer.close();
+    peer.expect({ flags: 'F.', seq: 1 });
+    if (first === 'FIN-WAIT-2') peer.ack();
+    peer.inject({ data: 10 });
+    peer.expect({ flags: 'R', seq: 2 });
+    peer.expectAllFreed();
+    t.end();
+  });
+}
+
+t.test('FIN-WAIT-2, half-closed, rcv data → read as ever', (t) => {
+  const peer = established(t);
+  peer.shutdown();
+  peer.drain();
+  peer.data(10);
+  peer.expectState('FIN-WAIT-2');
+  t.equal(peer.read().length, 10);
+  t.end();
+});
+
+t.test('ESTABLISHED, abort with bytes unsent → RST at SND.NXT, the bytes are gone', (t) => {
+  const peer = established(t, { win: 100 });
+  peer.write(500);
+  peer.drain();
+  peer.abort();
+  peer.expect({ flags: 'R.', seq: 101, ack: 1 });
+  peer.expectAllFreed();
+  t.end();
+});
+
+t.test('ESTABLISHED, window shrunk, abort → RST where the peer can take it', (t) => {
+  const peer = opened(t);
+  peer.write(3000);
+  peer.drain();
+  peer.inject({ ack: 1, win: 500 });
+  peer.drain();
+  peer.abort();
+  const rst = peer.expect({ flags: 'R.' });
+  t.ok(rst.seq <= 501, `sequence number ${rst.seq} lies in the window`);
+  t.end();
+});

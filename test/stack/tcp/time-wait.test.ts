@@ -1,0 +1,237 @@
+import t, { type Test } from 'tap';
+import { established, listening, type Peer, type PeerOptions, synSent } from './peer.js';
+
+/** TIME-WAIT, RFC 9293 §3.3.2 and RFC 6191. The orphan's is a small row of its own; the program's a full one. */
+
+function timeWait(t: Test, options: PeerOptions = {}): Peer {
+  const peer = established(t, options);
+  peer.close();
+  peer.ack();
+  peer.fin();
+  peer.drain();
+  t.equal(peer.tcp.counts.timeWait, 1);
+  return peer;
+}
+
+t.test('TIME-WAIT, the FIN again → acknowledged again, and 2MSL begin anew', (t) => {
+  const peer = timeWait(t);
+  peer.advanceMs(40_000);
+  peer.inject({ flags: 'F.', seq: 1 });
+  peer.expect({ flags: '.', seq: 2, ack: 2 });
+  peer.advanceMs(40_000);
+  t.equal(peer.tcp.counts.timeWait, 1);
+  peer.advanceMs(20_100);
+  peer.expectAllFreed();
+  t.end();
+});
+
+t.test('TIME-WAIT, a FIN that is not the one → does not prolong it', (t) => {
+  const peer = timeWait(t);
+  peer.advanceMs(40_000);
+  peer.inject({ flags: 'F.', seq: 500 });
+  peer.inject({ flags: 'F.', seq: -500 });
+  peer.advanceMs(20_100);
+  peer.drain();
+  peer.expectAllFreed();
+  t.end();
+});
+
+t.test('TIME-WAIT, held by the program, the FIN again → the same', (t) => {
+  const peer = established(t);
+  peer.shutdown();
+  peer.ack();
+  peer.fin();
+  peer.expectState('TIME-WAIT');
+  peer.drain();
+  peer.advanceMs(40_000);
+  peer.inject({ flags: 'F.', seq: 1 });
+  peer.expect({ flags: '.', seq: 2, ack: 2 });
+  peer.advanceMs(40_000);
+  peer.expectState('TIME-WAIT');
+  peer.advanceMs(20_100);
+  peer.expectState('CLOSED');
+  t.end();
+});
+
+t.test('TIME-WAIT, held by the program, close → the rest of 2MSL in the small row', (t) => {
+  const peer = established(t);
+  peer.shutdown();
+  peer.ack();
+  peer.fin();
+  peer.drain();
+  peer.advanceMs(40_000);
+  peer.close();
+  t.equal(peer.tcp.counts.timeWait, 1);
+  peer.advanceMs(19_000);
+  t.equal(peer.tcp.counts.timeWait, 1);
+  peer.advanceMs(1100);
+  peer.expectAllFreed();
+  t.end();
+});
+
+t.test(
+  'TIME-WAIT, segments out of the window → an ACK now and then, so that two such ends do not talk for ever',
+  (t) => {
+    const peer = timeWait(t);
+    for (let i = 0; i < 20; i++) peer.inject({ seq: -100, data: 10 });
+    t.equal(peer.drain().length, 1);
+    peer.advanceMs(501);
+    peer.inject({ seq: -100, data: 10 });
+    peer.expect({ flags: '.', seq: 2, ack: 2 });
+    t.end();
+  },
+);
+
+t.test('TIME-WAIT, bare ACK in window → silence', (t) => {
+  const peer = timeWait(t);
+  peer.inject({});
+  peer.expectNothing();
+  t.end();
+});
+
+t.test('TIME-WAIT, RST → only the exact number ends it (RFC 1337, RFC 5961)', (t) => {
+  const peer = timeWait(t);
+  peer.inject({ flags: 'R', seq: 3 });
+  peer.inject({ flags: 'R', seq: 1 });
+  t.equal(peer.tcp.counts.timeWait, 1);
+  peer.inject({ flags: 'R', seq: 2 });
+  t.equal(peer.tcp.counts.timeWait, 0);
+  t.end();
+});
+
+/** A SYN for the pair in TIME-WAIT, with these numbers. */
+function callAgain(peer: Peer, seq: number, tsVal?: number): void {
+  const options = tsVal === undefined ? { mss: 1460 } : { mss: 1460, ts: [tsVal, 0] as const };
+  peer.tsBase = undefined;
+  peer.inject({ flags: 'S', seq, options });
+}
+
+t.test(
+  'TIME-WAIT, SYN beyond the old sequence numbers → a new connection, its own numbers beyond the old (RFC 6191)',
+  (t) => {
+    const peer = timeWait(t);
+    const oldIss = peer.stackIss;
+    callAgain(peer, 3);
+    const answer = peer.expect({ flags: 'S.', ack: 4 });
+    t.equal(answer.seq, 0);
+    t.ok(((peer.stackIss - (oldIss + 2)) | 0) > 0, 'ISS lies beyond what the old one sent');
+    t.equal(peer.tcp.counts.timeWait, 0);
+    t.equal(peer.stack.net.stats.tcpTimeWaitsReused, 1);
+    t.end();
+  },
+);
+
+t.test('TIME-WAIT, SYN at or before the old sequence numbers → ACK, TIME-WAIT stays', (t) => {
+  const peer = timeWait(t);
+  callAgain(peer, 2);
+  peer.expect({ flags: '.', seq: 2, ack: 2 });
+  callAgain(peer, -5);
+  t.equal(peer.tcp.counts.timeWait, 1);
+  t.equal(peer.tcp.counts.halfOpen, 0);
+  t.end();
+});
+
+t.test('TIME-WAIT with timestamps, SYN with a newer one → a new connection, whatever its sequence number', (t) => {
+  const peer = timeWait(t, { syn: { mss: 1460, ts: [1000, 0] } });
+  callAgain(peer, -1_000_000, 5000);
+  peer.expect({ flags: 'S.', ack: -999_999 });
+  t.end();
+});
+
+t.test('TIME-WAIT with timestamps, SYN with an older one → ACK, TIME-WAIT stays', (t) => {
+  const peer = timeWait(t, { syn: { mss: 1460, ts: [1000, 0] } });
+  callAgain(peer, 1_000_000, 999);
+  peer.expect({ flags: '.', seq: 2, ack: 2 });
+  t.equal(peer.tcp.counts.timeWait, 1);
+  t.end();
+});
+
+t.test('TIME-WAIT with timestamps, SYN with the same one or none → the sequence number decides', (t) => {
+  const options = { syn: { mss: 1460, ts: [1000, 0] as const } };
+  const same = timeWait(t, options);
+  callAgain(same, 50, 1000);
+  same.expect({ flags: 'S.', ack: 51 });
+  const none = timeWait(t, options);
+  callAgain(none, 50);
+  none.expect({ flags: 'S.', ack: 51 });
+  const before = timeWait(t, options);
+  callAgain(before, -50);
+  before.expect({ flags: '.', ack: 2 });
+  t.end();
+});
+
+t.test('TIME-WAIT, SYN, but nobody listens any more → ACK, TIME-WAIT stays', (t) => {
+  const peer = timeWait(t);
+  peer.tcp.closeListener(peer.listener);
+  callAgain(peer, 3);
+  peer.expect({ flags: '.', seq: 2, ack: 2 });
+  t.end();
+});
+
+t.test('TIME-WAIT, the table is full → the oldest ends early', (t) => {
+  const peer = listening(t, { tcp: { timeWaitMax: 2 } });
+  for (let i = 0; i < 3; i++) {
+    peer.peerPort = 6000 + i;
+    peer.nxt = 0;
+    peer.rcvNxt = 0;
+    peer.inject({ flags: 'S', seq: 0, options: peer.synOptions });
+    peer.nxt = 1;
+    peer.ack();
+    peer.accept();
+    peer.close();
+    peer.ack();
+    peer.fin();
+    peer.drain();
+  }
+  t.equal(peer.tcp.counts.timeWait, 2);
+  peer.peerPort = 6000;
+  peer.inject({ flags: '.', seq: 2 });
+  peer.expect({ flags: 'R' });
+  peer.peerPort = 6001;
+  peer.inject({ seq: -9, data: 1 });
+  peer.expect({ flags: '.' });
+  t.end();
+});
+
+/** The stack called, both closed, its pair waits. */
+function activeTimeWait(t: Test, ts: boolean): Peer {
+  const peer = synSent(t, ts ? { syn: { mss: 1460, ts: [1, 0] } } : {});
+  if (ts) peer.tsBase = (1 - peer.nowUs / 1000) | 0;
+  peer.inject({ flags: 'S.', seq: 0, ack: 1, options: peer.synOptions });
+  peer.nxt = 1;
+  peer.close();
+  peer.ack();
+  peer.fin();
+  peer.drain();
+  t.equal(peer.tcp.counts.timeWait, 1);
+  return peer;
+}
+function openAgain(peer: Peer): void {
+  peer.tcp.open({ remoteAddress: peer.peerAddress, remotePort: 7, localPort: 5000 });
+  peer.flush();
+}
+
+t.test(
+  'TIME-WAIT of our own OPEN, with timestamps, a second old → the pair may be taken over by the next OPEN',
+  (t) => {
+    const peer = activeTimeWait(t, true);
+    t.throws(() => openAgain(peer), { code: 'EADDRINUSE' });
+    peer.advanceMs(1000);
+    const old = peer.stackIss;
+    openAgain(peer);
+    peer.expect({ flags: 'S' });
+    t.ok(((peer.stackIss - old - 2) | 0) > 0);
+    t.equal(peer.tcp.counts.timeWait, 0);
+    t.end();
+  },
+);
+
+t.test('TIME-WAIT of our own OPEN, without timestamps → the pair may not be taken over', (t) => {
+  const peer = activeTimeWait(t, false);
+  peer.advanceMs(30_000);
+  t.throws(() => openAgain(peer), { code: 'EADDRINUSE' });
+  peer.advanceMs(30_100);
+  openAgain(peer);
+  peer.expect({ flags: 'S' });
+  t.end();
+});
