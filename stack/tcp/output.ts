@@ -81,7 +81,7 @@ function retransmitAt(tcp: TcpContext, c: number, k: number, seq: number, cause:
   if (length > inWindow && offset > 0) length = inWindow > 0 ? inWindow : 0;
   const withFin = finSent && ((seq + length) | 0) === finSeq && seqGt(end, finSeq);
   if (length <= 0 && !withFin) return 0;
-  const flags = (withFin ? TcpFlag.FIN : 0) | (length === toEnd ? TcpFlag.PSH : 0);
+  const flags = (withFin ? TcpFlag.FIN : 0) | (length > 0 && length === toEnd ? TcpFlag.PSH : 0);
   if (!sendSegment(tcp, c, k, seq, length, flags, cause)) return -1;
   abandonMeasurement(tcp, k);
   const advance = length + (withFin ? 1 : 0);
