@@ -57,6 +57,10 @@ export class Run {
       env: options.env ?? process.env,
       ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
     });
+    // A test that fails half-way leaves no server behind.
+    const kill = (): void => void this.child.kill('SIGKILL');
+    process.once('exit', kill);
+    this.child.once('exit', () => process.off('exit', kill));
     this.child.stdout?.on('data', (chunk: Buffer) => {
       this.stdout += chunk.toString();
       this.#changed();
