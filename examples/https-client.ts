@@ -25,16 +25,16 @@ if (gateway !== undefined) {
   stack.net.addRoute({ destination: 0 as Address, prefixLength: 0, gateway: stack.net.parseAddress(gateway) });
 }
 host.start();
+// The program ends when its last connection has, as with Node's own sockets; the interface goes with it.
+host.unref();
 
 const agent = new NodeNet(host).secureAgent();
 const request = https.get(url, { agent }, (response) => {
   const { remoteAddress, localPort } = response.socket;
   console.log(`${response.statusCode} from ${remoteAddress}, our port ${localPort}`);
   response.pipe(process.stdout);
-  response.on('end', () => host.stop());
 });
 request.on('error', (error) => {
   console.error(error.message);
   process.exitCode = 1;
-  host.stop();
 });
