@@ -65,6 +65,18 @@ export function libc(): Libc {
   return loaded;
 }
 
+/** A descriptor on Node's event loop. */
+export interface DescriptorPoll {
+  ref(): void;
+  unref(): void;
+  close(): void;
+}
+
+/** Calls back whenever `fd` is readable, from Node's event loop. Throws `EOPNOTSUPP` where system calls cannot be made. */
+export function pollReadable(fd: number, callback: () => void): DescriptorPoll {
+  return loadKoffi().node.poll(fd, { readable: true }, callback);
+}
+
 function load(): Libc {
   if (process.platform !== 'linux') {
     throw new StackError(
@@ -72,15 +84,7 @@ function load(): Libc {
       `TAP and TUN devices need Linux, and this is ${process.platform}: use the device "loopback", or run in a Linux VM`,
     );
   }
-  let koffi: typeof import('koffi');
-  try {
-    koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-  } catch (cause) {
-    throw new StackError(
-      'EOPNOTSUPP',
-      `TAP and TUN devices need the package koffi, which could not be loaded (${firstLine(cause)}): run "npm install", or use the device "loopback"`,
-    );
-  }
+  const koffi = loadKoffi();
   let library: ReturnType<typeof koffi.load>;
   try {
     library = koffi.load('libc.so.6');
@@ -100,6 +104,17 @@ function load(): Libc {
     errno: () => koffi.errno(),
     addressOf: (bytes) => Number(koffi.address(bytes)),
   };
+}
+
+function loadKoffi(): typeof import('koffi') {
+  try {
+    return createRequire(import.meta.url)('koffi') as typeof import('koffi');
+  } catch (cause) {
+    throw new StackError(
+      'EOPNOTSUPP',
+      `TAP and TUN devices need the package koffi, which could not be loaded (${firstLine(cause)}): run "npm install", or use the device "loopback"`,
+    );
+  }
 }
 
 function firstLine(cause: unknown): string {

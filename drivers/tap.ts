@@ -283,8 +283,8 @@ function openTunTap(interfaceName: string, medium: Medium, options: TapOptions):
       throw attachError(system.errno(), control, kind, existed);
     }
     if (options.mtu !== undefined && options.mtu !== control.mtu) control.mtu = options.mtu;
-    const queueFrames = options.queueFrames ?? (existed ? undefined : QUEUE_FRAMES);
-    if (queueFrames !== undefined) control.queueFrames = queueFrames;
+    if (options.queueFrames !== undefined) control.queueFrames = options.queueFrames;
+    else if (!existed) lengthenQueue(control);
     if (host !== undefined) control.setAddress(host.address, host.prefixLength);
     control.bringUp();
     const hostMac = medium === Medium.ETHERNET ? control.mac : new Uint8Array(6);
@@ -298,6 +298,15 @@ function openTunTap(interfaceName: string, medium: Medium, options: TapOptions):
     throw error;
   } finally {
     control.close();
+  }
+}
+
+/** As long as we would like it. A root of a user namespace may not say so, and does with what there is. */
+function lengthenQueue(control: InterfaceControl): void {
+  try {
+    control.queueFrames = QUEUE_FRAMES;
+  } catch (error) {
+    if (!(error instanceof StackError) || error.code !== 'EPERM') throw error;
   }
 }
 

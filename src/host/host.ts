@@ -1,4 +1,4 @@
-import { node as koffiNode } from 'koffi';
+import { type DescriptorPoll, pollReadable } from '../../drivers/syscall.js';
 import type { Device } from '../../stack/net/device.js';
 import type { Interface } from '../../stack/net/interface.js';
 import type { Stack } from '../../stack/stack.js';
@@ -37,7 +37,7 @@ export class Host implements StackHost {
   readonly #alarm: Alarm;
   /** The one thing here that keeps the process alive, while it is wanted: polls and deadlines do not. */
   #anchor: NodeJS.Timeout | null = null;
-  readonly #polls: koffiNode.PollHandle[] = [];
+  readonly #polls: DescriptorPoll[] = [];
   #running = false;
   #turning = false;
   #wakeScheduled = false;
@@ -180,7 +180,7 @@ export class Host implements StackHost {
 
   #listenTo(device: Device): void {
     if (device.pollFd >= 0) {
-      const poll = koffiNode.poll(device.pollFd, { readable: true }, this.#onReadable);
+      const poll = pollReadable(device.pollFd, this.#onReadable);
       poll.unref();
       this.#polls.push(poll);
     } else if (wakes(device)) {

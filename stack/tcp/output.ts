@@ -158,7 +158,8 @@ function sendOne(
 ): boolean {
   const { hot, cold } = tcp;
   const flags = (last && length > 0 ? TcpFlag.PSH : 0) | (fin ? TcpFlag.FIN : 0);
-  const limited = cold[k + Cold.LIMITED_BYTES] > 0;
+  // Beyond cwnd, as RFC 3042 allows; what cwnd lets out anyway is plain data.
+  const limited = cold[k + Cold.LIMITED_BYTES] > 0 && flightSize(tcp, c, k) + length > hot[c + Tcb.CWND];
   const cause = length === 0 ? Cause.FIN : limited ? Cause.LIMITED_TRANSMIT : urgentCause(tcp, c);
   const end = (nxt + length + (fin ? 1 : 0)) | 0;
   // The variables are moved first, so that the trace shows what holds once the segment is out.

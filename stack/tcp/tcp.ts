@@ -182,7 +182,9 @@ export class Tcp implements Transport {
     noteArrival(tcp, row < 0 ? -1 : row << Tcb.SHIFT);
     if (row < 0) tcp.noteStateBefore = this.#stateWithoutRow();
     const verdict = this.#dispatch();
-    noteReceived(tcp, slot, verdict, this.#stateWithoutRow());
+    // A connection that is gone has ended; its listener's state is none of its own.
+    const after = this.#stateWithoutRow();
+    noteReceived(tcp, slot, verdict, row >= 0 && after === State.LISTEN ? State.CLOSED : after);
     return verdict;
   }
 
