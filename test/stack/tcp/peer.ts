@@ -42,6 +42,7 @@ export interface PeerOptions {
   readonly listen?: Partial<ListenOptions>;
   readonly mtu?: number;
   readonly slots?: number;
+  readonly slotBytes?: number;
   readonly startUs?: number;
   /** The options of the peer's SYN or SYN-ACK. */
   readonly syn?: SegmentOptions;
@@ -100,7 +101,7 @@ export class Peer {
     options: PeerOptions = {},
   ) {
     this.nowUs = options.startUs ?? 1_000_000;
-    const slab = new FrameSlab({ slots: options.slots ?? 256 });
+    const slab = new FrameSlab({ slots: options.slots ?? 256, slotBytes: options.slotBytes ?? 2048 });
     this.stack = new Stack({ seed: 1, now: this.nowUs as Us, slab, tcp: { ...SMALL, ...options.tcp } });
     this.stackAddress = this.stack.net.parseAddress('10.0.0.1');
     this.peerAddress = this.stack.net.parseAddress('10.0.0.2');
