@@ -30,3 +30,26 @@ t.test('udp → the time comes back, and a closed port is refused', async (t) =>
   t.match(example.stdout, /^4 bytes from 10\.0\.0\.1:37: \d{4}-\d\d-\d\dT/);
   t.match(example.stdout, /^then recvmsg ECONNREFUSED$/m);
 });
+
+t.test('by-hand → a handshake frame by frame, the same every time', async (t) => {
+  const example = new Program(t, 'by-hand');
+  t.equal(await example.finished(), 0, example.stderr);
+  const lines = example.stdout.trim().split('\n');
+  // ARP both ways with its announcements, then SYN and SYN-ACK, then the ACK of it.
+  t.match(lines[0], /^0 µs: \d+ frames, the client is in SYN-SENT$/);
+  t.equal(lines[1], '500 µs: 2 frames, the client is in ESTABLISHED');
+  t.equal(lines[3], '1500 µs: 0 frames, the client is in ESTABLISHED');
+  t.match(
+    example.stdout,
+    /CONNECTED\nthe server is told: ACCEPTABLE\naccepted from port \d+\nto be called again at \d+ µs/,
+  );
+});
+
+t.test('virtual-http, a bad link → every page; a perfect one → nothing sent again', async (t) => {
+  const bad = new Program(t, 'virtual-http');
+  t.equal(await bad.finished(), 0, bad.stderr);
+  t.match(bad.stdout, /^20 pages, each as sent, in \d+\.\d{3} s; [1-9]\d* segments sent again$/m);
+  const good = new Program(t, 'virtual-http', ['delay=1ms']);
+  t.equal(await good.finished(), 0, good.stderr);
+  t.match(good.stdout, /; 0 segments sent again$/m);
+});
