@@ -48,23 +48,19 @@ t.test('what cannot be done → one line with its code, status 2, nothing left b
 });
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  t.test(
-    `${signal} to a server with a connection → ends in order, the device and the socket are gone`,
-    { skip },
-    async (t) => {
-      const folder = temporaryDirectory(t);
-      const control = join(folder, 'control.sock');
-      const command = await startCommand(t, ['serve', '--control', control]);
-      t.ok(existsSync(control));
-      const got = await run('curl', ['-sS', '-o', '/dev/null', '-w', '%{http_code}', `http://${command.address}/`]);
-      t.equal(got.stdout, '200');
-      t.ok((await interfaces()).includes(command.interfaceName));
-      const { status } = await command.stop(signal);
-      t.equal(status, 0);
-      t.notOk((await interfaces()).includes(command.interfaceName));
-      t.notOk(existsSync(control));
-    },
-  );
+  t.test(`${signal} to a server → ends in order, the device and the socket are gone`, { skip }, async (t) => {
+    const folder = temporaryDirectory(t);
+    const control = join(folder, 'control.sock');
+    const command = await startCommand(t, ['serve', '--control', control]);
+    t.ok(existsSync(control));
+    const got = await run('curl', ['-sS', '-o', '/dev/null', '-w', '%{http_code}', `http://${command.address}/`]);
+    t.equal(got.stdout, '200');
+    t.ok((await interfaces()).includes(command.interfaceName));
+    const { status } = await command.stop(signal);
+    t.equal(status, 0);
+    t.notOk((await interfaces()).includes(command.interfaceName));
+    t.notOk(existsSync(control));
+  });
 }
 
 t.test('killed at once → the device is gone with the process', { skip }, async (t) => {
@@ -74,7 +70,7 @@ t.test('killed at once → the device is gone with the process', { skip }, async
   t.notOk((await interfaces()).includes(command.interfaceName));
 });
 
-t.test('a device in use → EBUSY with its name, and the one who has it is not disturbed', { skip }, async (t) => {
+t.test('a device in use → EBUSY with its name, and its user is not disturbed', { skip }, async (t) => {
   const command = await startCommand(t, ['serve']);
   const second = await new Command(t, ['serve', '--device', `tap:${command.interfaceName}`, '--no-control']).finished();
   t.equal(second.status, 2);
@@ -91,23 +87,19 @@ t.test('the interface is deleted under a server → it says so and ends with sta
   t.match(stderr, new RegExp(command.interfaceName));
 });
 
-t.test(
-  'millrace ss beside a server → the connection that stands, as the kernel sees it from the other side',
-  { skip },
-  async (t) => {
-    const folder = temporaryDirectory(t);
-    const control = join(folder, 'control.sock');
-    const { address } = await startCommand(t, ['echo', '--control', control]);
-    const socket = (await import('node:net')).connect(7, address);
-    await new Promise<void>((resolve) => socket.once('connect', () => resolve()));
-    t.teardown(() => socket.destroy());
-    const { status, stdout } = await new Command(t, ['ss', '--json', '--control', control]).finished();
-    t.equal(status, 0);
-    const rows = stdout
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line) as Record<string, unknown>);
-    t.match(rows, [{ state: 'ESTABLISHED', localAddress: address, localPort: 7, remotePort: socket.localPort }]);
-    t.equal(rows.length, 1);
-  },
-);
+t.test('millrace ss beside a server → the connection that stands', { skip }, async (t) => {
+  const folder = temporaryDirectory(t);
+  const control = join(folder, 'control.sock');
+  const { address } = await startCommand(t, ['echo', '--control', control]);
+  const socket = (await import('node:net')).connect(7, address);
+  await new Promise<void>((resolve) => socket.once('connect', () => resolve()));
+  t.teardown(() => socket.destroy());
+  const { status, stdout } = await new Command(t, ['ss', '--json', '--control', control]).finished();
+  t.equal(status, 0);
+  const rows = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  t.match(rows, [{ state: 'ESTABLISHED', localAddress: address, localPort: 7, remotePort: socket.localPort }]);
+  t.equal(rows.length, 1);
+});

@@ -58,7 +58,7 @@ t.test('iperf3 --bidir, -P, -N, -M, -w, -O, -b → as asked', { skip }, async (t
   t.ok(rate > 0 && rate < 25e6, `${rate} bits a second`);
 });
 
-t.test('UDP → iperf3 is told that there is none; a second client, that one is being served', { skip }, async (t) => {
+t.test('UDP → iperf3 is told that there is none; a second client, that we are busy', { skip }, async (t) => {
   const peer = await startPeer(t);
   t.match((await iperf3(peer.address, '-u', '-t', '1')).error, /not implemented/);
 
