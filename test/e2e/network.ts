@@ -42,12 +42,23 @@ export function temporaryDirectory(t: Test): string {
 
 export interface Finished {
   readonly status: number | null;
+  /** What it wrote, as text. */
   readonly stdout: string;
   readonly stderr: string;
 }
 
 /** Runs one of the kernel's clients to its end. */
-export async function run(program: string, args: readonly string[], input?: Uint8Array): Promise<Finished> {
+export async function run(program: string, args: readonly string[]): Promise<Finished> {
+  const { status, stdout, stderr } = await filter(program, args);
+  return { status, stdout: stdout.toString(), stderr };
+}
+
+/** The same, of bytes. */
+export async function filter(
+  program: string,
+  args: readonly string[],
+  input?: Uint8Array,
+): Promise<{ status: number | null; stdout: Buffer; stderr: string }> {
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], timeout: PATIENCE_MS });
   const output = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
   child.stdout.on('data', (bytes: Buffer) => output.stdout.push(bytes));
@@ -56,11 +67,7 @@ export async function run(program: string, args: readonly string[], input?: Uint
   child.stdin.on('error', () => {});
   child.stdin.end(input);
   const [status] = (await once(child, 'close')) as [number | null];
-  return {
-    status,
-    stdout: Buffer.concat(output.stdout).toString(),
-    stderr: Buffer.concat(output.stderr).toString(),
-  };
+  return { status, stdout: Buffer.concat(output.stdout), stderr: Buffer.concat(output.stderr).toString() };
 }
 
 /** Rejects after a time no working machine needs, naming what was waited for. */

@@ -74,15 +74,11 @@ t.test('two addresses on one interface → both answer ping, each from itself', 
   }
 });
 
-t.test(
-  'an address of the subnet that is nobody’s → no answer, and the kernel finds no neighbour',
-  { skip },
-  async (t) => {
-    const peer = await startPeer(t);
-    const nobody = peer.address.replace(/\d+$/, '77');
-    const ping = await run('ping', ['-c', '1', '-W', '1', nobody]);
-    t.equal(ping.status, 1);
-    const { verdicts } = await peer.call('counts', null);
-    t.ok((verdicts.ARP_NOT_FOR_US ?? 0) >= 1, 'the question was heard, and was not ours to answer');
-  },
-);
+t.test('an address of the subnet that is nobody’s → not answered for', { skip }, async (t) => {
+  const peer = await startPeer(t);
+  const nobody = peer.address.replace(/\d+$/, '77');
+  const ping = await run('ping', ['-c', '1', '-W', '1', nobody]);
+  t.equal(ping.status, 1);
+  const { verdicts } = await peer.call('counts', null);
+  t.ok((verdicts.ARP_NOT_FOR_US ?? 0) >= 1, 'the question was heard, and was not ours to answer');
+});
