@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -68,6 +68,9 @@ t.test('koffi is not installed → loopback works, and a TAP says what to do', (
   const dist = fileURLToPath(new URL('../..', import.meta.url));
   for (const layer of ['drivers', 'stack']) cpSync(join(dist, layer), join(folder, layer), { recursive: true });
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
+  // Nearer than any that a folder further up may hold.
+  mkdirSync(join(folder, 'node_modules', 'koffi'), { recursive: true });
+  writeFileSync(join(folder, 'node_modules', 'koffi', 'package.json'), '{"main":"absent.js"}');
   const script = `
     import { openDevice } from './drivers/open.js';
     console.log(openDevice('loopback').name);

@@ -5,6 +5,7 @@ import t from 'tap';
 import { formatMac } from '../../drivers/mac.js';
 import { openTap, openTun, type TapDevice } from '../../drivers/tap.js';
 import { Medium } from '../../stack/net/device.js';
+import { NOBODY, reveal } from '../unprivileged.js';
 import { ETHERTYPE_TEST, frame, frames, numberOf, TestHost } from './contract.js';
 import { enterNamespace } from './namespace.js';
 import { PacketSocket } from './packet-socket.js';
@@ -145,7 +146,7 @@ t.test('bad options → refused, and nothing is left behind', { skip }, (t) => {
   t.end();
 });
 
-const NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
+const AS_NOBODY = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'];
 /** A /dev of the child's own, in a mount namespace, with a TUN driver that everybody may open. */
 const OPEN_TO_ALL = 'mount -t tmpfs none /dev/net && mknod -m 666 /dev/net/tun c 10 200';
 
@@ -156,7 +157,7 @@ function said(name: string, before: readonly string[], prepare = 'true'): string
     .then(({ openDevice }) => console.log('opened', openDevice(${JSON.stringify(name)}).name))
     .catch((error) => console.log(error.code, error.message))`;
   const command = [...before, process.execPath, '-e', script];
-  return execFileSync('unshare', ['-m', 'sh', '-c', `${prepare} && exec "$@"`, 'sh', ...command], {
+  return execFileSync('unshare', ['-m', 'sh', '-c', `${reveal()} && ${prepare} && exec "$@"`, 'sh', ...command], {
     encoding: 'utf8',
     env: { PATH: process.env.PATH ?? '' },
   });
@@ -165,7 +166,7 @@ function said(name: string, before: readonly string[], prepare = 'true'): string
 t.test('no rights to the driver → EACCES, and what to do', { skip }, (t) => {
   const prepare = `${OPEN_TO_ALL} && chmod 600 /dev/net/tun`;
   t.match(
-    said('tap:deny0', NOBODY, prepare),
+    said('tap:deny0', AS_NOBODY, prepare),
     /^EACCES \/dev\/net\/tun cannot be opened: EACCES\. Run as root.*ip tuntap add/,
   );
   t.notOk(exists('deny0'));
@@ -174,7 +175,7 @@ t.test('no rights to the driver → EACCES, and what to do', { skip }, (t) => {
 
 t.test('rights to the driver, none to make interfaces → EPERM, and what to do', { skip }, (t) => {
   t.match(
-    said('tap:deny1', NOBODY, OPEN_TO_ALL),
+    said('tap:deny1', AS_NOBODY, OPEN_TO_ALL),
     /^EPERM deny1 cannot be created without CAP_NET_ADMIN: EPERM\. Run as root, or as root once: ip tuntap add dev deny1 mode tap user YOU/,
   );
   t.notOk(exists('deny1'));
@@ -185,11 +186,11 @@ t.test('an interface made for this user → opened without privileges; one made 
   ip('tuntap', 'add', 'dev', 'theirs0', 'mode', 'tap', 'user', '65534');
   ip('link', 'set', 'theirs0', 'up');
   ip('tuntap', 'add', 'dev', 'theirs1', 'mode', 'tap', 'user', '12345');
-  t.equal(said('tap:theirs0', NOBODY, OPEN_TO_ALL), 'opened tap:theirs0\n');
-  t.match(said('tap:theirs1', NOBODY, OPEN_TO_ALL), /^EPERM theirs1 belongs to another user: EPERM\. Run as root/);
+  t.equal(said('tap:theirs0', AS_NOBODY, OPEN_TO_ALL), 'opened tap:theirs0\n');
+  t.match(said('tap:theirs1', AS_NOBODY, OPEN_TO_ALL), /^EPERM theirs1 belongs to another user: EPERM\. Run as root/);
   ip('link', 'set', 'theirs0', 'down');
   t.match(
-    said('tap:theirs0', NOBODY, OPEN_TO_ALL),
+    said('tap:theirs0', AS_NOBODY, OPEN_TO_ALL),
     /^EPERM theirs0 cannot be brought up: EPERM\. .*ip link set theirs0 up/,
   );
   ip('link', 'del', 'theirs0');

@@ -77,7 +77,10 @@ t.test(
   { skip: process.getuid?.() !== 0 && 'needs root, to give it up' },
   async (t) => {
     const cwd = scratch(t);
-    const { status, stderr } = await run(['serve', '--trace', '/dev/null', '--no-control'], { uid: 65_534, cwd: '/' });
+    const { status, stderr } = await run(['serve', '--trace', '/dev/null', '--no-control'], {
+      unprivileged: true,
+      cwd: '/',
+    });
     t.equal(status, 2);
     t.match(stderr, /\/dev\/net\/tun cannot be opened: EACCES\. Run as root|CAP_NET_ADMIN/);
     t.equal(stderr.trimEnd().split('\n').length, 1);

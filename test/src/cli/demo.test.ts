@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import t from 'tap';
 import { PAGE } from '../../../src/cli/demo/checks.js';
 import type { DemoReport } from '../../../src/cli/demo/inside.js';
+import { NOBODY, reveal } from '../../unprivileged.js';
 import { noTap, PROGRAM, privately, Run, run, scratch } from './run-cli.js';
 
 const root = process.getuid?.() === 0;
-const NOBODY = 65_534;
 
 /** Whether curl and ping are there to be used by the demo. */
 const clients = ['curl', 'ping'].every((program) => spawnSync(program, ['-V']).error === undefined);
@@ -76,7 +76,7 @@ t.test(
     const { status, stdout, stderr } = await run(['demo'], {
       cwd,
       env: { PATH: process.env.PATH, XDG_RUNTIME_DIR: cwd },
-      uid: NOBODY,
+      unprivileged: true,
     });
     t.equal(status, 0, stderr);
     t.match(stdout, /^loopback: .*\(no TAP: .*\)\n|^loopback: .*\(no network namespace/);
@@ -92,7 +92,7 @@ t.test('a user who may open /dev/net/tun → TAP in a user namespace', { skip: n
   const asNobody = `setpriv --reuid ${NOBODY} --regid ${NOBODY} --clear-groups`;
   const withTun = (command: string) => {
     const tun = join(scratch(t), 'tun');
-    const script = `mknod ${tun} c 10 200 && chmod 666 ${tun} && mount --bind ${tun} /dev/net/tun && cd ${cwd} && ${command}`;
+    const script = `mknod ${tun} c 10 200 && chmod 666 ${tun} && mount --bind ${tun} /dev/net/tun && ${reveal()} && cd ${cwd} && ${command}`;
     const env = { ...process.env, XDG_RUNTIME_DIR: cwd };
     return spawnSync('unshare', ['--mount', 'sh', '-c', script], {
       encoding: 'utf8',

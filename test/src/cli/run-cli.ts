@@ -3,6 +3,7 @@ import { accessSync, constants, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { NOBODY, reveal } from '../../unprivileged.js';
 
 export const PROGRAM = fileURLToPath(new URL('../../../../bin/millrace.js', import.meta.url));
 
@@ -30,7 +31,8 @@ export interface RunOptions {
   readonly namespace?: boolean;
   readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;
-  readonly uid?: number;
+  /** As a user without rights. Needs root, to give it up. */
+  readonly unprivileged?: boolean;
 }
 
 export interface Ended {
@@ -38,6 +40,12 @@ export interface Ended {
   readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
+}
+
+/** The command as `nobody` runs it, where it can read the program wherever that lies. */
+function asNobody(command: readonly string[]): string[] {
+  const drop = `exec setpriv --reuid=${NOBODY} --regid=${NOBODY} --clear-groups "$@"`;
+  return ['unshare', '--mount', 'sh', '-c', `${reveal()} && ${drop}`, 'sh', ...command];
 }
 
 /** A run of the program as a user starts it, its output collected. */
@@ -49,13 +57,13 @@ export class Run {
   readonly #waiting: (() => void)[] = [];
 
   constructor(args: readonly string[], options: RunOptions = {}) {
-    const command = [process.execPath, PROGRAM, ...args];
+    let command = [process.execPath, PROGRAM, ...args];
+    if (options.unprivileged === true) command = asNobody(command);
     const [file, ...rest] = options.namespace === true ? ['unshare', '--net', ...command] : command;
     this.child = spawn(file, rest, {
       stdio: ['ignore', 'pipe', 'pipe'],
       cwd: options.cwd,
       env: options.env ?? process.env,
-      ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
     });
     // A test that fails half-way leaves no server behind.
     const kill = (): void => void this.child.kill('SIGKILL');
