@@ -11,16 +11,18 @@ const TS_RECENT_VALID_MS = 24 * 24 * 3600 * 1000;
 export function olderThanRecent(tcp: TcpContext, c: number): boolean {
   const { hot, seg } = tcp;
   if ((hot[c + Tcb.STATE] & Flag.TIMESTAMPS) === 0 || !seg.hasTimestamps) return false;
-  if (!seqLt(seg.TSval, hot[c + Tcb.TS_RECENT])) return false;
-  // Unsigned: a silence may last longer than half of the clock's circle.
-  return (tcp.clock.ms - hot[c + Tcb.LAST_ACTIVITY]) >>> 0 < TS_RECENT_VALID_MS;
+  return seqLt(seg.TSval, hot[c + Tcb.TS_RECENT]) && !recentExpired(tcp, c);
 }
 
-/** §4.3 (2): TS.Recent follows the segments that begin at or before what we last acknowledged. */
+/** Unsigned: a silence may last longer than half of the clock's circle. */
+function recentExpired(tcp: TcpContext, c: number): boolean {
+  return (tcp.clock.ms - tcp.hot[c + Tcb.LAST_ACTIVITY]) >>> 0 >= TS_RECENT_VALID_MS;
+}
+
+/** §4.3 (2): TS.Recent follows the segments that begin at or before what we last acknowledged; expired, it follows back as well (§5.5). */
 export function updateRecent(tcp: TcpContext, c: number, k: number): void {
   const { hot, seg } = tcp;
   if ((hot[c + Tcb.STATE] & Flag.TIMESTAMPS) === 0 || !seg.hasTimestamps) return;
-  if (seqLeq(hot[c + Tcb.TS_RECENT], seg.TSval) && seqLeq(seg.SEQ, tcp.cold[k + Cold.LAST_ACK_SENT])) {
-    hot[c + Tcb.TS_RECENT] = seg.TSval;
-  }
+  if (!seqLeq(seg.SEQ, tcp.cold[k + Cold.LAST_ACK_SENT])) return;
+  if (seqLeq(hot[c + Tcb.TS_RECENT], seg.TSval) || recentExpired(tcp, c)) hot[c + Tcb.TS_RECENT] = seg.TSval;
 }
