@@ -1,0 +1,240 @@
+import t from 'tap';
+import type { ConnectionId } from '../../../stack/base/units.js';
+import { Event } from '../../../stack/net/event-queue.js';
+import { Verdict } from '../../../stack/wire/verdict.js';
+import { established, handshakeBegins, listening, type Peer, pattern, STACK_PORT } from './peer.js';
+
+/** When memory runs out: nothing that was accepted is lost, and all goes on once there is some again. */
+
+/** Sixteen chunks of 4 KiB are the least an arena has. */
+const TINY = { bufferBytesMax: 65_536, sendBytes: 1 << 20, receiveBytes: 131_072 };
+
+/** Another connection beside the first. */
+function another(peer: Peer, port: number): ConnectionId {
+  peer.peerPort = port;
+  handshakeBegins(peer);
+  peer.ack();
+  return peer.tcp.accept(peer.listener) as ConnectionId;
+}
+
+t.test('send, the arena is full → what fits is taken; WRITABLE when others give memory back', (t) => {
+  const peer = listening(t, { tcp: TINY });
+  const first = another(peer, 5001);
+  const firstIss = peer.stackIss;
+  const second = another(peer, 5002);
+  const bytes = new Uint8Array(100_000);
+  t.equal(peer.tcp.send(first, bytes), 65_536);
+  peer.id = second;
+  peer.events();
+  t.equal(peer.tcp.send(second, bytes), 0);
+  t.equal(peer.tcp.send(second, bytes), 0, 'asking again changes nothing');
+  peer.flush();
+  t.notOk(peer.told(Event.WRITABLE));
+  // The first is acknowledged in full.
+  peer.peerPort = 5001;
+  peer.stackIss = firstIss;
+  peer.nxt = 1;
+  for (let i = 0; i < 60 && peer.tcp.unacknowledged(first) > 0; i++) {
+    peer.drain();
+    peer.inject({ ack: peer.tcp.info(first).sndNxt - firstIss });
+  }
+  t.equal(peer.tcp.unacknowledged(first), 0);
+  t.ok(peer.told(Event.WRITABLE));
+  t.ok(peer.tcp.send(second, bytes) > 0);
+  t.end();
+});
+
+t.test('send, starved a thousand times → stands in line once', (t) => {
+  const peer = established(t, { tcp: TINY });
+  const bytes = new Uint8Array(100_000);
+  for (let i = 0; i < 1000; i++) peer.tcp.send(peer.id, bytes);
+  t.equal(peer.tcp.context.starved.length, 1);
+  t.end();
+});
+
+t.test('receive, the arena is full → what does not fit is not acknowledged, and taken when it comes again', (t) => {
+  const peer = established(t, { tcp: TINY });
+  let at = 1;
+  for (let i = 0; i < 60; i++) {
+    peer.inject({ seq: at, data: 1460 });
+    at = 1 + peer.tcp.readable(peer.id);
+    if (peer.lastVerdict === Verdict.TCP_MEMORY) break;
+  }
+  t.equal(peer.lastVerdict, Verdict.TCP_MEMORY);
+  t.equal(peer.tcp.readable(peer.id), 65_536);
+  const sent = peer.drain();
+  t.equal(sent[sent.length - 1]?.ack, 65_537);
+  t.same(peer.read(), pattern(65_536));
+  t.equal(peer.inject({ seq: 65_537, data: 1460 }), Verdict.OK);
+  t.same(peer.read(), pattern(1460, 65_536));
+  t.end();
+});
+
+t.test('receive, the arena is full of bytes out of order → they give way to those in order', (t) => {
+  const peer = established(t, { tcp: TINY, syn: { mss: 1460, sackOk: true } });
+  for (let i = 1; i <= 60; i++) peer.inject({ seq: 1 + i * 1460, data: 1460 });
+  t.equal(peer.tcp.context.arena.chunksFree, 0);
+  peer.drain();
+  t.equal(peer.inject({ seq: 1, data: 1460 }), Verdict.OK);
+  t.ok(peer.tcp.readable(peer.id) >= 1460);
+  const { ack, options } = peer.expect({ flags: '.' });
+  t.equal(ack, 1 + peer.tcp.readable(peer.id));
+  t.same(options.sack ?? [], [], 'what was let go is not told of any more');
+  // The peer sends it all again.
+  let at = ack;
+  let got = peer.read().length;
+  while (got < 61 * 1460) {
+    peer.inject({ seq: at, data: Math.min(1460, 61 * 1460 + 1 - at) });
+    got += peer.read().length;
+    at = got + 1;
+  }
+  peer.abort();
+  peer.expectAllFreed();
+  t.end();
+});
+
+t.test('no cold row left → segments wait to be sent again, calls fail with ENOBUFS, and all goes on later', (t) => {
+  const peer = listening(t, { tcp: { activeMax: 2 } });
+  const first = another(peer, 5001);
+  const firstIss = peer.stackIss;
+  peer.advanceMs(300);
+  t.equal(peer.tcp.counts.active, 0, 'the first sleeps');
+  const second = another(peer, 5002);
+  const secondIss = peer.stackIss;
+  const third = another(peer, 5003);
+  // Bytes not acknowledged keep two of them awake.
+  peer.tcp.send(second, new Uint8Array(10));
+  peer.tcp.send(third, new Uint8Array(10));
+  peer.flush();
+  peer.drain();
+  t.throws(() => peer.tcp.send(first, new Uint8Array(1)), { code: 'ENOBUFS' });
+  t.throws(() => peer.tcp.open({ remoteAddress: peer.peerAddress, remotePort: 9 }), { code: 'ENOBUFS' });
+  t.equal(peer.tcp.counts.connections, 3, 'nothing is half made');
+  peer.peerPort = 5001;
+  peer.stackIss = firstIss;
+  t.equal(peer.inject({ seq: 1, ack: 1, data: 10 }), Verdict.TCP_MEMORY);
+  peer.peerPort = 5002;
+  peer.stackIss = secondIss;
+  peer.inject({ seq: 1, ack: 11 });
+  peer.advanceMs(300);
+  peer.drain();
+  peer.peerPort = 5001;
+  peer.stackIss = firstIss;
+  t.equal(peer.inject({ seq: 1, ack: 1, data: 10 }), Verdict.OK);
+  t.equal(peer.tcp.readable(first), 10);
+  t.end();
+});
+
+t.test('no cold row left, close → RST, for even an orderly end needs one; nothing is left behind', (t) => {
+  const peer = listening(t, { tcp: { activeMax: 1 } });
+  const first = another(peer, 5001);
+  peer.advanceMs(300);
+  const second = another(peer, 5002);
+  peer.tcp.send(second, new Uint8Array(10));
+  peer.flush();
+  peer.drain();
+  peer.peerPort = 5001;
+  peer.tcp.close(first);
+  peer.flush();
+  t.equal(peer.sent.length, 1);
+  t.ok(peer.drain()[0]?.flags.includes('R'));
+  peer.tcp.abort(second);
+  peer.flush();
+  peer.drain();
+  peer.expectAllFreed();
+  t.end();
+});
+
+t.test('no slot left to send in → sent later, nothing is lost', (t) => {
+  const peer = established(t);
+  const { slab } = peer.stack;
+  const taken: number[] = [];
+  for (let slot = slab.take(); slot >= 0; slot = slab.take()) taken.push(slot);
+  peer.written += peer.tcp.send(peer.id, pattern(3000));
+  peer.flush();
+  peer.expectNothing('there is no slot');
+  for (const slot of taken) slab.give(slot);
+  peer.flush();
+  t.same(
+    peer.drain().map((segment) => segment.length),
+    [1460, 1460, 80],
+  );
+  t.end();
+});
+
+t.test(
+  'no slot left for an ACK, a SYN,ACK, a RST → the next turn, the timer, or the next segment makes up for it',
+  (t) => {
+    const peer = listening(t, { slots: 8 });
+    const { slab } = peer.stack;
+    const taken: number[] = [];
+    // One is left for what the peer sends.
+    while (slab.freeCount > 1) taken.push(slab.take());
+    const give = () => {
+      for (const slot of taken.splice(0)) slab.give(slot);
+    };
+    const starve = () => {
+      while (slab.freeCount > 1) taken.push(slab.take());
+    };
+    peer.inject({ flags: 'S', seq: 0, options: peer.synOptions });
+    peer.drain();
+    give();
+    peer.advanceMs(1001);
+    peer.expect({ flags: 'S.' });
+    peer.drain();
+    peer.nxt = 1;
+    peer.ack();
+    peer.accept();
+    starve();
+    peer.receive({ data: 100 });
+    peer.nxt += 100;
+    peer.receive({ seq: 500, data: 100 });
+    give();
+    peer.flush();
+    const acks = peer.drain();
+    t.equal(acks.at(-1)?.ack, 101);
+    peer.abort();
+    peer.drain();
+    peer.expectAllFreed();
+    t.end();
+  },
+);
+
+t.test('the transmit queue is full → the rest is sent as it drains, in order', (t) => {
+  const peer = established(t, { win: 65_535, slots: 64, syn: { mss: 536 } });
+  const { slab } = peer.stack;
+  const taken: number[] = [];
+  while (slab.freeCount > 4) taken.push(slab.take());
+  peer.written += peer.tcp.send(peer.id, pattern(5360));
+  const lengths: number[] = [];
+  const data: number[] = [];
+  for (let i = 0; i < 20 && data.length < 5360; i++) {
+    peer.flush();
+    for (const segment of peer.drain()) {
+      lengths.push(segment.length);
+      data.push(...segment.data);
+    }
+  }
+  t.same(Uint8Array.from(data), pattern(5360));
+  for (const slot of taken) slab.give(slot);
+  t.end();
+});
+
+t.test('the limit on connections → ENOBUFS for OPEN, and a slot again after a close', (t) => {
+  const peer = established(t, { tcp: { connectionsMax: 1 } });
+  const options = { remoteAddress: peer.peerAddress, remotePort: 9 };
+  t.throws(() => peer.tcp.open(options), { code: 'ENOBUFS' });
+  peer.abort();
+  t.ok(peer.tcp.open(options) > 0);
+  t.end();
+});
+
+t.test('listeners, as many as allowed → EMFILE, and one again after a close', (t) => {
+  const peer = listening(t, { tcp: { listenersMax: 2 } });
+  peer.tcp.listen({ port: 81 });
+  t.throws(() => peer.tcp.listen({ port: 82 }), { code: 'EMFILE' });
+  peer.tcp.closeListener(peer.listener);
+  t.ok(peer.tcp.listen({ port: STACK_PORT }) > 0);
+  t.throws(() => peer.tcp.accept(peer.listener), { code: 'EBADF' }, 'the old one’s id is stale');
+  t.end();
+});
