@@ -1,7 +1,8 @@
 import t, { type Test } from 'tap';
 import { Event } from '../../../stack/net/event-queue.js';
 import type { StateName } from '../../../stack/tcp/state.js';
-import { established, opened, type Peer, synSent } from './peer.js';
+import { type Peer } from './peer.js';
+import { established, opened, synSent } from './states.js';
 
 /** RFC 9293 §3.6: half-close, simultaneous close, close and abort from everywhere, and ids that are no more. */
 

@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap';
 import { TcpOption } from '../../../stack/tcp/socket-options.js';
-import { established, type Peer } from './peer.js';
+import { type Peer } from './peer.js';
+import { established } from './states.js';
 
 /** RFC 9293 §3.8.6.3, RFC 5681 §4.2: at once at the start, then for every second segment or after 40 ms. */
 

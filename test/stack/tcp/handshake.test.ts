@@ -1,7 +1,8 @@
 import t from 'tap';
 import { Event } from '../../../stack/net/event-queue.js';
 import { Verdict } from '../../../stack/wire/verdict.js';
-import { established, handshakeBegins, listening, opened, type Peer, synReceived, synSent } from './peer.js';
+import { type Peer } from './peer.js';
+import { established, handshakeBegins, listening, opened, synReceived, synSent } from './states.js';
 
 /** RFC 9293 §3.5, listening, and what a flood of SYNs may cost. */
 

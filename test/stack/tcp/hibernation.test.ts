@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap';
 import { TcpOption } from '../../../stack/tcp/socket-options.js';
-import { established, type Peer, type PeerOptions, pattern } from './peer.js';
+import { type Peer, type PeerOptions, pattern } from './peer.js';
+import { established } from './states.js';
 
 /** An idle connection gives its cold row back, and nobody can tell when it wakes up. */
 

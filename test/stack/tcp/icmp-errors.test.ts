@@ -1,7 +1,8 @@
 import t from 'tap';
 import { Icmpv4Type, Unreachable } from '../../../stack/wire/icmpv4.js';
 import { Verdict } from '../../../stack/wire/verdict.js';
-import { established, type Peer, synSent } from './peer.js';
+import { type Peer } from './peer.js';
+import { established, synSent } from './states.js';
 
 /** What ICMP says: RFC 9293 §3.9.2.2, believed as far as RFC 5927 allows. */
 

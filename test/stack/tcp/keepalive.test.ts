@@ -1,7 +1,7 @@
 import t from 'tap';
 import { Event } from '../../../stack/net/event-queue.js';
 import { TcpOption } from '../../../stack/tcp/socket-options.js';
-import { established, opened } from './peer.js';
+import { established, opened } from './states.js';
 
 /** RFC 9293 §3.8.4. Off unless asked for; an ACK of the octet before SND.NXT, so that the peer answers with its own. */
 

@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap';
-import { established, type Peer, type PeerOptions } from './peer.js';
+import { type Peer, type PeerOptions } from './peer.js';
+import { established } from './states.js';
 
 /** Fast retransmit and NewReno (RFC 5681 §3.2, RFC 6582), limited transmit (RFC 3042), and cwnd after each event. */
 

@@ -2,7 +2,8 @@ import t from 'tap';
 import type { ConnectionId } from '../../../stack/base/units.js';
 import { Event } from '../../../stack/net/event-queue.js';
 import { Verdict } from '../../../stack/wire/verdict.js';
-import { established, handshakeBegins, listening, type Peer, pattern, STACK_PORT } from './peer.js';
+import { type Peer, pattern, STACK_PORT } from './peer.js';
+import { established, handshakeBegins, listening } from './states.js';
 
 /** When memory runs out: nothing that was accepted is lost, and all goes on once there is some again. */
 

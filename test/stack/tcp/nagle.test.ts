@@ -1,6 +1,6 @@
 import t from 'tap';
 import { TcpOption } from '../../../stack/tcp/socket-options.js';
-import { established, opened } from './peer.js';
+import { established, opened } from './states.js';
 
 /** When small segments may go: RFC 9293 §3.7.4, TCP_NODELAY, TCP_CORK, and Minshall's refinement as Linux has it. */
 

@@ -1,7 +1,8 @@
 import t, { type Test } from 'tap';
 import { Prng } from '../../../stack/base/prng.js';
 import { Verdict } from '../../../stack/wire/verdict.js';
-import { established, type Peer, type PeerOptions, pattern, patternAt } from './peer.js';
+import { type Peer, type PeerOptions, pattern, patternAt } from './peer.js';
+import { established } from './states.js';
 
 /** Bytes out of order: every way two pieces can lie to each other, random orders against a model, and the limits. */
 

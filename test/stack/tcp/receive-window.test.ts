@@ -1,6 +1,7 @@
 import t from 'tap';
 import { TcpOption } from '../../../stack/tcp/socket-options.js';
-import { established, type Peer, pattern } from './peer.js';
+import { type Peer, pattern } from './peer.js';
+import { established } from './states.js';
 
 /** What we offer: RFC 9293 §3.8.6.2.2. The right edge never moves left, and moves right by steps worth having. */
 

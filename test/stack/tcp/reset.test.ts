@@ -1,5 +1,5 @@
 import t from 'tap';
-import { established, listening, opened, synReceived, synSent } from './peer.js';
+import { established, listening, opened, synReceived, synSent } from './states.js';
 
 /** RFC 9293 §3.5.2 and §3.10.7, RFC 5961: when a RST is sent, when one is believed, and when the answer is a challenge. */
 

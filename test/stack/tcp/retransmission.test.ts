@@ -1,7 +1,8 @@
 import t, { type Test } from 'tap';
 import { Event } from '../../../stack/net/event-queue.js';
 import { TcpOption } from '../../../stack/tcp/socket-options.js';
-import { established, type Peer, type PeerOptions } from './peer.js';
+import { type Peer, type PeerOptions } from './peer.js';
+import { established } from './states.js';
 
 /** The retransmission timer, RFC 6298, and how long it goes on, RFC 9293 §3.8.3. */
 

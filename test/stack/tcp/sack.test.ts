@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap';
-import { established, type Peer, type PeerOptions } from './peer.js';
+import { type Peer, type PeerOptions } from './peer.js';
+import { established } from './states.js';
 
 /** Selective acknowledgments as a receiver sends them: RFC 2018 §4 and, for duplicates, RFC 2883. */
 

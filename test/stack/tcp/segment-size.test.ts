@@ -1,5 +1,5 @@
 import t from 'tap';
-import { established, listening, opened, synSent } from './peer.js';
+import { established, listening, opened, synSent } from './states.js';
 
 /** MSS, RFC 9293 §3.7.1 and RFC 6691; initial window, RFC 6928. */
 

@@ -1,7 +1,8 @@
 import t from 'tap';
 import { Event } from '../../../stack/net/event-queue.js';
 import { TcpOption } from '../../../stack/tcp/socket-options.js';
-import { established, pattern } from './peer.js';
+import { pattern } from './peer.js';
+import { established } from './states.js';
 
 /** What the peer's window lets out: RFC 9293 §3.8.6, silly-window avoidance of the sender, probes, windows that shrink. */
 

@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap';
-import { established, listening, type Peer, type PeerOptions, synSent } from './peer.js';
+import { type Peer, type PeerOptions } from './peer.js';
+import { established, listening, synSent } from './states.js';
 
 /** TIME-WAIT, RFC 9293 §3.3.2 and RFC 6191. The orphan's is a small row of its own; the program's a full one. */
 

@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap';
 import { Verdict } from '../../../stack/wire/verdict.js';
-import { established, type Peer, type PeerOptions } from './peer.js';
+import { type Peer, type PeerOptions } from './peer.js';
+import { established } from './states.js';
 
 /** RFC 7323: timestamps, and what they prove about old duplicates (PAWS). */
 

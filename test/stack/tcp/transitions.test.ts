@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap';
 import { type StateName, stateName, TRANSITIONS } from '../../../stack/tcp/state.js';
-import { established, listening, opened, type Peer, synReceived, synSent } from './peer.js';
+import { type Peer } from './peer.js';
+import { established, listening, opened, synReceived, synSent } from './states.js';
 
 /** Every arrow of RFC 9293 figure 5, named by it. The last test holds the list against the table the stack is held to. */
 

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { Event } from '../../../stack/net/event-queue.js';
-import { established } from './peer.js';
+import { established } from './states.js';
 
 /** Urgent data, RFC 9293 §3.8.5 and RFC 6093: in the stream, with a pointer to the byte behind it. */
 
