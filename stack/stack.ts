@@ -93,6 +93,7 @@ export class Stack {
 
   /** When `advance` must be called next, µs on the clock; Infinity when nothing is pending. */
   nextDeadline(): number {
+    if (this.tcp.mayGoOn) return this.clock.us;
     const ms = Math.min(this.net.msToNext(), this.tcp.msToNext());
     // Timers count whole milliseconds: the deadline is where the clock's millisecond turns.
     return ms === Infinity ? Infinity : ms === 0 ? this.clock.us : (Math.floor(this.clock.us / 1000) + ms) * 1000;

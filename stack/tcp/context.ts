@@ -52,6 +52,8 @@ export class TcpContext {
   readonly marked = new IntRing(256);
   /** Connections whose `send` found no memory: told WRITABLE when there is some. */
   readonly starved = new IntRing();
+  /** The last flush ended for want of frames. */
+  outOfRoom = false;
   readonly seg = new Segment();
   readonly options = new TcpOptions();
   readonly secret: Int32Array;

@@ -21,12 +21,13 @@ import { updateWorthTelling } from './window.js';
 /** Every marked connection in the order they were marked, as long as frames fit. The rest stays marked for the next flush. */
 export function outputMarked(tcp: TcpContext): void {
   for (let left = tcp.marked.length; left > 0; left--) {
-    if (tcp.net.room() <= 0) return;
+    if (tcp.net.room() <= 0) break;
     const c = tcp.marked.shift();
     if ((tcp.hot[c + Tcb.STATE] & Flag.MARKED) === 0) continue;
     tcp.hot[c + Tcb.STATE] &= ~Flag.MARKED;
     if (!output(tcp, c)) mark(tcp, c);
   }
+  tcp.outOfRoom = tcp.marked.length > 0 && tcp.net.room() <= 0;
 }
 
 /** Sends what may be sent; false when frames ran out before that was all. */

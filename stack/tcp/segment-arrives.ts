@@ -12,6 +12,7 @@ import { ConnectionError } from './errors.js';
 import { sendShift } from './options.js';
 import { olderThanRecent, updateRecent } from './paws.js';
 import { processFin, processText } from './receive.js';
+import { endMeasurement } from './rtt.js';
 import { reportDuplicate } from './sack.js';
 import { State } from './state.js';
 import { establish } from './syn-received.js';
@@ -235,6 +236,7 @@ function checkAck(tcp: TcpContext, c: number, k: number): Verdict {
     return Verdict.TCP_ACK_UNACCEPTABLE;
   }
   hot[c + Tcb.SND_UNA] = seg.ACK;
+  endMeasurement(tcp, c, k, seg.ACK);
   hot[c + Tcb.SND_WND] = seg.WND << ((hot[c + Tcb.STATE] & Flag.WINDOW_SCALE) !== 0 ? sendShift(tcp, c) : 0);
   tcp.cold[k + Cold.SND_WL1] = seg.SEQ;
   tcp.cold[k + Cold.SND_WL2] = seg.ACK;

@@ -226,9 +226,9 @@ export class Tcp implements Transport {
     feedStarved(this.context);
   }
 
-  /** Whether a flush would find something to do. */
-  get hasOutput(): boolean {
-    return this.context.marked.length > 0;
+  /** Frames ran out before all was sent, and there are some again: a flush would find something to do. */
+  get mayGoOn(): boolean {
+    return this.context.outOfRoom && this.context.net.room() > 0;
   }
 
   // From the program.
