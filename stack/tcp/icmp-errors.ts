@@ -44,7 +44,8 @@ export function onIcmpError(tcp: TcpContext, report: ErrorReport): Verdict {
   if (error === ConnectionError.NONE) return Verdict.OK;
   const state = hot[c + Tcb.STATE] & Flag.STATE_MASK;
   // Deviation: RFC 9293 SHLD-25 would have the codes "protocol" and "port unreachable" abort a connection in any state. As Linux and
-  // RFC 5927 §4.3 only the handshake ends; a synchronized connection remembers the reason in case it times out.
+  // RFC 5927 §4.3 only the handshake ends, and that on the soft errors as well, against MUST-56: a program that calls the unreachable wants to
+  // know now and not in two minutes (RFC 5461 §3.1). A synchronized connection remembers the reason in case it times out.
   if (state === State.SYN_SENT || state === State.SYN_RECEIVED) {
     tcp.net.stats.tcpAttemptFails += 1;
     fail(tcp, c, error);

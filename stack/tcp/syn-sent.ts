@@ -28,7 +28,8 @@ export function sendOwnSyn(tcp: TcpContext, c: number, k: number): void {
   const remote = tcp.names[n + Name.REMOTE] as Address;
   const answering = (hot[c + Tcb.STATE] & Flag.STATE_MASK) === State.SYN_RECEIVED;
   const word = hot[c + Tcb.STATE];
-  offer.mss = cold[k + Cold.MSS_CLAMP] !== 0 ? cold[k + Cold.MSS_CLAMP] : advertisedMss(tcp, remote);
+  offer.mss = advertisedMss(tcp, remote);
+  if (cold[k + Cold.MSS_CLAMP] !== 0 && cold[k + Cold.MSS_CLAMP] < offer.mss) offer.mss = cold[k + Cold.MSS_CLAMP];
   // In answer to a SYN only what that one offered: RFC 7323 §2.2, §3.2, RFC 2018 §2.
   offer.sack = answering ? (word & Flag.SACK) !== 0 : limits.sack;
   offer.timestamps = answering ? (word & Flag.TIMESTAMPS) !== 0 : limits.timestamps;
