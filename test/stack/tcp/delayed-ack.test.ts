@@ -119,6 +119,23 @@ t.test('ESTABLISHED, a duplicate → acknowledged at once', (t) => {
   t.end();
 });
 
+t.test(
+  'ESTABLISHED, after something out of order → at once for sixteen segments, so that the sender sees clearly',
+  (t) => {
+    const peer = calm(t);
+    const at = peer.nxt;
+    peer.inject({ seq: at + 1000, data: 1000 });
+    peer.nxt = at;
+    peer.data(2000);
+    peer.drain();
+    for (let i = 0; i < 15; i++) {
+      peer.data(100);
+      peer.expect({ ack: peer.nxt });
+    }
+    t.end();
+  },
+);
+
 t.test('ESTABLISHED, quickAck set → at once; cleared → late', (t) => {
   const peer = calm(t);
   peer.tcp.setOption(peer.id, TcpOption.QUICK_ACK, 1);

@@ -106,6 +106,25 @@ t.test('recovery, everything acknowledged → out of it, cwnd at most ssthresh',
   t.end();
 });
 
+t.test(
+  'recovery, acknowledged beyond it with data behind → cwnd is what flies and one, not a burst (RFC 6582 §3.2 step 3)',
+  (t) => {
+    const peer = flying(t);
+    for (let i = 0; i < 11; i++) duplicate(peer);
+    peer.drain();
+    // recover is the twelfth segment; four more have gone since.
+    const out = (peer.rcvNxt - 1) / MSS;
+    t.equal(out, 16);
+    peer.inject({ ack: 1 + 14 * MSS });
+    t.equal(cwnd(peer), 3 * MSS, 'two fly, and one');
+    t.same(
+      peer.drain().map((segment) => segment.seq),
+      [1 + 16 * MSS],
+    );
+    t.end();
+  },
+);
+
 t.test('recovery, partial ACK → the next hole at once, still in recovery (RFC 6582 §3.2)', (t) => {
   const peer = flying(t);
   // Segments 1 and 5 of ten are lost: nine minus one duplicates.
@@ -219,6 +238,19 @@ t.test('SACK agreed, a D-SACK or a block about nothing of ours → no duplicate'
     for (let i = 0; i < 4; i++) peer.inject({ ack, options: { sack } });
   }
   t.equal(peer.stack.net.stats.tcpFastRetransmits, 0);
+  t.end();
+});
+
+t.test('SACK agreed, a first block inside the second → a D-SACK, counted (RFC 2883 §4.2)', (t) => {
+  const peer = flying(t, 10, { syn: { mss: MSS, sackOk: true } });
+  const inside = [1 + 2 * MSS, 1 + 3 * MSS] as const;
+  const around = [1 + MSS, 1 + 4 * MSS] as const;
+  peer.inject({ ack: 1, options: { sack: [around, inside] } });
+  t.equal(peer.stack.net.stats.tcpDsacksIn, 0, 'the other way round it is none');
+  peer.inject({ ack: 1, options: { sack: [inside, around] } });
+  t.equal(peer.stack.net.stats.tcpDsacksIn, 1);
+  peer.inject({ ack: 1 + MSS, options: { sack: [[1, 1 + MSS]] } });
+  t.equal(peer.stack.net.stats.tcpDsacksIn, 2, 'below the acknowledgment');
   t.end();
 });
 

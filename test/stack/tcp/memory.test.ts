@@ -77,6 +77,7 @@ t.test('receive, the arena is full of bytes out of order → they give way to th
   t.equal(peer.tcp.context.arena.chunksFree, 0);
   peer.drain();
   t.equal(peer.inject({ seq: 1, data: 1460 }), Verdict.OK);
+  t.equal(peer.tcp.info(peer.id).outOfOrderBytes, 0);
   t.ok(peer.tcp.readable(peer.id) >= 1460);
   const { ack, options } = peer.expect({ flags: '.' });
   t.equal(ack, 1 + peer.tcp.readable(peer.id));
@@ -143,6 +144,27 @@ t.test('no cold row left, close → RST, for even an orderly end needs one; noth
   peer.flush();
   peer.drain();
   peer.expectAllFreed();
+  t.end();
+});
+
+t.test('no cold row left when a sleeper is to be probed → probed as soon as there is one', (t) => {
+  const peer = listening(t, { tcp: { activeMax: 1, keepIdleMs: 5000 }, listen: { keepAlive: true } });
+  another(peer, 5001);
+  const firstIss = peer.stackIss;
+  peer.advanceMs(300);
+  const second = another(peer, 5002);
+  // Unread, and so awake.
+  peer.inject({ seq: 1, ack: 1, data: 10 });
+  peer.drain();
+  peer.advanceMs(4800);
+  t.notOk(peer.drain().some((segment) => segment.destinationPort === 5001));
+  peer.tcp.abort(second);
+  peer.flush();
+  peer.drain();
+  peer.advanceMs(1100);
+  const probe = peer.drain()[0];
+  t.equal(probe?.destinationPort, 5001);
+  t.equal(((probe?.seq ?? 0) + peer.stackIss - firstIss) | 0, 0, 'the octet before SND.NXT');
   t.end();
 });
 

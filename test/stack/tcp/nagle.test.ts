@@ -95,7 +95,7 @@ t.test('ESTABLISHED, cork forgotten → the rest goes all the same, well within 
   peer.tcp.setOption(peer.id, TcpOption.CORK, 1);
   peer.write(100);
   t.ok(peer.untilSent() <= 500);
-  peer.expect({ length: 100 });
+  peer.expect({ flags: 'P.', length: 100 });
   t.end();
 });
 

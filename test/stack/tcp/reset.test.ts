@@ -131,7 +131,7 @@ t.test('ESTABLISHED, rcv RST elsewhere in the window → challenge ACK (RFC 5961
 
 t.test('ESTABLISHED, rcv RST outside of the window → dropped in silence', (t) => {
   const peer = established(t);
-  for (const seq of [0, -1, 65_537, 1 << 20]) peer.inject({ flags: 'R', seq });
+  for (const seq of [0, -1, 65_536, 65_537, 1 << 20]) peer.inject({ flags: 'R', seq });
   peer.expectNothing();
   peer.expectState('ESTABLISHED');
   t.end();

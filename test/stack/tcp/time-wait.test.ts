@@ -194,6 +194,43 @@ t.test('TIME-WAIT, the table is full → the oldest ends early', (t) => {
   t.end();
 });
 
+t.test('TIME-WAIT of several, one begins anew → each ends in its own time', (t) => {
+  const peer = listening(t);
+  const iss: number[] = [];
+  for (let i = 0; i < 4; i++) {
+    peer.peerPort = 6000 + i;
+    peer.nxt = 0;
+    peer.rcvNxt = 0;
+    peer.inject({ flags: 'S', seq: 0, options: peer.synOptions });
+    iss.push(peer.stackIss);
+    peer.nxt = 1;
+    peer.ack();
+    peer.accept();
+    peer.close();
+    peer.ack();
+    peer.fin();
+    peer.drain();
+    peer.advanceMs(1000);
+  }
+  for (const again of [1, 0, 3]) {
+    peer.peerPort = 6000 + again;
+    peer.stackIss = iss[again] as number;
+    peer.advanceMs(1000);
+    peer.inject({ flags: 'F.', seq: 1 });
+  }
+  const left: number[] = [];
+  for (let i = 0; i < 70; i++) {
+    peer.advanceMs(1000);
+    left.push(peer.tcp.counts.timeWait);
+  }
+  // The third came at 2 s and was left alone; the others began anew at 5, 6 and 7 s; now it is 7.
+  t.same(
+    [54, 55, 57, 58, 59, 60].map((s) => left[s - 1]),
+    [4, 3, 3, 2, 1, 0],
+  );
+  t.end();
+});
+
 /** The stack called, both closed, its pair waits. */
 function activeTimeWait(t: Test, ts: boolean): Peer {
   const peer = synSent(t, ts ? { syn: { mss: 1460, ts: [1, 0] } } : {});
