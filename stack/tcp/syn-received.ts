@@ -223,7 +223,6 @@ export function establish(tcp: TcpContext, c: number, k: number): void {
   const ports = tcp.names[(c >>> Tcb.SHIFT) * 4 + 2];
   const listener = tcp.listeners.find(tcp.names[(c >>> Tcb.SHIFT) * 4], ports >>> 16);
   if (listener === undefined) return;
-  hot[c + Tcb.STATE] |= Flag.OFFERED;
   listener.push(c);
   tcp.events.push(SocketKind.LISTENER, listener.row, Event.ACCEPTABLE);
 }

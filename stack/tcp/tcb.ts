@@ -93,10 +93,6 @@ export const enum Flag {
   CUSTOM = 1 << 24,
   /** Interactive traffic: data is answered with data, so ACKs wait for it (Linux: "pingpong"). */
   INTERACTIVE = 1 << 25,
-  /** Already waits in the accept queue, or was accepted. */
-  OFFERED = 1 << 26,
-  /** The program no longer reads: data that comes is answered with RST once it is also an orphan. */
-  READ_SHUT = 1 << 27,
   /** Window scaling was negotiated: both shifts count (RFC 7323 §2.2). */
   WINDOW_SCALE = 1 << 28,
   /** Stands in the list of those whose `send` found no memory. */
@@ -205,8 +201,6 @@ export const enum Cold {
 
   /** The last soft error reported by ICMP: an index into the error table, told if the connection times out. */
   SOFT_ERROR = 59,
-  /** When unsent data was last held back by the silly-window rule. */
-  HELD_SINCE = 60,
   /** End of the last segment sent that was smaller than full: Nagle's algorithm as Minshall has it. */
   SND_SML = 61,
   /** When a challenge ACK last went out, ms. */
@@ -282,6 +276,4 @@ export const enum Name {
 export const enum Custom {
   RCV_LIMIT = 1,
   SND_LIMIT = 2,
-  KEEPALIVE = 4,
-  OTHER = 8,
 }
