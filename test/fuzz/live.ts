@@ -54,7 +54,7 @@ export class LiveWorld {
   readonly streams: Stream[] = [];
   readonly #into = new Uint8Array(65_536);
 
-  constructor(seed: number, connections: number) {
+  constructor(seed: number, connections: number, noteInts = 0) {
     const [near, far] = createWire({ latencyUs: 100 });
     const limits = {
       connectionsMax: 256,
@@ -65,7 +65,7 @@ export class LiveWorld {
       bufferBytesMax: 16 << 20,
       outOfOrderMax: 512,
     };
-    this.near = new Stack({ seed, now: this.world.now, slab: new FrameSlab({ slots: 1024 }), tcp: limits });
+    this.near = new Stack({ seed, now: this.world.now, slab: new FrameSlab({ slots: 1024, noteInts }), tcp: limits });
     this.far = new Stack({ seed: seed + 1, now: this.world.now, slab: new FrameSlab({ slots: 1024 }), tcp: limits });
     this.nearHost = this.world.add('near', this.near);
     this.farHost = this.world.add('far', this.far);
