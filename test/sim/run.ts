@@ -17,6 +17,7 @@ export interface Outcome {
 /** Longer than any connection's life: retransmissions at their slowest, an orphan's wait, TIME-WAIT. */
 const LIMIT_US = 4 * 3_600_000_000;
 const PORT = 80;
+const CROSSING_PORT = 5000;
 
 /** One simulation: a link, some connections over it, programs at their ends, all drawn from the seed. */
 export function simulate(seed: number, sink?: Sink): Outcome {
@@ -36,6 +37,7 @@ export function simulate(seed: number, sink?: Sink): Outcome {
     side.host.wake();
     world.runFor(prng.below(30_000));
   }
+  if (prng.below(4) === 0) callEachOther(joined, programs, prng);
   const until = world.now + LIMIT_US;
   while (world.now < until) {
     world.settle();
@@ -54,6 +56,20 @@ export function simulate(seed: number, sink?: Sink): Outcome {
   joined.close();
   const bytes = programs.reduce((sum, program) => sum + program.received, 0);
   return { problems, plan, bytes, frames: joined.link.counters.framesSent, endedUs: world.now };
+}
+
+/** Both sides OPEN at the same moment, from and to the same ports: RFC 9293 figure 8, over this link. */
+function callEachOther(joined: JoinedWorld, programs: Program[], prng: Prng): void {
+  const pair = joined.sides.map((side) => {
+    const other = side === joined.near ? joined.far : joined.near;
+    const options = { remoteAddress: other.address, remotePort: CROSSING_PORT, localPort: CROSSING_PORT };
+    const id = side.stack.tcp.open({ ...options, keepAlive: true });
+    side.host.wake();
+    return new Program(side, id, false, drawProgram(prng), prng.below(60_000), prng);
+  }) as [Program, Program];
+  pair[0].peer = pair[1];
+  pair[1].peer = pair[0];
+  programs.push(...pair);
 }
 
 /** Accepts what comes. The two programs of a connection are told of each other. */
