@@ -107,6 +107,9 @@ export function setOption(tcp: TcpContext, c: number, option: TcpOption, value: 
     setFlag(tcp, c, flag, value !== 0);
     return;
   }
+  if (option === TcpOption.MAX_SEGMENT && state >= State.ESTABLISHED && value > sendMss(tcp, c)) {
+    throw new StackError('EINVAL', `maxSegment is ${value}; the peer and the path allow ${sendMss(tcp, c)}`);
+  }
   const k = wake(tcp, c);
   if (k === 0) throw new StackError('ENOBUFS', 'no memory for the option; raise activeMax');
   const field = FIELDS[option];
@@ -123,9 +126,6 @@ export function setOption(tcp: TcpContext, c: number, option: TcpOption, value: 
       cold[k + Cold.CUSTOM] |= Custom.SND_LIMIT;
       break;
     case TcpOption.MAX_SEGMENT:
-      if (state >= State.ESTABLISHED && value > sendMss(tcp, c)) {
-        throw new StackError('EINVAL', `maxSegment is ${value}; the peer and the path allow ${sendMss(tcp, c)}`);
-      }
       cold[k + Cold.MSS_CLAMP] = value;
       if (state >= State.ESTABLISHED) setSendMss(tcp, c, value);
       break;

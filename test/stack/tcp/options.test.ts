@@ -1,0 +1,112 @@
+import t from 'tap';
+import { TcpOption } from '../../../stack/tcp/socket-options.js';
+import { Ipv4 } from '../../../stack/wire/ipv4.js';
+import { established, opened, synReceived } from './states.js';
+
+/** Options of a connection: what is set is what holds, and what cannot be has one clear code. */
+
+const VALUES: readonly (readonly [TcpOption, number, number])[] = [
+  [TcpOption.NODELAY, 0, 1],
+  [TcpOption.CORK, 0, 1],
+  [TcpOption.KEEPALIVE, 0, 1],
+  [TcpOption.KEEPALIVE_IDLE_MS, 7_200_000, 60_000],
+  [TcpOption.KEEPALIVE_INTERVAL_MS, 75_000, 1000],
+  [TcpOption.KEEPALIVE_COUNT, 9, 3],
+  [TcpOption.USER_TIMEOUT_MS, 0, 30_000],
+  [TcpOption.RECEIVE_BYTES, 131_072, 50_000],
+  [TcpOption.SEND_BYTES, 131_072, 60_000],
+  [TcpOption.MAX_SEGMENT, 1460, 1000],
+  [TcpOption.QUICK_ACK, 1, 0],
+  [TcpOption.SYN_RETRIES, 6, 2],
+  [TcpOption.LINGER2_MS, 60_000, 5000],
+  [TcpOption.TOS, 0, 0xb8],
+  [TcpOption.TTL, 64, 1],
+  [TcpOption.NOT_SENT_LOW_WATER, 0, 16_384],
+  [TcpOption.WINDOW_CLAMP, 0, 10_000],
+  [TcpOption.OOB_INLINE, 0, 1],
+];
+
+for (const [option, initially, value] of VALUES) {
+  t.test(`${option} → ${initially} at first, ${value} once set, also after a silence`, (t) => {
+    const peer = opened(t);
+    t.equal(peer.tcp.getOption(peer.id, option), initially);
+    peer.tcp.setOption(peer.id, option, value);
+    t.equal(peer.tcp.getOption(peer.id, option), value);
+    if (option === TcpOption.KEEPALIVE || option === TcpOption.QUICK_ACK) peer.advanceMs(100);
+    else peer.advanceMs(10_000);
+    t.equal(peer.tcp.getOption(peer.id, option), value);
+    for (const bad of [-1, 2 ** 31, 0.5, Number.NaN])
+      t.throws(() => peer.tcp.setOption(peer.id, option, bad), { code: 'ERR_OUT_OF_RANGE' }, String(bad));
+    t.equal(peer.tcp.getOption(peer.id, option), value, 'a bad value changes nothing');
+    t.end();
+  });
+}
+
+t.test('an option that is none → ENOPROTOOPT; any option of a closed connection → EINVAL', (t) => {
+  const peer = established(t);
+  t.throws(() => peer.tcp.setOption(peer.id, 'colour' as TcpOption, 1), { code: 'ENOPROTOOPT' });
+  peer.inject({ flags: 'R' });
+  t.throws(() => peer.tcp.setOption(peer.id, TcpOption.NODELAY, 1), { code: 'EINVAL' });
+  t.end();
+});
+
+t.test('tos and ttl → in the header of every datagram from then on', (t) => {
+  const peer = established(t);
+  peer.tcp.setOption(peer.id, TcpOption.TOS, 0xb8);
+  peer.tcp.setOption(peer.id, TcpOption.TTL, 9);
+  peer.write(10);
+  const { datagram } = peer.expect({ length: 10 });
+  t.same([datagram[Ipv4.TOS], datagram[Ipv4.TTL]], [0xb8, 9]);
+  t.end();
+});
+
+t.test('maxSegment → no larger segments; larger than the peer allows is refused', (t) => {
+  const peer = established(t, { syn: { mss: 1200 } });
+  t.throws(() => peer.tcp.setOption(peer.id, TcpOption.MAX_SEGMENT, 1300), { code: 'EINVAL' });
+  peer.advanceMs(1000);
+  t.equal(peer.tcp.counts.active, 0, 'what was refused leaves no trace');
+  peer.tcp.setOption(peer.id, TcpOption.MAX_SEGMENT, 500);
+  peer.write(1000);
+  t.same(
+    peer.drain().map((segment) => segment.length),
+    [500, 500],
+  );
+  t.end();
+});
+
+t.test('windowClamp → never a larger window is offered', (t) => {
+  const peer = established(t, { listen: { receiveBytes: 30_000 } });
+  peer.tcp.setOption(peer.id, TcpOption.WINDOW_CLAMP, 5000);
+  for (let i = 0; i < 40; i++) {
+    peer.data(1000);
+    peer.read();
+  }
+  t.equal(peer.drain().at(-1)?.win, 5000, 'what was promised before is used up');
+  t.end();
+});
+
+t.test('receiveBytes raised → the window opens by itself', (t) => {
+  const peer = established(t, { listen: { receiveBytes: 4000 } });
+  peer.tcp.setOption(peer.id, TcpOption.RECEIVE_BYTES, 20_000);
+  peer.flush();
+  peer.expect({ flags: '.', win: 20_000, length: 0 });
+  t.end();
+});
+
+t.test('SYN-RECEIVED, the SYN again and again → no more SYN,ACKs than its retries', (t) => {
+  const peer = synReceived(t);
+  for (let i = 0; i < 50; i++) peer.inject({ flags: 'S', seq: 0, options: peer.synOptions });
+  t.equal(peer.drain().length, 5);
+  t.end();
+});
+
+t.test('counters of RSTs and resets → RFC 4022’s', (t) => {
+  const peer = established(t);
+  peer.abort();
+  t.equal(peer.stack.net.stats.tcpOutRsts, 1);
+  t.equal(peer.stack.net.stats.tcpEstabResets, 1);
+  peer.inject({ flags: '.', seq: 9, ack: 9 });
+  t.equal(peer.stack.net.stats.tcpOutRsts, 2);
+  t.equal(peer.stack.net.stats.tcpCurrEstab, 0);
+  t.end();
+});
