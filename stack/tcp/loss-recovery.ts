@@ -13,8 +13,8 @@ import { Cold, Flag, Tally, Tcb } from './tcb.js';
  * bytes are lost (RTX_NXT up to RTX_END), and output sends them.
  */
 
-/** More than any window (2^30, RFC 7323 §2.3), less than half of the circle. */
-const RECOVER_BEHIND_MAX = 0x5000_0000;
+/** With the largest step an ACK can make, a window of 2^30 (RFC 7323 §2.3), still less than half of the circle. */
+const RECOVER_BEHIND_MAX = 0x3000_0000;
 /** RFC 5681 §3.2: the third duplicate. */
 const DUPLICATE_THRESHOLD = 3;
 

@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap';
+import { Cold, Tcb } from '../../../stack/tcp/tcb.js';
 import { type Peer, type PeerOptions } from './peer.js';
 import { established } from './states.js';
 
@@ -189,6 +190,31 @@ t.test('after an idle time, the first segment is lost → fast retransmit works 
   peer.drain();
   for (let i = 0; i < 3; i++) duplicate(peer, 1 + 5 * MSS);
   peer.expect({ seq: 1 + 5 * MSS, length: MSS });
+  t.end();
+});
+
+/** As if 2^30 more bytes had been sent and acknowledged. */
+function leap(peer: Peer): void {
+  const { hot, cold } = peer.tcp.context;
+  const c = peer.tcp.rowOf(peer.id) << Tcb.SHIFT;
+  const k = hot[c + Tcb.COLD] as number;
+  for (const field of [Tcb.SND_UNA, Tcb.SND_NXT]) (hot[c + field] as number) += 2 ** 30;
+  for (const field of [Cold.RTX_NXT, Cold.RTX_END, Cold.SND_SML, Cold.SND_WL2]) (cold[k + field] as number) += 2 ** 30;
+  peer.stackIss = (peer.stackIss + 2 ** 30) | 0;
+  peer.write(MSS);
+  peer.ack();
+  peer.drain();
+}
+
+t.test('gigabytes without a loss, then one → fast retransmit works at every place of the circle of numbers', (t) => {
+  for (let leaps = 0; leaps <= 8; leaps++) {
+    const peer = established(t, { syn: { mss: MSS } });
+    for (let i = 0; i < leaps; i++) leap(peer);
+    peer.write(5 * MSS);
+    const first = peer.drain()[0]?.seq ?? 0;
+    for (let i = 0; i < 3; i++) duplicate(peer, first);
+    peer.expect({ seq: first, length: MSS }, `after ${leaps} GB:`);
+  }
   t.end();
 });
 
