@@ -200,6 +200,48 @@ t.test('LISTEN, a flood of SYNs → memory bounded, the oldest give way, and a t
   t.end();
 });
 
+t.test('LISTEN, half-open connections end in any order → it is still the oldest that gives way', (t) => {
+  const peer = listening(t, { tcp: { synReceivedMax: 4 } });
+  const iss: number[] = [];
+  const syn = (i: number) => {
+    peer.peerPort = 7000 + i;
+    peer.inject({ flags: 'S', seq: 0, options: peer.synOptions });
+    iss[i] = peer.stackIss;
+    peer.drain();
+  };
+  const alive = (i: number) => {
+    peer.peerPort = 7000 + i;
+    peer.stackIss = iss[i] as number;
+    // A stranger's ACK in the window is answered from SYN-RECEIVED only.
+    peer.inject({ flags: '.', seq: 1, ack: 77 });
+    const [answer] = peer.drain();
+    return (
+      answer !== undefined &&
+      peer.tcp.context.synTable.find(peer.stackAddress, peer.peerAddress, (80 << 16) | peer.peerPort) >= 0
+    );
+  };
+  for (const i of [0, 1, 2, 3]) syn(i);
+  // From the middle, from the end, from the beginning.
+  for (const i of [1, 3, 0]) {
+    peer.peerPort = 7000 + i;
+    peer.inject({ flags: 'R', seq: 1 });
+  }
+  for (const i of [4, 5, 6]) syn(i);
+  t.same([2, 4, 5, 6].map(alive), [true, true, true, true]);
+  for (const [i, gone] of [
+    [7, 2],
+    [8, 4],
+    [9, 5],
+    [10, 6],
+    [11, 7],
+  ] as const) {
+    syn(i);
+    t.notOk(alive(gone), `${gone} is the oldest`);
+    t.equal(peer.tcp.counts.halfOpen, 4);
+  }
+  t.end();
+});
+
 t.test('LISTEN, no row left → dropped, and served once there is one', (t) => {
   const peer = listening(t, { tcp: { connectionsMax: 1 } });
   call(peer, 5001);
