@@ -72,9 +72,30 @@ export interface DescriptorPoll {
   close(): void;
 }
 
+/** Those not closed yet. */
+const polls = new Set<DescriptorPoll>();
+
 /** Calls back whenever `fd` is readable, from Node's event loop. Throws `EOPNOTSUPP` where system calls cannot be made. */
 export function pollReadable(fd: number, callback: () => void): DescriptorPoll {
-  return loadKoffi().node.poll(fd, { readable: true }, callback);
+  const handle = loadKoffi().node.poll(fd, { readable: true }, callback);
+  const poll = {
+    ref: () => handle.ref(),
+    unref: () => handle.unref(),
+    close: () => {
+      polls.delete(poll);
+      if (polls.size === 0) process.off('exit', closeAll);
+      handle.close();
+    },
+  };
+  // Node turns its event loop once more after the last JavaScript has run. A frame that comes just then would have koffi call into a
+  // program that is gone, and abort it.
+  if (polls.size === 0) process.once('exit', closeAll);
+  polls.add(poll);
+  return poll;
+}
+
+function closeAll(): void {
+  for (const poll of polls) poll.close();
 }
 
 function load(): Libc {
