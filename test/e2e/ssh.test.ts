@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -39,7 +39,10 @@ async function sshThroughUs(t: Test): Promise<string[]> {
       '',
     ].join('\n'),
   );
-  if (!existsSync(CONFINEMENT)) mkdirSync(CONFINEMENT, { mode: 0o755 });
+  if (!existsSync(CONFINEMENT)) {
+    mkdirSync(CONFINEMENT, { mode: 0o755 });
+    t.teardown(() => rmSync(CONFINEMENT, { recursive: true }));
+  }
   const server = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', config], { stdio: ['ignore', 'ignore', 'pipe'] });
   t.teardown(() => server.kill());
   let said = '';
