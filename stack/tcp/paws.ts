@@ -7,7 +7,10 @@ import { Cold, Flag, Tcb } from './tcb.js';
 /** §5.5: after 24 days of silence TS.Recent may have wrapped and proves nothing. */
 const TS_RECENT_VALID_MS = 24 * 24 * 3600 * 1000;
 
-/** R1: a timestamp older than TS.Recent comes from an old duplicate. Never applied to RST (§5.2). */
+/**
+ * R1: a timestamp older than TS.Recent comes from an old duplicate. Never applied to RST (§5.2).
+ * Deviation: §3.2 would have us drop a segment without the option once it was agreed. As Linux we take it: middleboxes lose options.
+ */
 export function olderThanRecent(tcp: TcpContext, c: number): boolean {
   const { hot, seg } = tcp;
   if ((hot[c + Tcb.STATE] & Flag.TIMESTAMPS) === 0 || !seg.hasTimestamps) return false;

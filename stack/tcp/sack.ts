@@ -84,10 +84,12 @@ export function emitSack(tcp: TcpContext, k: number, view: DataView, at: number,
  * something new about the flight, which makes the ACK a duplicate in the sense of RFC 6675 §2.
  */
 export function readBlocks(tcp: TcpContext, c: number, ack: number): boolean {
-  const { hot, options } = tcp;
+  const { hot, cold, options } = tcp;
   const sack = options.sack;
   const nxt = hot[c + Tcb.SND_NXT];
-  let useful = false;
+  const k = hot[c + Tcb.COLD];
+  let told = false;
+  let news = false;
   for (let i = 0; i < options.sackCount; i++) {
     const left = sack[2 * i];
     const right = sack[2 * i + 1];
@@ -102,9 +104,14 @@ export function readBlocks(tcp: TcpContext, c: number, ack: number): boolean {
       continue;
     }
     if (seqLt(left, ack)) continue;
-    useful = true;
+    if (told) continue;
+    // The first block holds what came last (RFC 2018 §4). If that is no news, the ACK was sent for another reason: a window update, say.
+    told = true;
+    news = left !== cold[k + Cold.SEEN_LEFT] || right !== cold[k + Cold.SEEN_RIGHT];
+    cold[k + Cold.SEEN_LEFT] = left;
+    cold[k + Cold.SEEN_RIGHT] = right;
   }
-  return useful;
+  return news;
 }
 
 /** The peer had it already. If we sent it again because of duplicate ACKs, it had only been overtaken (RFC 3708 §2). */

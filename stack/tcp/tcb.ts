@@ -99,7 +99,7 @@ export const enum Flag {
   STARVED = 1 << 29,
 }
 
-/** The cold row: what a connection needs while something is going on. 78 int32, 312 bytes. */
+/** The cold row: what a connection needs while something is going on. 80 int32, 320 bytes. */
 export const enum Cold {
   /** Segment sequence and acknowledgment number used for the last window update. */
   SND_WL1 = 0,
@@ -223,7 +223,10 @@ export const enum Cold {
   RATE_APP_LIMITED = 75,
   /** When recovery from a timeout began, ms. */
   TIMED_OUT_AT = 76,
-  SIZE = 78,
+  /** The first SACK block of the last ACK that had one. */
+  SEEN_LEFT = 77,
+  SEEN_RIGHT = 78,
+  SIZE = 80,
 }
 
 /** The tally row: what only `info` reads. 32 int32; 64-bit counters as two halves, low first. */

@@ -39,7 +39,7 @@ import { checkDefaults, getOption, setOption, type TcpOption } from './socket-op
 import { State } from './state.js';
 import { synReceivedArrives } from './syn-received.js';
 import { Cold, Flag, Name, Tcb } from './tcb.js';
-import { expireTimeWaits, isNewIncarnation, timeWaitArrives } from './time-wait.js';
+import { expireTimeWaits, giveWay, rowGivesWay, timeWaitArrives } from './time-wait.js';
 import { Wait } from './time-wait-table.js';
 import { expireTimers } from './timer-events.js';
 import { noteArrival, noteReceived } from './trace-note.js';
@@ -144,8 +144,10 @@ export class Tcp implements Transport {
     const tcp = this.context;
     const { seg } = tcp;
     const row = tcp.table.find(seg.local, seg.remote, seg.ports);
-    if (row >= 0) return segmentArrives(tcp, row << Tcb.SHIFT);
-    return this.#embryonicOrDead();
+    if (row < 0) return this.#embryonicOrDead();
+    const c = row << Tcb.SHIFT;
+    const beyond = (seg.flags & TcpFlag.SYN) === 0 ? 0 : rowGivesWay(tcp, c);
+    return beyond === 0 ? segmentArrives(tcp, c) : this.#listening(beyond);
   }
 
   #embryonicOrDead(): Verdict {
@@ -161,12 +163,16 @@ export class Tcp implements Transport {
     let issAtLeast = 0;
     const wait = tcp.timeWaits.find(seg.local, seg.remote, seg.ports);
     if (wait >= 0) {
-      if (!isNewIncarnation(tcp, wait)) return timeWaitArrives(tcp, wait);
-      if (tcp.listeners.find(seg.local, localPort(seg.ports)) === undefined) return timeWaitArrives(tcp, wait);
-      issAtLeast = (tcp.timeWaits.rows[wait * Wait.SIZE + Wait.SND_NXT] + 0xffff + 2) | 0;
-      tcp.timeWaits.give(wait);
-      tcp.net.stats.tcpTimeWaitsReused += 1;
+      issAtLeast = giveWay(tcp, wait);
+      if (issAtLeast === 0) return timeWaitArrives(tcp, wait);
     }
+    return this.#listening(issAtLeast);
+  }
+
+  /** `issAtLeast`: as for `listenArrives`. */
+  #listening(issAtLeast: number): Verdict {
+    const tcp = this.context;
+    const { seg } = tcp;
     const listener = tcp.listeners.find(seg.local, localPort(seg.ports));
     if (listener !== undefined) return listenArrives(tcp, listener, issAtLeast);
     // CLOSED, §3.10.7.1.

@@ -3,24 +3,54 @@ import { Cause } from '../net/note.js';
 import { TcpFlag } from '../wire/tcp.js';
 import { Verdict } from '../wire/verdict.js';
 import { sendBare } from './bare-segment.js';
+import { finish } from './connection.js';
+import { localPort } from './connection-table.js';
 import type { TcpContext } from './context.js';
 import { timestampOffset } from './isn.js';
 import { State } from './state.js';
+import { Flag, Tcb } from './tcb.js';
 import { Wait, WaitFlag } from './time-wait-table.js';
 
 /** Segment path. A segment for a pair of sockets in TIME-WAIT whose program has let go. */
 
 /** RFC 6191 §2: a SYN for a pair in TIME-WAIT is a new connection if its timestamp, or without them its sequence number, is beyond the old one's. */
-export function isNewIncarnation(tcp: TcpContext, row: number): boolean {
-  const { seg, timeWaits } = tcp;
+function isNewIncarnation(tcp: TcpContext, timestamps: boolean, tsRecent: number, rcvNxt: number): boolean {
+  const { seg } = tcp;
   if ((seg.flags & (TcpFlag.SYN | TcpFlag.ACK | TcpFlag.RST)) !== TcpFlag.SYN) return false;
-  const at = row * Wait.SIZE;
-  const rows = timeWaits.rows;
-  if ((rows[at + Wait.FLAGS] & WaitFlag.TIMESTAMPS) !== 0 && seg.hasTimestamps) {
-    if (seqGt(seg.TSval, rows[at + Wait.TS_RECENT])) return true;
-    if (seg.TSval !== rows[at + Wait.TS_RECENT]) return false;
+  // Without anybody to take the new connection the old one stays.
+  if (tcp.listeners.find(seg.local, localPort(seg.ports)) === undefined) return false;
+  if (timestamps && seg.hasTimestamps) {
+    if (seqGt(seg.TSval, tsRecent)) return true;
+    if (seg.TSval !== tsRecent) return false;
   }
-  return seqGt(seg.SEQ, rows[at + Wait.RCV_NXT]);
+  return seqGt(seg.SEQ, rcvNxt);
+}
+
+/** How far beyond the old connection's sequence numbers the new one's begin: its window, as Linux has it. */
+const BEYOND = 0xffff + 2;
+
+/** Ends the wait in the small row if the segment begins a new connection, and says where its sequence numbers may begin; else 0. */
+export function giveWay(tcp: TcpContext, row: number): number {
+  const rows = tcp.timeWaits.rows;
+  const at = row * Wait.SIZE;
+  const timestamps = (rows[at + Wait.FLAGS] & WaitFlag.TIMESTAMPS) !== 0;
+  if (!isNewIncarnation(tcp, timestamps, rows[at + Wait.TS_RECENT], rows[at + Wait.RCV_NXT])) return 0;
+  const beyond = (rows[at + Wait.SND_NXT] + BEYOND) | 0;
+  tcp.timeWaits.give(row);
+  tcp.net.stats.tcpTimeWaitsReused += 1;
+  return beyond === 0 ? 1 : beyond;
+}
+
+/** The same for a full row, whose program has not let go yet: it keeps its id, and what it has not read. */
+export function rowGivesWay(tcp: TcpContext, c: number): number {
+  const { hot } = tcp;
+  if ((hot[c + Tcb.STATE] & Flag.STATE_MASK) !== State.TIME_WAIT) return 0;
+  const timestamps = (hot[c + Tcb.STATE] & Flag.TIMESTAMPS) !== 0;
+  if (!isNewIncarnation(tcp, timestamps, hot[c + Tcb.TS_RECENT], hot[c + Tcb.RCV_NXT])) return 0;
+  const beyond = (hot[c + Tcb.SND_NXT] + BEYOND) | 0;
+  finish(tcp, c);
+  tcp.net.stats.tcpTimeWaitsReused += 1;
+  return beyond === 0 ? 1 : beyond;
 }
 
 /** Everything else. The only thing that may arrive is the peer's FIN again (§3.10.7.4): acknowledge it, and wait anew. */

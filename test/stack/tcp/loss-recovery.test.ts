@@ -250,6 +250,16 @@ t.test('SACK agreed → only ACKs with blocks about the flight are duplicates (R
   t.end();
 });
 
+t.test('SACK agreed, the same block again with a wider window → a window update, no duplicate', (t) => {
+  const peer = flying(t, 10, { syn: { mss: MSS, sackOk: true } });
+  for (let i = 0; i < 5; i++) {
+    peer.inject({ ack: 1, win: 60_000 + i * 1000, options: { sack: [[1 + MSS, 1 + 2 * MSS]] } });
+  }
+  t.equal(peer.stack.net.stats.tcpDupAcksIn, 1, 'told once');
+  t.equal(peer.stack.net.stats.tcpFastRetransmits, 0);
+  t.end();
+});
+
 t.test('SACK agreed, a D-SACK or a block about nothing of ours → no duplicate', (t) => {
   const peer = flying(t, 10, { syn: { mss: MSS, sackOk: true } });
   peer.ack({ ack: 1 + 2 * MSS });

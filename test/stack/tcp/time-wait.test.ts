@@ -132,6 +132,24 @@ t.test('TIME-WAIT, SYN at or before the old sequence numbers → ACK, TIME-WAIT 
   t.end();
 });
 
+t.test('TIME-WAIT, held by the program, SYN beyond the old numbers → a new connection, the old id still reads', (t) => {
+  const peer = established(t);
+  peer.shutdown();
+  peer.ack();
+  peer.inject({ flags: 'F.', seq: 1, data: 5 });
+  peer.expectState('TIME-WAIT');
+  peer.drain();
+  const { id, tcp } = peer;
+  callAgain(peer, 100);
+  peer.expect({ flags: 'S.', ack: 101 });
+  t.equal(tcp.counts.halfOpen, 1);
+  t.equal(tcp.receive(id, new Uint8Array(10)), 5, 'what the old one brought');
+  t.equal(tcp.receive(id, new Uint8Array(10)), -1);
+  tcp.close(id);
+  t.equal(tcp.counts.halfOpen, 1);
+  t.end();
+});
+
 t.test('TIME-WAIT with timestamps, SYN with a newer one → a new connection, whatever its sequence number', (t) => {
   const peer = timeWait(t, { syn: { mss: 1460, ts: [1000, 0] } });
   callAgain(peer, -1_000_000, 5000);
