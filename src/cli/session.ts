@@ -23,7 +23,7 @@ import type { StackSettings } from './options.js';
 import { colours, notice, print } from './output.js';
 import { formatIpv4 } from './values.js';
 
-/** How often the trace reaches the file, and a device is asked whether it still works. */
+/** After a device was used, this long until the trace reaches the file and the device is asked whether it still works. */
 const FLUSH_MS = 500;
 /** How long connections may take to say goodbye when the program ends. */
 const GOODBYE_MS = 1000;
@@ -35,7 +35,8 @@ export class Session {
   readonly net: NodeNet;
   /** Told when the device stops working; then the session is to be closed. */
   onFailure: (error: Error) => void = () => {};
-  readonly #timer: NodeJS.Timeout;
+  /** Set while there is something to look at: a session that is idle does not wake the processor. */
+  #timer: NodeJS.Timeout | null = null;
   /** When the program breaks, the last frames are the ones to be looked at. */
   readonly #onBreak = (): void => this.flush();
   #closed = false;
@@ -49,7 +50,9 @@ export class Session {
     readonly control: ControlServer | undefined,
   ) {
     this.net = new NodeNet(host);
-    this.#timer = setInterval(() => this.#look(), FLUSH_MS).unref();
+    device.onUse(() => {
+      if (this.#timer === null && !this.#closed) this.#timer = setTimeout(() => this.#look(), FLUSH_MS).unref();
+    });
     process.on('uncaughtExceptionMonitor', this.#onBreak);
   }
 
@@ -69,7 +72,7 @@ export class Session {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    clearInterval(this.#timer);
+    if (this.#timer !== null) clearTimeout(this.#timer);
     await this.settle();
     this.host.stop();
     process.off('uncaughtExceptionMonitor', this.#onBreak);
@@ -93,6 +96,7 @@ export class Session {
   }
 
   #look(): void {
+    this.#timer = null;
     this.flush();
     const failure = this.device.failure;
     if (failure !== null) this.onFailure(failure);
