@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { type ErrorCode, StackError } from '../../stack/base/errors.js';
 import type { Address, ConnectionId } from '../../stack/base/units.js';
 import { Event, SocketKind } from '../../stack/net/event-queue.js';
@@ -100,7 +101,7 @@ export class Channel {
 
   /** The address and port the open is to come from. */
   bind(address: string, port: number): void {
-    this.#localAddress = this.#net.parseAddress(address);
+    this.#localAddress = this.#parse(address);
     this.#localPort = port;
   }
 
@@ -108,7 +109,7 @@ export class Channel {
   connect(address: string, port: number): void {
     if (this.id !== 0) throw new StackError('EISCONN', 'the socket is connected already');
     const id = this.#tcp.open({
-      remoteAddress: this.#net.parseAddress(address),
+      remoteAddress: this.#parse(address),
       remotePort: port,
       ...(this.#localAddress === 0 ? {} : { localAddress: this.#localAddress }),
       ...(this.#localPort === 0 ? {} : { localPort: this.#localPort }),
@@ -295,6 +296,11 @@ export class Channel {
   }
   get #net() {
     return this.table.host.stack.net;
+  }
+  /** The address is a number already, looked up by Node; a family the stack does not speak is said as the kernel says it. */
+  #parse(address: string): Address {
+    if (isIPv6(address)) throw new StackError('EAFNOSUPPORT', `${address} is an IPv6 address; the stack speaks IPv4`);
+    return this.#net.parseAddress(address);
   }
   #name(address: Address): string {
     return address === 0 ? '0.0.0.0' : this.#net.formatAddress(address);

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import t from 'tap';
 import { socketContract } from './socket-contract.js';
 import { twoNets } from './worlds.js';
@@ -14,3 +15,11 @@ socketContract(t, 'net.Socket on the stack', (t) => {
     native: true,
   };
 });
+
+for (const plainStreams of [false, true]) {
+  t.test(`connect to an IPv6 address, ${plainStreams ? 'Duplex' : 'net.Socket'} → EAFNOSUPPORT`, async (t) => {
+    const client = twoNets(t, { plainStreams }).client.connect({ host: '2001:db8::1', port: 80 });
+    const [error] = await once(client, 'error');
+    t.match(error, { code: 'EAFNOSUPPORT', syscall: 'connect', address: '2001:db8::1' });
+  });
+}
