@@ -104,14 +104,15 @@ export class Host implements StackHost {
   }
 
   /**
-   * The program has called the stack: what that made it want to send goes out when the current JavaScript has run to its end.
-   * A microtask, so that writes of one tick leave together and yet before the event loop goes on. Within a turn there is
-   * nothing to do: the turn ends with sending.
+   * The program has called the stack: what that made it want to send goes out soon. An immediate, which comes when all the
+   * JavaScript of this pass of the event loop has run, promises included: two writes with an `await` between them leave as one
+   * segment. Measured against a microtask: the same round trip, half the segments. Within a turn there is nothing to do: the
+   * turn ends with sending.
    */
   wake(): void {
     if (this.#turning || this.#wakeScheduled || !this.#running) return;
     this.#wakeScheduled = true;
-    queueMicrotask(this.#onWake);
+    setImmediate(this.#onWake);
   }
 
   /** As Node's servers have it: whether the host keeps the process alive when no socket on it does. */

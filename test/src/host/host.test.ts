@@ -94,21 +94,24 @@ function machine(t: Test): { host: Host; device: ScriptedDevice; stack: Stack; s
 
 const tick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-t.test('sent outside a turn, several times in a tick → one transmission, before the event loop goes on', async (t) => {
-  const { host, device, send } = machine(t);
-  host.start();
-  device.transmits = [];
-  device.sent = [];
-  setImmediate(() => {
+t.test(
+  'sent outside a turn, promises and ticks in between → one transmission, in the same pass of the event loop',
+  async (t) => {
+    const { host, device, send } = machine(t);
+    host.start();
+    device.transmits = [];
+    device.sent = [];
     send('a');
     send('b');
     process.nextTick(() => send('c'));
+    await Promise.resolve();
+    send('d');
     t.same(device.sent, [], 'not from within the call');
-  });
-  await tick();
-  t.same(device.sent, ['a', 'b', 'c']);
-  t.same(device.transmits, [3]);
-});
+    await tick();
+    t.same(device.sent, ['a', 'b', 'd', 'c']);
+    t.same(device.transmits, [4]);
+  },
+);
 
 t.test('idle → not one turn, however often the event loop comes round', async (t) => {
   const { host, device } = machine(t);
@@ -156,11 +159,11 @@ t.test('the device takes less than it is offered → the rest is offered again, 
   device.sent = [];
   device.room = 2;
   for (let i = 0; i < 5; i++) send(String(i));
-  await Promise.resolve();
+  await tick();
   t.same(device.sent, ['0', '1']);
   device.room = 1;
   send('5');
-  await Promise.resolve();
+  await tick();
   t.same(device.sent, ['0', '1', '2']);
   device.room = Infinity;
   // Nobody calls: the host comes back by itself.
