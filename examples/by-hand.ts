@@ -64,5 +64,5 @@ while (server.events.next()) {
 const accepted = server.tcp.accept(listener);
 if (accepted !== 0) console.log(`accepted from port ${server.tcp.remotePort(accepted)}`);
 
-// Nobody says anything any more. After a quarter of a second of that the connection's second row is given back.
+// Nobody says anything any more. After 40 ms of that the connection's second row is given back.
 console.log(`to be called again at ${client.nextDeadline()} µs`);

@@ -48,7 +48,9 @@ export function wake(tcp: TcpContext, c: number): number {
   cold[k + Cold.RTX_END] = una;
   cold[k + Cold.SND_SML] = una;
   cold[k + Cold.SND_UP] = una;
-  cold[k + Cold.QUICK_ACKS] = limits.quickAcks;
+  // As Linux: after a silence longer than any RTO the sender starts slowly again, and wants to hear from us.
+  const silentMs = (tcp.clock.ms - hot[c + Tcb.LAST_ACTIVITY]) | 0;
+  cold[k + Cold.QUICK_ACKS] = silentMs > limits.rtoMinMs ? limits.quickAcks : 0;
   cold[k + Cold.ATO_MS] = limits.delayedAckMinMs;
   cold[k + Cold.LAST_DATA_AT] = hot[c + Tcb.LAST_ACTIVITY];
   cold[k + Cold.CHALLENGED_AT] = (tcp.clock.ms - limits.challengeAckIntervalMs) | 0;

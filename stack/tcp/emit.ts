@@ -6,6 +6,7 @@ import { emitTimestampsPadded, TcpOptionBytes } from '../wire/tcp-options.js';
 import { localPort, remotePort } from './connection-table.js';
 import type { TcpContext } from './context.js';
 import { ackSent } from './delayed-ack.js';
+import { MSS_MIN } from './options.js';
 import { blocksToSend, emitSack, sackBytes } from './sack.js';
 import { addTo } from './tally.js';
 import { Cold, Flag, Name, Tally, Tcb } from './tcb.js';
@@ -92,6 +93,8 @@ export function sendSegment(
   finishTcpChecksum(view, at, total, net.pseudoHeaderSum(local, remote, PROTOCOL_TCP, total));
   noteSent(tcp, c, at, cause);
   const tosAndTtl = cold[k + Cold.TOS_AND_TTL];
+  // At its floor the MSS may be more than the path carries: fragments get there, a segment that must not be cut never would (Linux alike).
+  const atFloor = (hot[c + Tcb.MSS_AND_SHIFTS] & 0xffff) <= MSS_MIN;
   net.output(
     at,
     total,
@@ -100,7 +103,7 @@ export function sendSegment(
     remote,
     tosAndTtl >>> 8,
     tosAndTtl & 0xff || DEFAULT_TTL,
-    OutputFlag.DONT_FRAGMENT,
+    atFloor ? OutputFlag.NONE : OutputFlag.DONT_FRAGMENT,
   );
   return true;
 }

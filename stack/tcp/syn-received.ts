@@ -209,6 +209,7 @@ export function establish(tcp: TcpContext, c: number, k: number): void {
   tcp.cold[k + Cold.BACKOFF] = tcp.cold[k + Cold.RETRANSMITS] > 0 && hot[c + Tcb.SRTT] === 0 ? 2 : 0;
   tcp.cold[k + Cold.RETRANSMITS] = 0;
   tcp.cold[k + Cold.TROUBLE_SINCE] = 0;
+  tcp.cold[k + Cold.QUICK_ACKS] = tcp.limits.quickAcks;
   tcp.cold[k + Cold.TIMERS] &= 1 << Timer.KEEPALIVE;
   tcp.cold[k + Cold.RTX_NXT] = hot[c + Tcb.SND_UNA];
   tcp.cold[k + Cold.RTX_END] = hot[c + Tcb.SND_UNA];
