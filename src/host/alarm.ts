@@ -25,6 +25,7 @@ export class Alarm {
     if (deadlineUs >= this.#at) return;
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
+    this.#at = Infinity;
     const waitMs = Math.ceil((deadlineUs - nowUs) / 1000);
     if (waitMs <= 0) {
       this.soon();

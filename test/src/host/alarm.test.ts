@@ -86,6 +86,20 @@ t.test('a deadline in the past → an immediate, once', (t) => {
   t.end();
 });
 
+t.test('a timer replaced by an immediate → the next deadline has a timer again, however late it is', (t) => {
+  const timers = new Timers();
+  timers.install(t);
+  const alarm = new Alarm(() => {});
+  alarm.set(50_000, 0);
+  alarm.set(10_000, 10_000);
+  t.equal(timers.set[0].cleared, true);
+  timers.immediates[0].callback();
+  alarm.set(1_000_000, 10_001);
+  t.equal(timers.set.length, 2);
+  t.equal(timers.set[1].ms, 990);
+  t.end();
+});
+
 t.test('a deadline weeks away → the longest timer there is, and not at once', (t) => {
   const timers = new Timers();
   timers.install(t);
