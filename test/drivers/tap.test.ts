@@ -333,7 +333,9 @@ async function pingThrough(device: TapDevice, address: string): Promise<number[]
     }
   });
   try {
-    const ping = (size: string) => run('ping', ['-n', '-c', '3', '-i', '0.01', '-W', '5', '-s', size, address]);
+    // After its last request ping waits for one interval or two round trips, whatever -W says. A hundredth of a second was too short on a
+    // busy machine.
+    const ping = (size: string) => run('ping', ['-n', '-c', '3', '-i', '0.2', '-W', '5', '-s', size, address]);
     const outputs = await Promise.all(['0', '56', '1472'].map(ping));
     return outputs.map(({ stdout }) => Number(/(\d+) received/.exec(stdout)?.[1]));
   } finally {
