@@ -28,7 +28,7 @@ t.test('a clean run, traced → tshark finds nothing wrong, every frame is expla
   const trace = join(folder, 'trace.pcapng');
   const command = await startCommand(t, ['serve', '--trace', trace]);
   const { address } = command;
-  await run('ping', ['-c', '3', '-i', '0.01', '-w', '10', '-s', '4000', address]);
+  await run('ping', ['-c', '3', '-i', '0.1', '-w', '10', '-s', '4000', address]);
   for (const path of ['/', '/missing', '/bytes/1048576'])
     await run('curl', ['-sS', '-o', '/dev/null', `http://${address}${path}`]);
   const upload = join(folder, 'upload');
