@@ -15,7 +15,7 @@ const clients = ['curl', 'ping'].every((program) => spawnSync(program, ['-V']).e
 t.test('over loopback → the page and a mebibyte each way between two stacks, a trace, status 0', async (t) => {
   const cwd = scratch(t);
   const { status, stdout, stderr } = await run(['demo', '--loopback'], { cwd, env: privately(cwd) });
-  t.equal(status, 0);
+  t.equal(status, 0, stdout);
   t.equal(stderr, '');
   t.match(stdout, /^loopback: two stacks of ours, .* \(as asked\)\n/);
   t.match(stdout, /✓ ping: 3 of 3 echo requests answered/);
@@ -33,7 +33,7 @@ t.test('over TAP → proved by the kernel’s own ping and curl', { skip: noTap 
   const cwd = scratch(t);
   const before = namespaces();
   const { status, stdout, stderr } = await run(['demo'], { cwd, env: privately(cwd) });
-  t.equal(status, 0);
+  t.equal(status, 0, stdout);
   t.equal(stderr, '');
   t.match(
     stdout,
@@ -57,7 +57,7 @@ t.test('over TAP with a bad link → slower, and proved all the same', { skip: n
     cwd,
     env: privately(cwd),
   });
-  t.equal(status, 0);
+  t.equal(status, 0, stdout);
   const report = JSON.parse(stdout) as DemoReport;
   t.match(report, { ok: true, mode: 'tap', trace: join(cwd, 'millrace-demo.pcapng') });
   t.same(
@@ -116,7 +116,7 @@ t.test('curl and ping missing → which, and proved with what there is', { skip:
   const bin = scratch(t);
   for (const program of ['unshare', 'ip']) spawnSync('ln', ['-s', `/usr/bin/${program}`, join(bin, program)]);
   const { status, stdout } = await run(['demo'], { cwd, env: { ...privately(cwd), PATH: bin } });
-  t.equal(status, 0);
+  t.equal(status, 0, stdout);
   t.match(stdout, /– ping: ping is not installed/);
   t.match(stdout, /✓ node's http \(curl is not installed\): the page: .* as sent/);
   t.match(stdout, /proved: it works\n$/);
