@@ -15,6 +15,7 @@ export type ErrorCode =
   | 'ECONNREFUSED'
   | 'ECONNRESET'
   | 'EDESTADDRREQ'
+  | 'EEXIST'
   | 'EHOSTDOWN'
   | 'EHOSTUNREACH'
   | 'EINPROGRESS'

@@ -1,18 +1,53 @@
 import type { TcpContext } from './context.js';
+import { Cold } from './tcb.js';
 
 /**
- * What a congestion control must answer, and all it may touch: cwnd and ssthresh of the row, and its own fields of the
- * cold row. Loss recovery decides that something was lost; congestion control decides what that means for the rate.
+ * What a congestion control must answer, and all it may touch: cwnd and ssthresh of the row, and the private area of the cold row,
+ * `cold[k + Cold.CC]` and the words after it, `CC_WORDS` in all. Loss recovery decides that something was lost; congestion control decides what that
+ * means for the rate. cwnd and ssthresh are bytes; where Linux counts segments, a segment is SMSS bytes.
+ *
+ * A method never sends, never allocates and never throws. One module serves all connections, so it keeps nothing of its own.
  */
 export interface CongestionControl {
-  /** As TCP_CONGESTION names it. */
+  /** As TCP_CONGESTION names it: 1 to 15 characters, as Linux has it. */
   readonly name: string;
+  /** Wants ECN whatever the stack's setting, and to hear of each mark (RFC 8257): asked for when the connection is opened. */
+  readonly needsEcn?: boolean;
+  /** Wants its segments spread over the round trip, whatever the stack's setting. */
+  readonly paces?: boolean;
+
+  /** The connection begins with this control, or was switched to it, or is awake again after a silence: the private words are zero. */
+  init?(tcp: TcpContext, c: number, k: number): void;
   /** `acked` bytes were newly acknowledged, not in recovery, and the flight was limited by cwnd. */
   onAck(tcp: TcpContext, c: number, k: number, acked: number): void;
-  /** A loss was detected by its consequences (duplicate ACKs): set ssthresh. `flight` is FlightSize, RFC 5681 §2. */
+  /** A loss was detected by its consequences, or ECN told of congestion: set ssthresh. `flight` is FlightSize, RFC 5681 §2. */
   onLoss(tcp: TcpContext, c: number, k: number, flight: number): void;
   /** The retransmission timer expired, for the first time for this data. Set ssthresh and cwnd. */
   onTimeout(tcp: TcpContext, c: number, k: number, flight: number): void;
   /** Recovery is over; cwnd has been set to what recovery leaves. */
   onRecovered(tcp: TcpContext, c: number, k: number): void;
+
+  /** The reduction was for nothing (Eifel, D-SACK, F-RTO): cwnd and ssthresh are again what they were before `onLoss` or `onTimeout`. */
+  onUndo?(tcp: TcpContext, c: number, k: number): void;
+  /** An ACK of new data let a round trip be measured, in µs, at least 1; before `onAck` of the same segment. Every ACK, not one a window. */
+  onSample?(tcp: TcpContext, c: number, k: number, rttUs: number): void;
+  /** An ACK was taken in any state, `delivered` bytes with it, `ce` of them marked (RFC 8257 §3.3, RFC 9768); before `onAck`. */
+  onDelivered?(tcp: TcpContext, c: number, k: number, delivered: number, ce: number): void;
+  /** Data is about to be sent with nothing in flight, `silentMs` after data was last sent. */
+  onRestart?(tcp: TcpContext, c: number, k: number, silentMs: number): void;
+}
+
+/** Words of the private area. */
+export const CC_WORDS = 12;
+
+/** The congestion control of a connection. */
+export function congestionOf(tcp: TcpContext, k: number): CongestionControl {
+  return tcp.congestions.controls[tcp.cold[k + Cold.CONGESTION]];
+}
+
+/** The private area is emptied, and the control begins. */
+export function beginCongestionControl(tcp: TcpContext, c: number, k: number): void {
+  tcp.cold.fill(0, k + Cold.CC, k + Cold.CC + CC_WORDS);
+  const control = congestionOf(tcp, k);
+  if (control.init !== undefined) control.init(tcp, c, k);
 }

@@ -1,4 +1,5 @@
 import { Event, SocketKind } from '../net/event-queue.js';
+import { beginCongestionControl } from './congestion.js';
 import { localPort } from './connection-table.js';
 import type { TcpContext } from './context.js';
 import { ConnectionError } from './errors.js';
@@ -66,6 +67,7 @@ export function wake(tcp: TcpContext, c: number): number {
     tcp.names[n + Name.REMOTE],
     tcp.names[n + Name.PORTS],
   );
+  beginCongestionControl(tcp, c, k);
   // Somebody must notice when it falls asleep again.
   wakeBy(tcp, c, (tcp.clock.ms + limits.hibernateMs) | 0);
   // Awake, the wheel's entry is for whatever comes first: keepalive goes on among the other timers.

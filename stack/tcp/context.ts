@@ -7,6 +7,7 @@ import { TimerWheel } from '../time/timer-wheel.js';
 import { TcpOptions } from '../wire/tcp-options.js';
 import { Verdict } from '../wire/verdict.js';
 import type { CongestionControl } from './congestion.js';
+import { CongestionRegistry } from './congestion-registry.js';
 import { ConnectionTable } from './connection-table.js';
 import type { TcpLimits } from './limits.js';
 import type { ListenerTable } from './listener-table.js';
@@ -20,7 +21,8 @@ export interface ContextParts {
   readonly clock: Clock;
   readonly events: EventQueue;
   readonly limits: TcpLimits;
-  readonly congestion: CongestionControl;
+  /** A module of the caller's, registered and made the default. */
+  readonly congestion?: CongestionControl | undefined;
   readonly listeners: ListenerTable;
   /** Four secret words: for the indexes, sequence numbers, ports and timestamps. */
   readonly secret: Int32Array;
@@ -57,7 +59,7 @@ export class TcpContext {
   readonly seg = new Segment();
   readonly options = new TcpOptions();
   readonly secret: Int32Array;
-  congestion: CongestionControl;
+  readonly congestions: CongestionRegistry;
   /** Challenge ACKs left in this second, RFC 5961 §7, and the second. */
   challengeLeft: number;
   challengeSecond = 0;
@@ -76,7 +78,7 @@ export class TcpContext {
     this.events = parts.events;
     this.limits = limits;
     this.listeners = parts.listeners;
-    this.congestion = parts.congestion;
+    this.congestions = new CongestionRegistry(limits.congestion, parts.congestion);
     this.secret = secret;
     this.table = new ConnectionTable(limits, secret[0], secret[1]);
     this.hot = this.table.hot;

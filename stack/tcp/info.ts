@@ -135,7 +135,7 @@ export function info(tcp: TcpContext, c: number): TcpInfo {
   return {
     state: stateName(word & Flag.STATE_MASK),
     caState,
-    congestion: tcp.congestion.name,
+    congestion: tcp.congestions.controls[field(Cold.CONGESTION)].name,
     retransmits: field(Cold.RETRANSMITS),
     probes: field(Cold.KEEPALIVE_PROBES),
     backoff: field(Cold.BACKOFF),

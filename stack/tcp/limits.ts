@@ -2,7 +2,7 @@
 export interface TcpLimits {
   /** Connections at once, all states with a full row. A million rows are 104 MB of address space, resident only where used. */
   readonly connectionsMax: number;
-  /** Connections with something going on at once: cold rows, 320 bytes each while used. All of them, unless memory is short. */
+  /** Connections with something going on at once: cold rows, 384 bytes each while used. All of them, unless memory is short. */
   readonly activeMax: number;
   /** Half-open connections in all. 4096 as Linux's tcp_max_syn_backlog on a large machine; beyond it the oldest gives way. */
   readonly synReceivedMax: number;
@@ -53,6 +53,8 @@ export interface TcpLimits {
   readonly delayedAckMaxMs: number;
   /** Segments acknowledged at once when a connection starts, so that the sender's window opens fast. Linux: 16. */
   readonly quickAcks: number;
+  /** The congestion control of connections that choose none, by name. */
+  readonly congestion: string;
   /** Initial window in segments, RFC 6928. */
   readonly initialWindowSegments: number;
   /** Challenge ACKs for each second over the stack, RFC 5961 §7: Linux 1000. */
@@ -101,6 +103,7 @@ export const TCP_LIMITS: TcpLimits = {
   delayedAckMinMs: 40,
   delayedAckMaxMs: 200,
   quickAcks: 16,
+  congestion: 'reno',
   initialWindowSegments: 10,
   challengeAcksPerSecond: 1000,
   challengeAckIntervalMs: 500,

@@ -8,6 +8,8 @@ export interface ConnectionDefaults {
   readonly receiveBytes?: number;
   readonly sendBytes?: number;
   readonly userTimeoutMs?: number;
+  /** By name. */
+  readonly congestion?: string;
 }
 
 /** A passive OPEN: RFC 9293 §3.9.1.1. */

@@ -1,5 +1,6 @@
 import { seqDiff, seqGt } from '../base/seq.js';
 import { Cause } from '../net/note.js';
+import { congestionOf } from './congestion.js';
 import type { TcpContext } from './context.js';
 import { effectiveMss } from './options.js';
 import { flightSize } from './output.js';
@@ -55,7 +56,7 @@ function enterFastRecovery(tcp: TcpContext, c: number, k: number, smss: number):
   cold[k + Cold.LIMITED_BYTES] = 0;
   // What limited transmit has put on top of cwnd does not count (RFC 5681 §3.2 step 2).
   const flight = flightSize(tcp, c, k);
-  tcp.congestion.onLoss(tcp, c, k, flight < hot[c + Tcb.CWND] ? flight : hot[c + Tcb.CWND]);
+  congestionOf(tcp, k).onLoss(tcp, c, k, flight < hot[c + Tcb.CWND] ? flight : hot[c + Tcb.CWND]);
   cold[k + Cold.RECOVER] = (hot[c + Tcb.SND_NXT] - 1) | 0;
   // Three segments have left the network besides the lost one.
   hot[c + Tcb.CWND] = hot[c + Tcb.SSTHRESH] + DUPLICATE_THRESHOLD * smss;
@@ -97,12 +98,12 @@ export function onNewAck(tcp: TcpContext, c: number, k: number, acked: number, f
     timeoutRecovered(tcp, c, k);
     cold[k + Cold.RTX_NXT] = una;
     cold[k + Cold.RTX_END] = una;
-    tcp.congestion.onRecovered(tcp, c, k);
+    congestionOf(tcp, k).onRecovered(tcp, c, k);
   }
   // cwnd says nothing about the path while the program sends less than it allows.
   const slowStart = hot[c + Tcb.CWND] < hot[c + Tcb.SSTHRESH];
   if (cold[k + Cold.CWND_LIMITED] !== 0 || (slowStart && hot[c + Tcb.CWND] < 2 * flight)) {
-    tcp.congestion.onAck(tcp, c, k, acked);
+    congestionOf(tcp, k).onAck(tcp, c, k, acked);
   }
 }
 
@@ -117,7 +118,7 @@ function leaveFastRecovery(tcp: TcpContext, c: number, k: number): void {
   const gentle = (flight > smss ? flight : smss) + smss;
   hot[c + Tcb.CWND] = hot[c + Tcb.SSTHRESH] < gentle ? hot[c + Tcb.SSTHRESH] : gentle;
   hot[c + Tcb.STATE] &= ~Flag.FAST_RECOVERY;
-  tcp.congestion.onRecovered(tcp, c, k);
+  congestionOf(tcp, k).onRecovered(tcp, c, k);
 }
 
 /** RFC 6582 §3.2 step 3, partial acknowledgment: the next hole is known, and cwnd gives back what was acknowledged. */
@@ -138,7 +139,7 @@ export function onTimeout(tcp: TcpContext, c: number, k: number): void {
   const { hot, cold } = tcp;
   tcp.net.stats.tcpTimeouts += 1;
   if (tcp.tallies) tcp.tally[(c >>> Tcb.SHIFT) * Tally.SIZE + Tally.RTO_COUNT] += 1;
-  if (cold[k + Cold.RETRANSMITS] === 0) tcp.congestion.onTimeout(tcp, c, k, flightSize(tcp, c, k));
+  if (cold[k + Cold.RETRANSMITS] === 0) congestionOf(tcp, k).onTimeout(tcp, c, k, flightSize(tcp, c, k));
   else hot[c + Tcb.CWND] = effectiveMss(tcp, c);
   // RFC 6582 §4.2: no fast retransmit for what was out before the timeout.
   cold[k + Cold.RECOVER] = (hot[c + Tcb.SND_NXT] - 1) | 0;

@@ -1,4 +1,5 @@
 import { StackError } from '../base/errors.js';
+import { beginCongestionControl, congestionOf } from './congestion.js';
 import { mark, wake } from './connection.js';
 import type { TcpContext } from './context.js';
 import type { ConnectionDefaults } from './listener-table.js';
@@ -209,6 +210,32 @@ export function getOption(tcp: TcpContext, c: number, option: TcpOption): number
   }
 }
 
+/**
+ * TCP_CONGESTION: the control takes over at once, on a live connection too. cwnd and ssthresh stay; what the one before had learnt goes. Throws
+ * ENOENT when nothing is called that.
+ */
+export function setCongestion(tcp: TcpContext, c: number, name: string): void {
+  // An unknown name changes nothing.
+  const number = tcp.congestions.numberOf(name);
+  if ((tcp.hot[c + Tcb.STATE] & Flag.STATE_MASK) === State.CLOSED) {
+    throw new StackError('EINVAL', 'congestion: the connection is closed');
+  }
+  const k = wake(tcp, c);
+  if (k === 0) throw new StackError('ENOBUFS', 'no memory for the option; raise activeMax');
+  chooseCongestion(tcp, c, k, number);
+}
+
+function chooseCongestion(tcp: TcpContext, c: number, k: number, number: number): void {
+  tcp.cold[k + Cold.CONGESTION] = number;
+  tcp.hot[c + Tcb.STATE] |= Flag.CUSTOM;
+  beginCongestionControl(tcp, c, k);
+}
+
+export function congestionName(tcp: TcpContext, c: number): string {
+  const k = tcp.hot[c + Tcb.COLD];
+  return (k === 0 ? tcp.congestions.standard : congestionOf(tcp, k)).name;
+}
+
 /** What a new connection starts with: its listener's or its opener's wishes, checked when they were stated. */
 export function applyDefaults(tcp: TcpContext, c: number, k: number, defaults: ConnectionDefaults): void {
   const { hot, cold } = tcp;
@@ -228,11 +255,13 @@ export function applyDefaults(tcp: TcpContext, c: number, k: number, defaults: C
     cold[k + Cold.USER_TIMEOUT_MS] = defaults.userTimeoutMs;
     hot[c + Tcb.STATE] |= Flag.CUSTOM;
   }
+  if (defaults.congestion !== undefined) chooseCongestion(tcp, c, k, tcp.congestions.find(defaults.congestion));
 }
 
 /** The wishes of a listener or an opener, checked before anything is made. */
-export function checkDefaults(defaults: ConnectionDefaults): void {
+export function checkDefaults(tcp: TcpContext, defaults: ConnectionDefaults): void {
   if (defaults.receiveBytes !== undefined) checkOption(TcpOption.RECEIVE_BYTES, defaults.receiveBytes);
   if (defaults.sendBytes !== undefined) checkOption(TcpOption.SEND_BYTES, defaults.sendBytes);
   if (defaults.userTimeoutMs !== undefined) checkOption(TcpOption.USER_TIMEOUT_MS, defaults.userTimeoutMs);
+  if (defaults.congestion !== undefined) tcp.congestions.numberOf(defaults.congestion);
 }

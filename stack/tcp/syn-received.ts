@@ -7,6 +7,7 @@ import { Verdict } from '../wire/verdict.js';
 import { sampleByTimestamp } from './ack.js';
 import { refuseSegment, sendBare } from './bare-segment.js';
 import { stackAllows } from './challenge-ack.js';
+import { beginCongestionControl } from './congestion.js';
 import { release, tell, wake } from './connection.js';
 import { localPort } from './connection-table.js';
 import type { TcpContext } from './context.js';
@@ -172,7 +173,7 @@ function promote(tcp: TcpContext, row: number, listener: Listener): number {
   if (!lost) takeSample(tcp, c, k, (tcp.clock.us32 - rows[at + Syn.SENT_AT_US]) | 0);
   else if (!sampleByTimestamp(tcp, c, k)) cold[k + Cold.RETRANSMITS] = rows[at + Syn.RETRANSMITS];
   dropHalfOpen(tcp, row);
-  startCongestionControl(tcp, c, lost);
+  startCongestionControl(tcp, c, k, lost);
   return c;
 }
 
@@ -184,9 +185,10 @@ export function noteInitials(tcp: TcpContext, c: number, iss: number, irs: numbe
 }
 
 /** RFC 5681 §3.1: IW, one segment if the SYN or SYN-ACK was lost; ssthresh as high as can be. */
-export function startCongestionControl(tcp: TcpContext, c: number, handshakeLost: boolean): void {
+export function startCongestionControl(tcp: TcpContext, c: number, k: number, handshakeLost: boolean): void {
   tcp.hot[c + Tcb.SSTHRESH] = 0x7fffffff;
   tcp.hot[c + Tcb.CWND] = handshakeLost ? tcp.hot[c + Tcb.MSS_AND_SHIFTS] & 0xffff : initialWindow(tcp, c);
+  beginCongestionControl(tcp, c, k);
 }
 
 /**

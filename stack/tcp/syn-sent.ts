@@ -81,7 +81,7 @@ export function synSentArrives(tcp: TcpContext, c: number, k: number): Verdict {
     if (!endMeasurement(tcp, c, k, seg.ACK)) sampleByTimestamp(tcp, c, k);
     const lost = tcp.cold[k + Cold.RETRANSMITS] > 0;
     stopTimer(tcp, k, Timer.RETRANSMIT);
-    startCongestionControl(tcp, c, lost);
+    startCongestionControl(tcp, c, k, lost);
     establish(tcp, c, k);
     ackNow(tcp, c, k, Cause.ACK_NOW);
     mark(tcp, c);
@@ -89,7 +89,7 @@ export function synSentArrives(tcp: TcpContext, c: number, k: number): Verdict {
   }
   // Simultaneous open: both have sent SYN. Ours goes again, with an ACK for theirs.
   tcp.table.setState(c, State.SYN_RECEIVED);
-  startCongestionControl(tcp, c, tcp.cold[k + Cold.RETRANSMITS] > 0);
+  startCongestionControl(tcp, c, k, tcp.cold[k + Cold.RETRANSMITS] > 0);
   sendOwnSyn(tcp, c, k);
   return Verdict.OK;
 }

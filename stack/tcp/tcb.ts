@@ -99,7 +99,7 @@ export const enum Flag {
   STARVED = 1 << 29,
 }
 
-/** The cold row: what a connection needs while something is going on. 80 int32, 320 bytes. */
+/** The cold row: what a connection needs while something is going on. 96 int32, 384 bytes. */
 export const enum Cold {
   /** Segment sequence and acknowledgment number used for the last window update. */
   SND_WL1 = 0,
@@ -226,7 +226,12 @@ export const enum Cold {
   /** The first SACK block of the last ACK that had one. */
   SEEN_LEFT = 77,
   SEEN_RIGHT = 78,
-  SIZE = 80,
+
+  /** The private area of congestion control: twelve words, see congestion.ts. */
+  CC = 80,
+  /** Which control it is: a number of the registry; 0: the stack's default. */
+  CONGESTION = 92,
+  SIZE = 96,
 }
 
 /** The tally row: what only `info` reads. 32 int32; 64-bit counters as two halves, low first. */

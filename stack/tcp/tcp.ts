@@ -33,12 +33,19 @@ import { expireHalfOpen, listenArrives } from './listen.js';
 import { type ConnectionDefaults, ListenerTable } from './listener-table.js';
 import { outputMarked } from './output.js';
 import { EphemeralPorts } from './ports.js';
-import { RENO } from './reno.js';
+import { readableBytes, unacknowledgedBytes, unsentBytes, writableBytes } from './queue-lengths.js';
 import { segmentArrives } from './segment-arrives.js';
-import { checkDefaults, getOption, setOption, type TcpOption } from './socket-options.js';
+import {
+  checkDefaults,
+  congestionName,
+  getOption,
+  setCongestion,
+  setOption,
+  type TcpOption,
+} from './socket-options.js';
 import { State } from './state.js';
 import { synReceivedArrives } from './syn-received.js';
-import { Cold, Flag, Name, Tcb } from './tcb.js';
+import { Flag, Name, Tcb } from './tcb.js';
 import { expireTimeWaits, giveWay, rowGivesWay, timeWaitArrives } from './time-wait.js';
 import { Wait } from './time-wait-table.js';
 import { expireTimers } from './timer-events.js';
@@ -88,7 +95,7 @@ export class Tcp implements Transport {
       events: parts.events,
       secret: parts.secret,
       limits: this.limits,
-      congestion: parts.congestion ?? RENO,
+      congestion: parts.congestion,
       listeners: new ListenerTable(this.limits.listenersMax),
     });
     parts.net.register(PROTOCOL_TCP, this);
@@ -253,7 +260,7 @@ export class Tcp implements Transport {
     if (address !== 0 && !net.isLocal(address)) {
       throw new StackError('EADDRNOTAVAIL', `${net.formatAddress(address)} is not an address of this stack`);
     }
-    checkDefaults(options);
+    checkDefaults(this.context, options);
     return this.context.listeners.open(address, port, backlog, options).id;
   }
 
@@ -296,7 +303,7 @@ export class Tcp implements Transport {
 
   /** Active OPEN. CONNECTED or FAILED follows. Throws EADDRINUSE, EADDRNOTAVAIL, ENETUNREACH, ENOBUFS. */
   open(options: OpenOptions): ConnectionId {
-    checkDefaults(options);
+    checkDefaults(this.context, options);
     return open(this.context, this.#ports, options);
   }
 
@@ -329,33 +336,19 @@ export class Tcp implements Transport {
 
   /** Bytes that wait to be read. */
   readable(id: ConnectionId): number {
-    const tcp = this.context;
-    return tcp.arena.length(tcp.hot[rowFor(tcp, id) + Tcb.RCV_QUEUE]);
+    return readableBytes(this.context, rowFor(this.context, id));
   }
-
   /** Bytes `send` would take now. */
   writable(id: ConnectionId): number {
-    const tcp = this.context;
-    const c = rowFor(tcp, id);
-    const k = tcp.hot[c + Tcb.COLD];
-    const limit = k === 0 ? tcp.limits.sendBytes : tcp.cold[k + Cold.SND_LIMIT];
-    const word = tcp.hot[c + Tcb.STATE];
-    if ((word & Flag.FIN_QUEUED) !== 0 || (word & Flag.STATE_MASK) === State.CLOSED) return 0;
-    return Math.max(0, limit - tcp.arena.length(tcp.hot[c + Tcb.SND_QUEUE]));
+    return writableBytes(this.context, rowFor(this.context, id));
   }
-
   /** Bytes taken by `send` and never sent yet. */
   unsent(id: ConnectionId): number {
-    const tcp = this.context;
-    const c = rowFor(tcp, id);
-    const sent = (tcp.hot[c + Tcb.SND_NXT] - tcp.hot[c + Tcb.SND_UNA]) | 0;
-    return Math.max(0, tcp.arena.length(tcp.hot[c + Tcb.SND_QUEUE]) - sent);
+    return unsentBytes(this.context, rowFor(this.context, id));
   }
-
   /** Bytes taken by `send` and not acknowledged, sent or not. */
   unacknowledged(id: ConnectionId): number {
-    const tcp = this.context;
-    return tcp.arena.length(tcp.hot[rowFor(tcp, id) + Tcb.SND_QUEUE]);
+    return unacknowledgedBytes(this.context, rowFor(this.context, id));
   }
 
   state(id: ConnectionId): State {
@@ -373,6 +366,25 @@ export class Tcp implements Transport {
 
   getOption(id: ConnectionId, option: TcpOption): number {
     return getOption(this.context, rowFor(this.context, id), option);
+  }
+
+  /** A congestion control of the caller's joins the stack's. Throws EEXIST when the name is taken, ERR_INVALID_ARG_TYPE and _VALUE for what is none. */
+  registerCongestionControl(module: CongestionControl): void {
+    this.context.congestions.register(module);
+  }
+
+  /** The names `setCongestion` knows. */
+  get congestionControls(): readonly string[] {
+    return this.context.congestions.names;
+  }
+
+  /** TCP_CONGESTION: the control takes over at once. Throws ENOENT when nothing is called that. */
+  setCongestion(id: ConnectionId, name: string): void {
+    setCongestion(this.context, rowFor(this.context, id), name);
+  }
+
+  congestionOf(id: ConnectionId): string {
+    return congestionName(this.context, rowFor(this.context, id));
   }
 
   /** Why the connection failed; stays until `close`. */

@@ -1,0 +1,26 @@
+import type { TcpContext } from './context.js';
+import { State } from './state.js';
+import { Cold, Flag, Tcb } from './tcb.js';
+
+/** How much waits in the queues of a connection: what a program asks before SEND and RECEIVE (RFC 9293 §3.9.1). */
+
+export function readableBytes(tcp: TcpContext, c: number): number {
+  return tcp.arena.length(tcp.hot[c + Tcb.RCV_QUEUE]);
+}
+
+export function writableBytes(tcp: TcpContext, c: number): number {
+  const k = tcp.hot[c + Tcb.COLD];
+  const limit = k === 0 ? tcp.limits.sendBytes : tcp.cold[k + Cold.SND_LIMIT];
+  const word = tcp.hot[c + Tcb.STATE];
+  if ((word & Flag.FIN_QUEUED) !== 0 || (word & Flag.STATE_MASK) === State.CLOSED) return 0;
+  return Math.max(0, limit - unacknowledgedBytes(tcp, c));
+}
+
+export function unsentBytes(tcp: TcpContext, c: number): number {
+  const sent = (tcp.hot[c + Tcb.SND_NXT] - tcp.hot[c + Tcb.SND_UNA]) | 0;
+  return Math.max(0, unacknowledgedBytes(tcp, c) - sent);
+}
+
+export function unacknowledgedBytes(tcp: TcpContext, c: number): number {
+  return tcp.arena.length(tcp.hot[c + Tcb.SND_QUEUE]);
+}
