@@ -9,7 +9,6 @@ import { enterTimeWait, finish, mark, tell } from './connection.js';
 import type { TcpContext } from './context.js';
 import { onAllAcknowledged, onDuplicateAck, onNewAck } from './loss-recovery.js';
 import { sendShift } from './options.js';
-import { flightSize } from './output.js';
 import { endMeasurement, rtoMs, takeSample } from './rtt.js';
 import { readBlocks } from './sack.js';
 import { State } from './state.js';
@@ -61,7 +60,6 @@ function considerDuplicate(tcp: TcpContext, c: number, k: number, windowBefore: 
 function takeAck(tcp: TcpContext, c: number, k: number): void {
   const { hot, cold, seg } = tcp;
   const una = hot[c + Tcb.SND_UNA];
-  const flight = flightSize(tcp, c, k);
   const acked = seqDiff(seg.ACK, una);
   const finAcked = (hot[c + Tcb.STATE] & Flag.FIN_SENT) !== 0 && seg.ACK === hot[c + Tcb.SND_NXT];
   const bytesAcked = acked - (finAcked ? 1 : 0);
@@ -81,7 +79,7 @@ function takeAck(tcp: TcpContext, c: number, k: number): void {
   if ((hot[c + Tcb.STATE] & Flag.SND_URGENT) !== 0 && seqLeq(cold[k + Cold.SND_UP], seg.ACK)) {
     hot[c + Tcb.STATE] &= ~Flag.SND_URGENT;
   }
-  onNewAck(tcp, c, k, bytesAcked, flight);
+  onNewAck(tcp, c, k, bytesAcked);
   if (seg.ACK === hot[c + Tcb.SND_NXT]) {
     // RFC 6298 §5.2.
     stopTimer(tcp, k, Timer.RETRANSMIT);

@@ -1,5 +1,7 @@
 import { StackError } from '../base/errors.js';
 import type { CongestionControl } from './congestion.js';
+import { CUBIC } from './cubic.js';
+import { DCTCP } from './dctcp.js';
 import { RENO } from './reno.js';
 
 /**
@@ -13,11 +15,11 @@ const NAME_CHARACTERS_MAX = 15;
 const CONTROLS_MAX = 64;
 
 const REQUIRED = ['onAck', 'onLoss', 'onTimeout', 'onRecovered'] as const;
-const OPTIONAL = ['init', 'onUndo', 'onSample', 'onDelivered', 'onRestart'] as const;
+const OPTIONAL = ['init', 'onEcn', 'onUndo', 'onSample', 'onDelivered', 'onRestart'] as const;
 
 export class CongestionRegistry {
   /** By number; the first is the default, and stands again under its own number. */
-  readonly controls: CongestionControl[] = [RENO, RENO];
+  readonly controls: CongestionControl[] = [CUBIC, RENO, CUBIC, DCTCP];
 
   /** Throws as `register` and `choose` do. */
   constructor(standard: string, module?: CongestionControl) {

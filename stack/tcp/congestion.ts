@@ -20,13 +20,15 @@ export interface CongestionControl {
   init?(tcp: TcpContext, c: number, k: number): void;
   /** `acked` bytes were newly acknowledged, not in recovery, and the flight was limited by cwnd. */
   onAck(tcp: TcpContext, c: number, k: number, acked: number): void;
-  /** A loss was detected by its consequences, or ECN told of congestion: set ssthresh. `flight` is FlightSize, RFC 5681 §2. */
+  /** A loss was detected by its consequences: set ssthresh. `flight` is FlightSize, RFC 5681 §2. */
   onLoss(tcp: TcpContext, c: number, k: number, flight: number): void;
   /** The retransmission timer expired, for the first time for this data. Set ssthresh and cwnd. */
   onTimeout(tcp: TcpContext, c: number, k: number, flight: number): void;
   /** Recovery is over; cwnd has been set to what recovery leaves. */
   onRecovered(tcp: TcpContext, c: number, k: number): void;
 
+  /** ECN told of congestion, once a round trip: set ssthresh. Without it `onLoss` is asked (RFC 3168 §6.1.2: as if a segment were lost). */
+  onEcn?(tcp: TcpContext, c: number, k: number, flight: number): void;
   /** The reduction was for nothing (Eifel, D-SACK, F-RTO): cwnd and ssthresh are again what they were before `onLoss` or `onTimeout`. */
   onUndo?(tcp: TcpContext, c: number, k: number): void;
   /** An ACK of new data let a round trip be measured, in µs, at least 1; before `onAck` of the same segment. Every ACK, not one a window. */
@@ -38,11 +40,24 @@ export interface CongestionControl {
 }
 
 /** Words of the private area. */
-export const CC_WORDS = 12;
+export const CC_WORDS = 16;
 
 /** The congestion control of a connection. */
 export function congestionOf(tcp: TcpContext, k: number): CongestionControl {
   return tcp.congestions.controls[tcp.cold[k + Cold.CONGESTION]];
+}
+
+/** A reduction for ECN's mark begins: ssthresh is set. */
+export function reduceForMark(tcp: TcpContext, c: number, k: number, flight: number): void {
+  const control = congestionOf(tcp, k);
+  if (control.onEcn !== undefined) control.onEcn(tcp, c, k, flight);
+  else control.onLoss(tcp, c, k, flight);
+}
+
+/** A round trip of `rttUs` was measured with the ACK at hand. */
+export function sampleForControl(tcp: TcpContext, c: number, k: number, rttUs: number): void {
+  const control = congestionOf(tcp, k);
+  if (control.onSample !== undefined) control.onSample(tcp, c, k, rttUs);
 }
 
 /** The private area is emptied, and the control begins. */

@@ -5,6 +5,7 @@ import type { TcpContext } from './context.js';
 import { ConnectionError } from './errors.js';
 import { timestampOffset } from './isn.js';
 import { receiveShift } from './options.js';
+import { UNPACED_SEGMENTS } from './pacing.js';
 import { freeRuns } from './reassembly.js';
 import { NO_RTT } from './rtt.js';
 import { State } from './state.js';
@@ -67,6 +68,11 @@ export function wake(tcp: TcpContext, c: number): number {
     tcp.names[n + Name.REMOTE],
     tcp.names[n + Name.PORTS],
   );
+  cold[k + Cold.LAST_SENT_AT] = hot[c + Tcb.LAST_ACTIVITY];
+  cold[k + Cold.CWND_STAMP] = hot[c + Tcb.LAST_ACTIVITY];
+  cold[k + Cold.CWND_USAGE_END] = una;
+  cold[k + Cold.DATA_SEGMENTS] = hot[c + Tcb.SRTT] === 0 ? 0 : UNPACED_SEGMENTS;
+  cold[k + Cold.DEPARTS_AT_US] = tcp.clock.us32;
   beginCongestionControl(tcp, c, k);
   // Somebody must notice when it falls asleep again.
   wakeBy(tcp, c, (tcp.clock.ms + limits.hibernateMs) | 0);

@@ -7,6 +7,7 @@ import { localPort, remotePort } from './connection-table.js';
 import type { TcpContext } from './context.js';
 import { ackSent } from './delayed-ack.js';
 import { MSS_MIN } from './options.js';
+import { segmentDeparted } from './pacing.js';
 import { blocksToSend, emitSack, sackBytes } from './sack.js';
 import { addTo } from './tally.js';
 import { Cold, Flag, Name, Tally, Tcb } from './tcb.js';
@@ -84,10 +85,14 @@ export function sendSegment(
   if (blocks > 0) to = emitSack(tcp, k, view, to, blocks);
   if (length > 0)
     tcp.arena.copyOut(hot[c + Tcb.SND_QUEUE], (seq - hot[c + Tcb.SND_UNA]) | 0, bytes, at + headerBytes, length);
+  const total = headerBytes + length;
+  if (length > 0) {
+    cold[k + Cold.LAST_SENT_AT] = tcp.clock.ms;
+    segmentDeparted(tcp, c, k, total);
+  }
   ackSent(tcp, c, k);
   count(tcp, c, length);
 
-  const total = headerBytes + length;
   const local = names[n + Name.LOCAL] as Address;
   const remote = names[n + Name.REMOTE] as Address;
   finishTcpChecksum(view, at, total, net.pseudoHeaderSum(local, remote, PROTOCOL_TCP, total));

@@ -3,6 +3,7 @@ import { localPort, remotePort } from './connection-table.js';
 import type { TcpContext } from './context.js';
 import { advertisedMss, effectiveMss, receiveShift, sendShift } from './options.js';
 import { flightSize, hasUnsent } from './output.js';
+import { maxPacingRate, pacingRate } from './pacing.js';
 import { NO_RTT, rtoMs } from './rtt.js';
 import { type StateName, stateName } from './state.js';
 import { bookBusy } from './tally.js';
@@ -169,9 +170,8 @@ export function info(tcp: TcpContext, c: number): TcpInfo {
     sndCwnd: Math.floor(cwnd / mss),
     reordering: 3,
     totalRetrans: tally[y + Tally.RETRANSMITTED],
-    // Nothing is paced yet: what cwnd lets out in a round trip, as Linux reports it.
-    pacingRate: srttUs === 0 ? 0 : Math.floor((cwnd * 1e6) / srttUs),
-    maxPacingRate: Infinity,
+    pacingRate: pacingRate(tcp, c, k),
+    maxPacingRate: maxPacingRate(tcp, k),
     bytesAcked: wide(tally, y + Tally.BYTES_ACKED),
     bytesReceived: wide(tally, y + Tally.BYTES_RECEIVED),
     bytesSent: wide(tally, y + Tally.BYTES_SENT),
@@ -184,7 +184,7 @@ export function info(tcp: TcpContext, c: number): TcpInfo {
     deliveryRate: field(Cold.RATE),
     deliveryRateAppLimited: field(Cold.RATE_APP_LIMITED) !== 0,
     delivered: tally[y + Tally.DELIVERED],
-    deliveredCe: 0,
+    deliveredCe: Math.ceil((field(Cold.DELIVERED_CE) >>> 0) / mss),
     busyTimeUs: wide(tally, y + Tally.BUSY_US),
     rwndLimitedUs: wide(tally, y + Tally.PEER_WINDOW_US),
     sndbufLimitedUs: wide(tally, y + Tally.SEND_BUFFER_US),

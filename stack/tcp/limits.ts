@@ -2,7 +2,7 @@
 export interface TcpLimits {
   /** Connections at once, all states with a full row. A million rows are 104 MB of address space, resident only where used. */
   readonly connectionsMax: number;
-  /** Connections with something going on at once: cold rows, 384 bytes each while used. All of them, unless memory is short. */
+  /** Connections with something going on at once: cold rows, 448 bytes each while used. All of them, unless memory is short. */
   readonly activeMax: number;
   /** Half-open connections in all. 4096 as Linux's tcp_max_syn_backlog on a large machine; beyond it the oldest gives way. */
   readonly synReceivedMax: number;
@@ -53,8 +53,23 @@ export interface TcpLimits {
   readonly delayedAckMaxMs: number;
   /** Segments acknowledged at once when a connection starts, so that the sender's window opens fast. Linux: 16. */
   readonly quickAcks: number;
-  /** The congestion control of connections that choose none, by name. */
+  /** The congestion control of connections that choose none, by name. CUBIC (RFC 9438), as every large system has it. */
   readonly congestion: string;
+  /**
+   * How CUBIC leaves slow start before it ends in loss. `classic`: Linux's HyStart, which reacts at once, and sees a train of ACKs as well as a longer round trip. `plusplus`: HyStart++
+   * (RFC 9406), which is not deceived by a round trip that only jitters. Linux's is the default, because connections should do what their peers' operators have seen
+   * before; a path with wireless links is better served by the other.
+   */
+  readonly hystart: 'off' | 'classic' | 'plusplus';
+  /** RFC 5681 §4.1: a window that was not used for an RTO shrinks. Linux's tcp_slow_start_after_idle, on. */
+  readonly slowStartAfterIdle: boolean;
+  /** cwnd is never larger: Linux's snd_cwnd_clamp. 2^30: window scaling can express no more. */
+  readonly cwndMaxBytes: number;
+  /** Segments of every connection are spread over the round trip. Off as in Linux, whose TCP bursts unless a queueing discipline or the program asks. */
+  readonly pacing: boolean;
+  /** How much faster than a cwnd a round trip, in slow start and after: Linux's tcp_pacing_ss_ratio and tcp_pacing_ca_ratio. */
+  readonly pacingSlowStartPercent: number;
+  readonly pacingAvoidancePercent: number;
   /** Initial window in segments, RFC 6928. */
   readonly initialWindowSegments: number;
   /** Challenge ACKs for each second over the stack, RFC 5961 §7: Linux 1000. */
@@ -103,7 +118,13 @@ export const TCP_LIMITS: TcpLimits = {
   delayedAckMinMs: 40,
   delayedAckMaxMs: 200,
   quickAcks: 16,
-  congestion: 'reno',
+  congestion: 'cubic',
+  hystart: 'classic',
+  slowStartAfterIdle: true,
+  cwndMaxBytes: 1 << 30,
+  pacing: false,
+  pacingSlowStartPercent: 200,
+  pacingAvoidancePercent: 120,
   initialWindowSegments: 10,
   challengeAcksPerSecond: 1000,
   challengeAckIntervalMs: 500,

@@ -2,6 +2,7 @@ import { seqDiff, seqGt } from '../base/seq.js';
 import { Cause } from '../net/note.js';
 import { congestionOf } from './congestion.js';
 import type { TcpContext } from './context.js';
+import { growCwnd } from './cwnd-validation.js';
 import { effectiveMss } from './options.js';
 import { flightSize } from './output.js';
 import { abandonMeasurement } from './rtt.js';
@@ -76,8 +77,8 @@ export function loseFirstSegment(tcp: TcpContext, c: number, k: number, cause: C
   abandonMeasurement(tcp, k);
 }
 
-/** SND.UNA has moved forward by `acked` bytes, while `flight` were out before. */
-export function onNewAck(tcp: TcpContext, c: number, k: number, acked: number, flight: number): void {
+/** SND.UNA has moved forward by `acked` bytes. */
+export function onNewAck(tcp: TcpContext, c: number, k: number, acked: number): void {
   const { hot, cold } = tcp;
   const una = hot[c + Tcb.SND_UNA];
   cold[k + Cold.DUPACKS] = 0;
@@ -100,11 +101,7 @@ export function onNewAck(tcp: TcpContext, c: number, k: number, acked: number, f
     cold[k + Cold.RTX_END] = una;
     congestionOf(tcp, k).onRecovered(tcp, c, k);
   }
-  // cwnd says nothing about the path while the program sends less than it allows.
-  const slowStart = hot[c + Tcb.CWND] < hot[c + Tcb.SSTHRESH];
-  if (cold[k + Cold.CWND_LIMITED] !== 0 || (slowStart && hot[c + Tcb.CWND] < 2 * flight)) {
-    congestionOf(tcp, k).onAck(tcp, c, k, acked);
-  }
+  growCwnd(tcp, c, k, acked);
 }
 
 /** RFC 6582 §3.2 step 3, full acknowledgment, with the choice that avoids a burst: min(ssthresh, max(FlightSize, SMSS) + SMSS). */

@@ -3,9 +3,11 @@ import { Cause } from '../net/note.js';
 import { TcpFlag } from '../wire/tcp.js';
 import { mark, wake } from './connection.js';
 import type { TcpContext } from './context.js';
+import { restartAfterIdle, validateCwnd } from './cwnd-validation.js';
 import { noteAnswer } from './delayed-ack.js';
 import { optionBytesNow, sendSegment } from './emit.js';
 import { sendMss } from './options.js';
+import { awaitsDeparture } from './pacing.js';
 import { abandonMeasurement, beginMeasurement, rtoMs } from './rtt.js';
 import { State } from './state.js';
 import { addTo, Busy, nowBusy } from './tally.js';
@@ -39,7 +41,11 @@ export function output(tcp: TcpContext, c: number): boolean {
   const k = wake(tcp, c);
   if (k === 0) return false;
   if (!sendLost(tcp, c, k)) return false;
-  if (!sendNew(tcp, c, k)) return false;
+  const nxt = hot[c + Tcb.SND_NXT];
+  const allSent = sendNew(tcp, c, k);
+  const moved = nxt !== hot[c + Tcb.SND_NXT];
+  if (moved || hasUnsent(tcp, c)) validateCwnd(tcp, c, k, moved, flightSize(tcp, c, k));
+  if (!allSent) return false;
   return sendOwedAck(tcp, c, k);
 }
 
@@ -57,6 +63,7 @@ function sendLost(tcp: TcpContext, c: number, k: number): boolean {
     const seq = cold[k + Cold.RTX_NXT];
     const flight = flightSize(tcp, c, k);
     if (cause === Cause.RETRANSMIT_TIMEOUT && flight > 0 && flight >= hot[c + Tcb.CWND]) return true;
+    if (awaitsDeparture(tcp, c, k)) return true;
     if (tcp.net.room() <= 0) return false;
     const sent = retransmitAt(tcp, c, k, seq, cause);
     if (sent < 0) return false;
@@ -109,13 +116,13 @@ function sendNew(tcp: TcpContext, c: number, k: number): boolean {
   if ((hot[c + Tcb.STATE] & Flag.FIN_SENT) !== 0) return true;
   const queued = tcp.arena.length(hot[c + Tcb.SND_QUEUE]);
   const finQueued = (hot[c + Tcb.STATE] & Flag.FIN_QUEUED) !== 0;
-  restartAfterIdle(tcp, c, k, queued);
+  if (hot[c + Tcb.SND_NXT] === hot[c + Tcb.SND_UNA] && queued > 0 && hot[c + Tcb.SND_WND] > 0)
+    restartAfterIdle(tcp, c, k);
   for (;;) {
     const nxt = hot[c + Tcb.SND_NXT];
     const inFlight = (nxt - hot[c + Tcb.SND_UNA]) | 0;
     const unsent = queued - inFlight;
     if (unsent <= 0 && !finQueued) {
-      if (flightSize(tcp, c, k) + sendMss(tcp, c) <= hot[c + Tcb.CWND]) cold[k + Cold.CWND_LIMITED] = 0;
       if (inFlight > 0)
         nowBusy(tcp, c, k, (hot[c + Tcb.STATE] & Flag.WRITE_BLOCKED) !== 0 ? Busy.SEND_BUFFER : Busy.SENDING);
       return true;
@@ -127,7 +134,6 @@ function sendNew(tcp: TcpContext, c: number, k: number): boolean {
     if (length > byWindow) length = byWindow > 0 ? byWindow : 0;
     // cwnd counts whole segments: a fragment of one is not worth sending while others are in flight.
     if (length > byCwnd && !(inFlight === 0 && byCwnd > 0)) {
-      cold[k + Cold.CWND_LIMITED] = 1;
       nowBusy(tcp, c, k, Busy.SENDING);
       return true;
     }
@@ -140,6 +146,7 @@ function sendNew(tcp: TcpContext, c: number, k: number): boolean {
       awaitWindow(tcp, c, k, inFlight);
       return true;
     }
+    if (awaitsDeparture(tcp, c, k)) return true;
     if (tcp.net.room() <= 0) return false;
     if (!sendOne(tcp, c, k, nxt, length, mss, last, fin)) return false;
     if (fin) return true;
@@ -243,38 +250,6 @@ export function sendHeld(tcp: TcpContext, c: number, k: number): boolean {
   const fin = last && (hot[c + Tcb.STATE] & Flag.FIN_QUEUED) !== 0 && length < hot[c + Tcb.SND_WND];
   if ((length === 0 && !fin) || tcp.net.room() <= 0) return false;
   return sendOne(tcp, c, k, hot[c + Tcb.SND_NXT], length, mss, last, fin);
-}
-
-/**
- * RFC 5681 §4.1: after a silence of more than an RTO the window says nothing about the path any more. As Linux (RFC 2861) it is halved for each
- * RTO of silence, down to the initial window.
- */
-function restartAfterIdle(tcp: TcpContext, c: number, k: number, queued: number): void {
-  const { hot, cold } = tcp;
-  if (queued === 0 || hot[c + Tcb.SND_NXT] !== hot[c + Tcb.SND_UNA]) return;
-  cold[k + Cold.CWND_LIMITED] = 0;
-  const silent = (tcp.clock.ms - hot[c + Tcb.LAST_ACTIVITY]) | 0;
-  const rto = rtoMs(tcp, c, 0);
-  if (silent <= rto) return;
-  const restart = initialWindow(tcp, c);
-  let cwnd = hot[c + Tcb.CWND];
-  if (cwnd > restart) {
-    // What was once proved is not forgotten: it becomes the slow-start threshold.
-    const proved = (cwnd >>> 1) + (cwnd >>> 2);
-    if (hot[c + Tcb.SSTHRESH] < proved) hot[c + Tcb.SSTHRESH] = proved;
-  }
-  const floor = restart < cwnd ? restart : cwnd;
-  for (let left = silent; left > rto && cwnd > floor; left -= rto) cwnd >>>= 1;
-  hot[c + Tcb.CWND] = cwnd > floor ? cwnd : floor;
-}
-
-/** IW, RFC 6928: ten segments, but no more than 14,600 bytes unless two segments are larger. */
-export function initialWindow(tcp: TcpContext, c: number): number {
-  const smss = sendMss(tcp, c);
-  const bytes = tcp.limits.initialWindowSegments * smss;
-  const cap = tcp.limits.initialWindowSegments * 1460;
-  const capped = 2 * smss > cap ? 2 * smss : cap;
-  return bytes < capped ? bytes : capped;
 }
 
 /** An ACK that is due and was not carried by data, and a window update the program's reading has made worthwhile. */

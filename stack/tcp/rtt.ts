@@ -1,4 +1,5 @@
 import { seqGeq } from '../base/seq.js';
+import { sampleForControl } from './congestion.js';
 import type { TcpContext } from './context.js';
 import { Cold, Tally, Tcb } from './tcb.js';
 
@@ -34,6 +35,7 @@ export function endMeasurement(tcp: TcpContext, c: number, k: number, ack: numbe
   cold[k + Cold.RTT_RUNS] = 0;
   const us = (tcp.clock.us32 - cold[k + Cold.RTT_AT_US]) | 0;
   takeSample(tcp, c, k, us);
+  sampleForControl(tcp, c, k, us < 1 ? 1 : us);
   measureRate(cold, k, us);
   return true;
 }

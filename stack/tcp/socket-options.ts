@@ -37,6 +37,8 @@ export enum TcpOption {
   NOT_SENT_LOW_WATER = 'notSentLowWater',
   /** The receive window is never larger. */
   WINDOW_CLAMP = 'windowClamp',
+  /** Bytes a second at the most (SO_MAX_PACING_RATE); 0: no limit of the program's. Segments are then spread out. */
+  MAX_PACING_RATE = 'maxPacingRate',
   /** 0 or 1: urgent data stays in the stream, as it always does here. */
   OOB_INLINE = 'oobInline',
 }
@@ -61,6 +63,7 @@ const RANGES: Record<TcpOption, readonly [number, number]> = {
   [TcpOption.TTL]: [1, 255],
   [TcpOption.NOT_SENT_LOW_WATER]: [0, 0x7fffffff],
   [TcpOption.WINDOW_CLAMP]: [0, 1 << 30],
+  [TcpOption.MAX_PACING_RATE]: [0, 0xffff_ffff],
   [TcpOption.OOB_INLINE]: [0, 1],
 };
 
@@ -84,6 +87,7 @@ const FIELDS: Partial<Record<TcpOption, Cold>> = {
   [TcpOption.LINGER2_MS]: Cold.LINGER2_MS,
   [TcpOption.NOT_SENT_LOW_WATER]: Cold.NOTSENT_LOWAT,
   [TcpOption.WINDOW_CLAMP]: Cold.WINDOW_CLAMP,
+  [TcpOption.MAX_PACING_RATE]: Cold.MAX_PACING_RATE,
 };
 
 export function checkOption(option: TcpOption, value: number): void {
@@ -201,6 +205,8 @@ export function getOption(tcp: TcpContext, c: number, option: TcpOption): number
       return effectiveMss(tcp, c);
     case TcpOption.QUICK_ACK:
       return (hot[c + Tcb.STATE] & Flag.INTERACTIVE) === 0 ? 1 : 0;
+    case TcpOption.MAX_PACING_RATE:
+      return own >>> 0;
     case TcpOption.TOS:
       return k === 0 ? 0 : cold[k + Cold.TOS_AND_TTL] >>> 8;
     case TcpOption.TTL:

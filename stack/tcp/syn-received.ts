@@ -15,13 +15,13 @@ import { timestampOffset } from './isn.js';
 import { dropHalfOpen, sendSynAck } from './listen.js';
 import type { Listener } from './listener-table.js';
 import { offeredShift, pathMss, setSendMss } from './options.js';
-import { initialWindow } from './output.js';
 import { takeSample } from './rtt.js';
 import { applyDefaults } from './socket-options.js';
 import { State } from './state.js';
 import { Syn, SynOption } from './syn-table.js';
 import { Cold, Flag, Tally, Tcb } from './tcb.js';
 import { Timer } from './timers.js';
+import { initialWindow } from './window-growth.js';
 
 /**
  * Segment path. SYN-RECEIVED from LISTEN, RFC 9293 §3.10.7.4 as far as it applies to a connection that has sent nothing but its SYN. The ACK that

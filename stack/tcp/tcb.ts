@@ -99,7 +99,7 @@ export const enum Flag {
   STARVED = 1 << 29,
 }
 
-/** The cold row: what a connection needs while something is going on. 96 int32, 384 bytes. */
+/** The cold row: what a connection needs while something is going on. 112 int32, 448 bytes. */
 export const enum Cold {
   /** Segment sequence and acknowledgment number used for the last window update. */
   SND_WL1 = 0,
@@ -111,12 +111,14 @@ export const enum Cold {
 
   // Timers: a bit for each that runs, and their deadlines in ms.
   TIMERS = 4,
-  AT_RETRANSMIT = 5,
-  AT_DELAYED_ACK = 6,
-  AT_PERSIST = 7,
-  AT_KEEPALIVE = 8,
+  AT_RETRANSMIT = 96,
+  AT_DELAYED_ACK = 97,
+  AT_PERSIST = 98,
+  AT_KEEPALIVE = 99,
   /** 2MSL in TIME-WAIT, the limit on an orphan's FIN-WAIT-2, the hibernation check otherwise. */
-  AT_LINGER = 9,
+  AT_LINGER = 100,
+  /** When a paced segment may leave. */
+  AT_PACING = 101,
 
   /** How often the running retransmission or persist timer has backed off. */
   BACKOFF = 10,
@@ -147,7 +149,7 @@ export const enum Cold {
   PRIOR_CWND = 24,
   /** Why the next retransmission is sent: a Cause. */
   RTX_CAUSE = 25,
-  /** Set while the last flight was limited by cwnd: only then may cwnd grow (RFC 7661's concern). */
+  /** Set while the last flight was limited by cwnd: only then may cwnd grow (RFC 7661's concern, cwnd-validation.ts). */
   CWND_LIMITED = 26,
 
   /** Receiving out of order: first record (sorted by sequence), how many, how many bytes, the last record. */
@@ -227,11 +229,25 @@ export const enum Cold {
   SEEN_LEFT = 77,
   SEEN_RIGHT = 78,
 
-  /** The private area of congestion control: twelve words, see congestion.ts. */
+  /** The private area of congestion control: sixteen words, see congestion.ts. */
   CC = 80,
   /** Which control it is: a number of the registry; 0: the stack's default. */
-  CONGESTION = 92,
-  SIZE = 96,
+  CONGESTION = 5,
+  /** When data last went, new or again, ms: restart after idle. */
+  LAST_SENT_AT = 6,
+  /** Validation of cwnd: SND.NXT when CWND_LIMITED and FLIGHT_MAX were last set, and the most bytes outstanding since. */
+  CWND_USAGE_END = 7,
+  FLIGHT_MAX = 8,
+  /** The most bytes outstanding since CWND_STAMP, and when cwnd was last used up or taken back, ms. */
+  CWND_USED = 9,
+  CWND_STAMP = 60,
+  /** Pacing: bytes a second at the most (unsigned; 0: no limit), when the next segment may leave, µs, and the segments sent, up to ten. */
+  MAX_PACING_RATE = 63,
+  DEPARTS_AT_US = 79,
+  DATA_SEGMENTS = 104,
+  /** Bytes delivered with ECN's mark, modulo 2^32, beside DELIVERED. */
+  DELIVERED_CE = 105,
+  SIZE = 112,
 }
 
 /** The tally row: what only `info` reads. 32 int32; 64-bit counters as two halves, low first. */

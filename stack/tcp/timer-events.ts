@@ -86,6 +86,9 @@ function onTimer(tcp: TcpContext, c: number, k: number, timer: Timer): void {
     case Timer.KEEPALIVE:
       onKeepalive(tcp, c, k);
       break;
+    case Timer.PACING:
+      mark(tcp, c);
+      break;
     default:
       onLinger(tcp, c);
   }

@@ -12,7 +12,8 @@ export const enum Timer {
   PERSIST = 2,
   KEEPALIVE = 3,
   LINGER = 4,
-  COUNT = 5,
+  PACING = 5,
+  COUNT = 6,
 }
 
 export function startTimer(tcp: TcpContext, c: number, k: number, timer: Timer, delayMs: number): void {

@@ -164,7 +164,7 @@ t.test('ESTABLISHED, sent twice, timestamps → measured by the echo (RFC 7323 �
 t.test(
   'ESTABLISHED, RTO → cwnd one segment, ssthresh half of the flight, everything again as cwnd grows (RFC 5681 §3.1)',
   (t) => {
-    const peer = established(t);
+    const peer = established(t, { tcp: { congestion: 'reno' } });
     peer.write(10 * 1460);
     t.equal(peer.drain().length, 10);
     peer.untilSent();
