@@ -14,8 +14,8 @@ import { startTimer, Timer, timerRuns } from './timers.js';
 /** The first segments go unpaced, as Linux has it: an initial window of ten is what RFC 6928 lets out in one burst. */
 export const UNPACED_SEGMENTS = 10;
 const US_PER_MS = 1000;
-/** Departures further behind than this are forgotten: after a pause no more is made up for than a timer's step. */
-const BEHIND_US_MAX = 1000;
+/** What an event loop that was busy has missed is made up for; what a pause longer than this has, is not: it would be a burst. */
+const BEHIND_US_MAX = 4000;
 /** A segment departs no later than this after the one before, lest a tiny rate leave 31 bits of microseconds. */
 const GAP_US_MAX = 1e9;
 
@@ -68,7 +68,7 @@ export function segmentDeparted(tcp: TcpContext, c: number, k: number, length: n
   if (!paces(tcp, k)) return;
   const late = (clock.us32 - cold[k + Cold.DEPARTS_AT_US]) | 0;
   let from = cold[k + Cold.DEPARTS_AT_US];
-  if (late > BEHIND_US_MAX || late < -2 * GAP_US_MAX) from = (clock.us32 - BEHIND_US_MAX) | 0;
+  if (late > BEHIND_US_MAX || late < -2 * GAP_US_MAX) from = clock.us32;
   const rate = cold[k + Cold.DATA_SEGMENTS] < UNPACED_SEGMENTS ? Infinity : pacingRate(tcp, c, k);
   const gap = (length * 1e6) / rate;
   cold[k + Cold.DEPARTS_AT_US] = (from + (gap < GAP_US_MAX ? gap : GAP_US_MAX)) | 0;
