@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { LineupError, PLACEMENTS, type Placement, SERVERS, type ServerKind } from './lineup.js';
 import { ProfileError, runProfile } from './profile.js';
+import { RecoveryError, runRecovery } from './recovery.js';
 import { runTap } from './tap.js';
 import { TopologyError } from './topology.js';
 import { isWorkload, WORKLOADS, type Workload } from './workload.js';
@@ -92,6 +93,7 @@ function build(): Command {
 Examples:
   npm run bench -- tap                      all measures against node:net, about four minutes
   npm run bench -- tap --quick --json       one short run, one JSON object as the last line
+  npm run bench -- recovery                 goodput by loss, round trip and buffer: the committed table
   npm run bench -- tap --only round-trips-64 --servers reactor --profile profiles
                                             a CPU profile of the reactor under that load`,
     )
@@ -122,6 +124,15 @@ Examples:
     )
     .option('--profile <dir>', 'write a .cpuprofile of each server and measure there')
     .action(tap);
+  program
+    .command('recovery')
+    .description('goodput over a lossy link in virtual time, for Reno and CUBIC, with NewReno, SACK and RACK-TLP')
+    .option('--json', 'one JSON object as the last line')
+    .option('--quick', 'six rows of the hundred and five')
+    .option('--update', 'write the table to test/golden/recovery.txt')
+    .action((flags: { readonly json?: true; readonly quick?: true; readonly update?: true }) => {
+      runRecovery({ json: flags.json === true, quick: flags.quick === true, update: flags.update === true });
+    });
   program
     .command('profile')
     .description('where the time of a .cpuprofile went, as text')
@@ -156,7 +167,11 @@ function exitStatusOf(error: unknown): number {
   // Commander has printed what it has to say; help and version are no errors.
   if ('exitCode' in error && typeof error.exitCode === 'number') return error.exitCode === 0 ? 0 : EXIT_REFUSED;
   process.stderr.write(`bench: ${error.message}\n`);
-  const isRefusal = error instanceof TopologyError || error instanceof LineupError || error instanceof ProfileError;
+  const isRefusal =
+    error instanceof TopologyError ||
+    error instanceof LineupError ||
+    error instanceof ProfileError ||
+    error instanceof RecoveryError;
   return isRefusal ? EXIT_REFUSED : 1;
 }
 

@@ -1,0 +1,190 @@
+/** `bench recovery`: goodput over a lossy link in virtual time, for each congestion control and each way of recovering. See docs/bench.md. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import Table from 'cli-table3';
+import type { TcpLimits } from '../../stack/tcp/limits.js';
+import { type TransferResult, transfer } from './recovery-run.js';
+import { seriesOf } from './report.js';
+
+/** A column: who sends, and what it knows of losses. */
+export interface Contender {
+  readonly title: string;
+  readonly congestion: 'reno' | 'cubic';
+  readonly recovery: 'newreno' | 'sack' | 'rack';
+}
+
+export interface GridPoint {
+  readonly rttMs: number;
+  readonly bufferBytes: number;
+  readonly lossPercent: number;
+}
+
+export interface Cell {
+  /** Bits a second, the median. */
+  readonly goodput: number;
+  /** In all runs together. */
+  readonly timeouts: number;
+  readonly retransmitted: number;
+}
+
+export interface GridRow extends GridPoint {
+  readonly cells: readonly Cell[];
+}
+
+export interface RecoveryOptions {
+  readonly json: boolean;
+  readonly quick: boolean;
+  readonly update: boolean;
+}
+
+/** What was asked for cannot be done. */
+export class RecoveryError extends Error {}
+
+export const LOSS_PERCENT: readonly number[] = [0.01, 0.1, 0.5, 1, 2, 5, 10];
+export const RTT_MS: readonly number[] = [1, 10, 50, 100, 300];
+export const BUFFER_BYTES: readonly number[] = [64 << 10, 1 << 20, 6 << 20];
+/** Three, for a median; one number for all cells, so that each cell meets the same chances. */
+const SEEDS: readonly number[] = [1, 2, 3];
+
+const RECOVERIES: Readonly<Record<Contender['recovery'], Partial<TcpLimits>>> = {
+  newreno: { sack: false },
+  sack: { sack: true },
+  rack: { sack: true },
+};
+
+export const CONTENDERS: readonly Contender[] = (['reno', 'cubic'] as const).flatMap((congestion) =>
+  (['newreno', 'sack', 'rack'] as const).map((recovery) => ({
+    title: `${congestion} ${recovery}`,
+    congestion,
+    recovery,
+  })),
+);
+
+/** From dist/tools/bench to the sources. */
+const GOLDEN = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'test', 'golden', 'recovery.txt');
+const PROGRESS_MS = 2_000;
+
+export function fullGrid(): GridPoint[] {
+  return gridOf(RTT_MS, BUFFER_BYTES, LOSS_PERCENT);
+}
+/** Rows of the full grid that take a few seconds. */
+export function quickGrid(): GridPoint[] {
+  return gridOf([50], [64 << 10, 1 << 20], [0.1, 1, 5]);
+}
+function gridOf(rtts: readonly number[], buffers: readonly number[], losses: readonly number[]): GridPoint[] {
+  return rtts.flatMap((rttMs) =>
+    buffers.flatMap((bufferBytes) => losses.map((lossPercent) => ({ rttMs, bufferBytes, lossPercent }))),
+  );
+}
+
+export function runCell(point: GridPoint, contender: Contender): Cell {
+  const results: TransferResult[] = SEEDS.map((seed) =>
+    transfer({
+      loss: point.lossPercent / 100,
+      rttMs: point.rttMs,
+      bufferBytes: point.bufferBytes,
+      tcp: { congestion: contender.congestion, ...RECOVERIES[contender.recovery] },
+      seed,
+    }),
+  );
+  return {
+    goodput: seriesOf(results.map((result) => result.goodput)).median,
+    timeouts: results.reduce((sum, result) => sum + result.timeouts, 0),
+    retransmitted: results.reduce((sum, result) => sum + result.retransmitted, 0),
+  };
+}
+
+export function runRow(point: GridPoint): GridRow {
+  return { ...point, cells: CONTENDERS.map((contender) => runCell(point, contender)) };
+}
+
+/** 0.14, 2.97, 41.3, 96.3: three significant digits, as many as three seeds give. */
+function megabits(bitsPerSecond: number): string {
+  const value = bitsPerSecond / 1e6;
+  return value.toFixed(value < 10 ? 2 : 1);
+}
+
+function bytesText(bytes: number): string {
+  return bytes < 1 << 20 ? `${bytes >> 10} KiB` : `${bytes >> 20} MiB`;
+}
+
+/** Columns have fixed widths, so that a row looks the same whatever else is in the table. */
+const WIDTHS: readonly number[] = [9, 9, 8, ...CONTENDERS.map(() => 15)];
+
+export function formatGrid(rows: readonly GridRow[]): string {
+  const table = new Table({
+    head: ['rtt', 'buffer', 'loss', ...CONTENDERS.map((contender) => contender.title)],
+    colWidths: [...WIDTHS],
+    colAligns: WIDTHS.map(() => 'right' as const),
+    style: { head: [], border: [], compact: true },
+  });
+  for (const row of rows) {
+    const cells = row.cells.map(
+      (cell) => `${megabits(cell.goodput)}${cell.timeouts === 0 ? '    ' : ` ${`(${cell.timeouts})`.padStart(3)}`}`,
+    );
+    table.push([`${row.rttMs} ms`, bytesText(row.bufferBytes), `${row.lossPercent} %`, ...cells]);
+  }
+  return `${table.toString()}\n`;
+}
+
+const LEGEND = `Mbit/s that reached the reader over a link of 100 Mbit/s that loses data segments at random; 4 MiB or 60 s of virtual time;
+the median of ${SEEDS.length} seeds. In brackets: retransmission timeouts, in all ${SEEDS.length} runs together.
+`;
+
+export function formatReport(rows: readonly GridRow[]): string {
+  return `${LEGEND}${formatGrid(rows)}`;
+}
+
+/** 1 % and 50 ms, with a buffer that is not the limit: the point the figure is for. */
+function figureOf(rows: readonly GridRow[]): string {
+  const row = rows.find((it) => it.lossPercent === 1 && it.rttMs === 50 && it.bufferBytes === 1 << 20);
+  if (row === undefined) throw new RecoveryError('the grid has no row for the figure');
+  const of = (congestion: string): string => {
+    const cells = row.cells.filter((_, i) => CONTENDERS[i]?.congestion === congestion);
+    return `${congestion} ${cells.map((cell) => megabits(cell.goodput)).join(' → ')} Mbit/s, timeouts ${cells.map((cell) => cell.timeouts).join(' → ')}`;
+  };
+  return `1 % loss, 50 ms, NewReno → SACK → RACK-TLP: ${of('reno')} · ${of('cubic')}`;
+}
+
+/** The committed table; undefined where there is none (an installed package has no tests). */
+export function readGolden(): string | undefined {
+  return existsSync(GOLDEN) ? readFileSync(GOLDEN, 'utf8') : undefined;
+}
+
+function compare(report: string, quick: boolean): string {
+  const golden = readGolden();
+  if (golden === undefined) return 'there is no committed table to compare with';
+  const known = new Set(golden.split('\n'));
+  const changed = report.split('\n').filter((line) => !known.has(line)).length;
+  if (changed === 0 && (quick || report === golden)) return 'the same as in test/golden/recovery.txt';
+  return `${changed} lines are not as in test/golden/recovery.txt; --update writes them there, git diff shows them`;
+}
+
+export function runRecovery(options: RecoveryOptions): void {
+  if (options.update && options.quick) throw new RecoveryError('--update is for the whole grid: leave out --quick');
+  if (options.update && !existsSync(dirname(GOLDEN))) {
+    throw new RecoveryError('there is no test/golden here: --update is for a checkout of the sources');
+  }
+  const grid = options.quick ? quickGrid() : fullGrid();
+  const rows: GridRow[] = [];
+  let toldAt = performance.now();
+  for (const point of grid) {
+    rows.push(runRow(point));
+    if (performance.now() - toldAt < PROGRESS_MS) continue;
+    toldAt = performance.now();
+    process.stderr.write(`recovery: ${rows.length} of ${grid.length} rows\n`);
+  }
+  const report = formatReport(rows);
+  process.stderr.write(`recovery: ${compare(report, options.quick)}\n`);
+  if (options.update) writeFileSync(GOLDEN, report);
+  const figure = figureOf(rows);
+  if (options.json) {
+    const columns = CONTENDERS.map((contender) => contender.title);
+    process.stdout.write(
+      `${JSON.stringify({ bench: 'recovery', quick: options.quick, seeds: SEEDS, columns, rows, figure })}\n`,
+    );
+  } else {
+    process.stdout.write(`${report}${figure}\n`);
+  }
+}
