@@ -70,6 +70,8 @@ export interface TcpLimits {
   /** How much faster than a cwnd a round trip, in slow start and after: Linux's tcp_pacing_ss_ratio and tcp_pacing_ca_ratio. */
   readonly pacingSlowStartPercent: number;
   readonly pacingAvoidancePercent: number;
+  /** Segments that leave together however low the rate is: Linux's tcp_min_tso_segs. */
+  readonly pacingBurstSegments: number;
   /** Initial window in segments, RFC 6928. */
   readonly initialWindowSegments: number;
   /** Challenge ACKs for each second over the stack, RFC 5961 §7: Linux 1000. */
@@ -125,6 +127,7 @@ export const TCP_LIMITS: TcpLimits = {
   pacing: false,
   pacingSlowStartPercent: 200,
   pacingAvoidancePercent: 120,
+  pacingBurstSegments: 2,
   initialWindowSegments: 10,
   challengeAcksPerSecond: 1000,
   challengeAckIntervalMs: 500,

@@ -8,14 +8,13 @@ import { startTimer, Timer, timerRuns } from './timers.js';
  * the way must hold. On with `limits.pacing`, with a control that asks for it, or with a rate the program has set (SO_MAX_PACING_RATE).
  *
  * Each segment pushes the departure of the next one back by the time it takes at the pacing rate. Timers count whole milliseconds, so what is due before the
- * next one can run leaves now: at high rates that is a handful of segments a millisecond, and never more than the rate gives.
+ * next one can run leaves now: at high rates that is a handful of segments a millisecond, and never more than the rate gives. At low rates two leave together, as
+ * with Linux (tcp_min_tso_segs): an ACK for every second segment then answers a burst.
  */
 
 /** The first segments go unpaced, as Linux has it: an initial window of ten is what RFC 6928 lets out in one burst. */
 export const UNPACED_SEGMENTS = 10;
 const US_PER_MS = 1000;
-/** What an event loop that was busy has missed is made up for; what a pause longer than this has, is not: it would be a burst. */
-const BEHIND_US_MAX = 4000;
 /** A segment departs no later than this after the one before, lest a tiny rate leave 31 bits of microseconds. */
 const GAP_US_MAX = 1e9;
 
@@ -47,29 +46,41 @@ export function maxPacingRate(tcp: TcpContext, k: number): number {
   return max === 0 ? Infinity : max;
 }
 
-/** True when the next segment's departure is not before the next timer can run. It is marked then. */
+/** True when the next segment has to wait for its departure. The connection is marked then. */
 export function awaitsDeparture(tcp: TcpContext, c: number, k: number): boolean {
   if (!paces(tcp, k)) return false;
   const { cold, clock } = tcp;
   // Longer ago than any departure is put off, and the 32 bits of it may have come round.
-  if (((clock.ms - cold[k + Cold.LAST_SENT_AT]) | 0) > GAP_US_MAX / US_PER_MS) return false;
+  const stale = ((clock.ms - cold[k + Cold.LAST_SENT_AT]) | 0) > GAP_US_MAX / US_PER_MS;
   const aheadUs = (cold[k + Cold.DEPARTS_AT_US] - clock.us32) | 0;
   const untilTick = US_PER_MS - (clock.us % US_PER_MS);
-  if (aheadUs < untilTick) return false;
-  if (!timerRuns(tcp, k, Timer.PACING))
-    startTimer(tcp, c, k, Timer.PACING, Math.floor((aheadUs - untilTick) / US_PER_MS) + 1);
+  if (stale || aheadUs < untilTick) return false;
+  if (timerRuns(tcp, k, Timer.PACING)) return true;
+  if (cold[k + Cold.PACED_BURST] < tcp.limits.pacingBurstSegments) return false;
+  cold[k + Cold.PACED_BURST] = 0;
+  startTimer(tcp, c, k, Timer.PACING, Math.floor((aheadUs - untilTick) / US_PER_MS) + 1);
   return true;
 }
 
-/** A segment of `length` bytes has gone: when the next may. */
+/** A segment of `length` bytes has gone: when the next burst may. */
 export function segmentDeparted(tcp: TcpContext, c: number, k: number, length: number): void {
   const { cold, clock } = tcp;
-  if (cold[k + Cold.DATA_SEGMENTS] < UNPACED_SEGMENTS) cold[k + Cold.DATA_SEGMENTS] += 1;
+  if (cold[k + Cold.DATA_SEGMENTS] < UNPACED_SEGMENTS) {
+    cold[k + Cold.DATA_SEGMENTS] += 1;
+    cold[k + Cold.DEPARTS_AT_US] = clock.us32;
+    return;
+  }
   if (!paces(tcp, k)) return;
-  const late = (clock.us32 - cold[k + Cold.DEPARTS_AT_US]) | 0;
+  let gap = (length * 1e6) / pacingRate(tcp, c, k);
+  if (gap > GAP_US_MAX) gap = GAP_US_MAX;
+  // A burst that is late, or comes after a pause, gets back what it is late, up to half of a burst of two (Linux).
   let from = cold[k + Cold.DEPARTS_AT_US];
-  if (late > BEHIND_US_MAX || late < -2 * GAP_US_MAX) from = clock.us32;
-  const rate = cold[k + Cold.DATA_SEGMENTS] < UNPACED_SEGMENTS ? Infinity : pacingRate(tcp, c, k);
-  const gap = (length * 1e6) / rate;
-  cold[k + Cold.DEPARTS_AT_US] = (from + (gap < GAP_US_MAX ? gap : GAP_US_MAX)) | 0;
+  const lateUs = (clock.us32 - from) | 0;
+  if (lateUs > 0 || lateUs < -2 * GAP_US_MAX) {
+    from = clock.us32;
+    gap = lateUs > 0 && lateUs < gap ? gap - lateUs : 0;
+    cold[k + Cold.PACED_BURST] = 0;
+  }
+  cold[k + Cold.PACED_BURST] += 1;
+  cold[k + Cold.DEPARTS_AT_US] = (from + gap) | 0;
 }

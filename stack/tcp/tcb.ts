@@ -247,6 +247,8 @@ export const enum Cold {
   DATA_SEGMENTS = 104,
   /** Bytes delivered with ECN's mark, modulo 2^32, beside DELIVERED. */
   DELIVERED_CE = 105,
+  /** Segments of the burst that pacing lets out now. */
+  PACED_BURST = 106,
   SIZE = 112,
 }
 
