@@ -126,7 +126,7 @@ Examples:
     .action(tap);
   program
     .command('recovery')
-    .description('goodput over a lossy link in virtual time, for Reno and CUBIC, with NewReno, SACK and RACK-TLP')
+    .description('goodput over a lossy link in virtual time, for Reno and CUBIC, without and with SACK')
     .option('--json', 'one JSON object as the last line')
     .option('--quick', 'six rows of the hundred and five')
     .option('--update', 'write the table to test/golden/recovery.txt')
