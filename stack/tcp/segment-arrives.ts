@@ -11,6 +11,7 @@ import { ackNow, quicken } from './delayed-ack.js';
 import { ConnectionError } from './errors.js';
 import { sendShift } from './options.js';
 import { olderThanRecent, updateRecent } from './paws.js';
+import { Run } from './reassembly-pool.js';
 import { processFin, processText } from './receive.js';
 import { endMeasurement } from './rtt.js';
 import { reportDuplicate } from './sack.js';
@@ -193,11 +194,22 @@ function dropContents(tcp: TcpContext): void {
   tcp.seg.flags &= ~TcpFlag.FIN;
 }
 
-/** Second check: the RST bit. RFC 5961 §3.2: only the very next sequence number resets; another in the window is challenged. */
+/**
+ * RFC 5961 §3.2: the very next sequence number. Deviation: as Linux also the end of the last text that came out of order, which is where a peer
+ * that has lost segments in between stands.
+ */
+function resetsExactly(tcp: TcpContext, c: number, k: number): boolean {
+  const seq = tcp.seg.SEQ;
+  if (seq === tcp.hot[c + Tcb.RCV_NXT]) return true;
+  const tail = tcp.cold[k + Cold.OOO_TAIL];
+  return tail !== 0 && (tcp.hot[c + Tcb.STATE] & Flag.SACK) !== 0 && seq === tcp.reassembly.rows[tail + Run.END];
+}
+
+/** Second check: the RST bit. Where it is not exact, but in the window, it is challenged. */
 function checkReset(tcp: TcpContext, c: number, k: number): Verdict {
   const { hot, seg } = tcp;
   if ((seg.flags & TcpFlag.RST) === 0) return Verdict.OK;
-  if (seg.SEQ !== hot[c + Tcb.RCV_NXT]) {
+  if (!resetsExactly(tcp, c, k)) {
     challenge(tcp, c, k);
     return Verdict.TCP_RST_CHALLENGED;
   }
@@ -211,6 +223,11 @@ function checkReset(tcp: TcpContext, c: number, k: number): Verdict {
     case State.LAST_ACK:
     case State.TIME_WAIT:
       finish(tcp, c);
+      break;
+    case State.CLOSE_WAIT:
+      // As Linux: the peer had said that it sends no more, so to the program this is a reader that has gone.
+      tcp.net.stats.tcpEstabResets += 1;
+      fail(tcp, c, ConnectionError.PIPE);
       break;
     default:
       tcp.net.stats.tcpEstabResets += 1;

@@ -291,7 +291,14 @@ export function abort(tcp: TcpContext, id: number): void {
     return;
   }
   tcp.events.forget(0, c >>> Tcb.SHIFT);
-  if (state !== State.SYN_SENT && state !== State.TIME_WAIT) {
+  // Both sides have closed and only the acknowledgment of our FIN is missing: §3.10.5 ends that in silence. With bytes still to be sent the
+  // peer must learn that they are lost.
+  const closedBoth = state === State.CLOSING || state === State.LAST_ACK;
+  if (
+    state !== State.SYN_SENT &&
+    state !== State.TIME_WAIT &&
+    !(closedBoth && (hot[c + Tcb.STATE] & Flag.FIN_SENT) !== 0)
+  ) {
     sendOwnReset(tcp, c, Cause.RST_ABORT);
     tcp.net.stats.tcpEstabResets += 1;
   }

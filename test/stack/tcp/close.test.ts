@@ -81,7 +81,7 @@ for (const [state, way] of Object.entries(WAYS)) {
     peer.abort();
     for (const call of calls(peer, id)) t.throws(call, { code: 'EBADF' });
     const sent = peer.drain();
-    const silent = state === 'SYN-SENT' || state === 'TIME-WAIT';
+    const silent = ['SYN-SENT', 'CLOSING', 'LAST-ACK', 'TIME-WAIT'].includes(state);
     t.same(
       sent.map((segment) => segment.flags),
       silent ? [] : ['R.'],
@@ -294,6 +294,36 @@ t.test('CLOSED by reset, shutdown and close → the error is told, the id goes',
   t.equal(peer.tcp.takeError(peer.id), 'ECONNRESET');
   peer.close();
   peer.expectAllFreed();
+  t.end();
+});
+
+t.test('CLOSE-WAIT, RST → EPIPE: the reader has gone', (t) => {
+  const peer = established(t);
+  peer.fin();
+  peer.inject({ flags: 'R' });
+  t.equal(peer.tcp.takeError(peer.id), 'EPIPE');
+  t.end();
+});
+
+t.test('LAST-ACK with bytes unsent, abort → RST: the peer learns of the loss', (t) => {
+  const peer = established(t, { win: 0 });
+  peer.fin();
+  peer.write(10);
+  peer.shutdown();
+  peer.drain();
+  peer.abort();
+  peer.expect({ flags: 'R.' });
+  t.end();
+});
+
+t.test('ESTABLISHED with a gap, RST at the end of what came early → reset; anywhere else → a challenge', (t) => {
+  const peer = established(t, { syn: { mss: 1460, sackOk: true } });
+  peer.inject({ seq: 1001, data: 1000 });
+  peer.drain();
+  peer.inject({ flags: 'R', seq: 1500 });
+  peer.expectState('ESTABLISHED');
+  peer.inject({ flags: 'R', seq: 2001 });
+  peer.expectState('CLOSED');
   t.end();
 });
 

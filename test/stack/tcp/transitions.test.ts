@@ -267,7 +267,7 @@ arrow('CLOSE-WAIT', 'ABORT', 'CLOSED', (t) => {
 });
 
 arrow('CLOSE-WAIT', 'rcv RST', 'CLOSED', (t) => {
-  reset(closeWait(t), 'ECONNRESET');
+  reset(closeWait(t), 'EPIPE');
 });
 
 arrow('CLOSING', 'rcv ACK of FIN', 'TIME-WAIT', (t) => {
