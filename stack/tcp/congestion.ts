@@ -11,7 +11,7 @@ import { Cold } from './tcb.js';
 export interface CongestionControl {
   /** As TCP_CONGESTION names it: 1 to 15 characters, as Linux has it. */
   readonly name: string;
-  /** Wants ECN whatever the stack's setting, and to hear of each mark (RFC 8257): asked for when the connection is opened. */
+  /** Wants ECN, and to hear of each mark (RFC 8257). Nothing asks for it while the stack has no ECN. */
   readonly needsEcn?: boolean;
   /** Wants its segments spread over the round trip, whatever the stack's setting. */
   readonly paces?: boolean;
@@ -31,7 +31,7 @@ export interface CongestionControl {
   onEcn?(tcp: TcpContext, c: number, k: number, flight: number): void;
   /** The reduction was for nothing (Eifel, D-SACK, F-RTO): cwnd and ssthresh are again what they were before `onLoss` or `onTimeout`. */
   onUndo?(tcp: TcpContext, c: number, k: number): void;
-  /** An ACK of new data let a round trip be measured, in µs, at least 1; before `onAck` of the same segment. Every ACK, not one a window. */
+  /** An ACK of new data let a round trip be measured, in µs, at least 1; before `onAck` of the same segment. As yet one for each round trip. */
   onSample?(tcp: TcpContext, c: number, k: number, rttUs: number): void;
   /** An ACK was taken in any state, `delivered` bytes with it, `ce` of them marked (RFC 8257 §3.3, RFC 9768); before `onAck`. */
   onDelivered?(tcp: TcpContext, c: number, k: number, delivered: number, ce: number): void;

@@ -58,7 +58,7 @@ export interface TcpLimits {
   /**
    * How CUBIC leaves slow start before it ends in loss. `classic`: Linux's HyStart, which reacts at once, and sees a train of ACKs as well as a longer round trip. `plusplus`: HyStart++
    * (RFC 9406), which is not deceived by a round trip that only jitters. Linux's is the default, because connections should do what their peers' operators have seen
-   * before; a path with wireless links is better served by the other.
+   * before; a path with wireless links is better served by the other. Both need eight samples of a round trip; while one is taken (rtt.ts), slow start ends in loss.
    */
   readonly hystart: 'off' | 'classic' | 'plusplus';
   /** RFC 5681 §4.1: a window that was not used for an RTO shrinks. Linux's tcp_slow_start_after_idle, on. */

@@ -145,8 +145,6 @@ export const enum Cold {
   LIMITED_BYTES = 22,
   /** Bytes acknowledged in congestion avoidance that have not yet grown cwnd, RFC 5681 §3.1 (3) by byte counting. */
   CWND_CREDIT = 23,
-  /** cwnd and ssthresh before the last reduction, for the trace and for undo. */
-  PRIOR_CWND = 24,
   /** Why the next retransmission is sent: a Cause. */
   RTX_CAUSE = 25,
   /** Set while the last flight was limited by cwnd: only then may cwnd grow (RFC 7661's concern, cwnd-validation.ts). */

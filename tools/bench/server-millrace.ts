@@ -2,7 +2,7 @@
  * Echo, discard and chargen on Millrace over a TAP. `node server-millrace.js reactor|sockets DEVICE KERNEL-ADDRESS/LENGTH ADDRESS MTU`
  *
  * `reactor`: the applications the package ships, on integer handles. `sockets`: the very code the yardstick runs, on Node's
- * own sockets over ours. All limits are the defaults.
+ * own sockets over ours. All limits are the defaults; congestion control is Reno, as on the kernel's side.
  */
 import { openTap } from '../../drivers/tap.js';
 import { ChargenService, DiscardService, EchoService } from '../../src/apps/stream-services.js';
@@ -20,7 +20,12 @@ const [kind = '', interfaceName = '', hostAddress = '', address = '', mtu = '150
 const device = openTap(interfaceName, { hostAddress, mtu: Number(mtu) });
 /** Slots that hold a frame of this MTU: headroom, link header with a VLAN tag, and the byte by which a frame too long is seen. */
 const slotBytes = Math.max(2048, 2 ** Math.ceil(Math.log2(HEADROOM_BYTES + 18 + device.mtu + 1)));
-const stack = new Stack({ seed: 1, now: monotonicClock.now(), slab: new FrameSlab({ slotBytes }) });
+const stack = new Stack({
+  seed: 1,
+  now: monotonicClock.now(),
+  slab: new FrameSlab({ slotBytes }),
+  tcp: { congestion: 'reno' },
+});
 const host = new Host({ stack });
 const local = stack.net.parseAddress(address);
 host.attach(device, { addresses: [{ address: local, prefixLength: 24 }] });

@@ -115,7 +115,7 @@ export class Topology {
       // No router solicitations or duplicate address detection between the frames that are measured.
       sysctl(name, { 'net.ipv6.conf.all.disable_ipv6': '1', 'net.ipv6.conf.default.disable_ipv6': '1' });
       // A new namespace has the machine's default. BBR, which some machines have, paces by timers and so measures its timers on a link without
-      // delay. Reno is what the stack does, is in every kernel, and is the one a namespace may always choose.
+      // delay. Reno is what the stack is told to do here, is in every kernel, and is the one a namespace may always choose.
       sysctl(name, { 'net.ipv4.tcp_congestion_control': 'reno' });
     }
     // The client closes first and holds TIME-WAIT: tens of thousands of connections a second need every port, and each again after a second.
