@@ -157,8 +157,9 @@ t.test(
   { skip: noTap || !installed('script') },
   async (t) => {
     const cwd = scratch(t);
-    // script(1) gives it a terminal; what is typed there comes from our pipe.
-    const terminal = spawn('script', ['-qefc', `${process.execPath} ${PROGRAM} demo`, '/dev/null'], {
+    // script(1) gives it a terminal; what is typed there comes from our pipe. exec, because a shell that stays (dash does, bash does not) has the
+    // Ctrl-C, too, and its status is then that of the signal.
+    const terminal = spawn('script', ['-qefc', `exec ${process.execPath} ${PROGRAM} demo`, '/dev/null'], {
       cwd,
       env: { ...privately(cwd), NO_COLOR: '1' },
       stdio: ['pipe', 'pipe', 'inherit'],
