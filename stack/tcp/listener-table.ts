@@ -10,12 +10,14 @@ export interface ConnectionDefaults {
   readonly userTimeoutMs?: number;
   /** By name. */
   readonly congestion?: string;
+  /** Any other option, by its `TcpOption`: set as soon as there is a row to set it in. A listener's map may change while it listens. */
+  readonly options?: ReadonlyMap<string, number>;
 }
 
 /** A passive OPEN: RFC 9293 §3.9.1.1. */
 export class Listener {
   /** Offsets of the hot rows of connections that are established and not yet accepted. */
-  readonly queue: Int32Array;
+  queue: Int32Array;
   head = 0;
   count = 0;
   /** Half-open connections of this listener. */
@@ -26,8 +28,8 @@ export class Listener {
     readonly id: ListenerId,
     readonly address: Address,
     readonly port: number,
-    readonly backlog: number,
-    readonly defaults: ConnectionDefaults,
+    public backlog: number,
+    public defaults: ConnectionDefaults,
   ) {
     this.queue = new Int32Array(backlog + 1);
   }
@@ -35,6 +37,15 @@ export class Listener {
   /** Linux's rule: one more than the backlog may wait. */
   get full(): boolean {
     return this.count > this.backlog;
+  }
+
+  /** Control path. Who waits already goes on waiting, whatever the new backlog. */
+  setBacklog(backlog: number): void {
+    const waiting = Array.from({ length: this.count }, (_, i) => this.queue[(this.head + i) % this.queue.length]);
+    this.backlog = backlog;
+    this.queue = new Int32Array(Math.max(backlog + 1, waiting.length));
+    this.queue.set(waiting);
+    this.head = 0;
   }
 
   push(c: number): void {

@@ -8,6 +8,13 @@ export function readableBytes(tcp: TcpContext, c: number): number {
   return tcp.arena.length(tcp.hot[c + Tcb.RCV_QUEUE]);
 }
 
+/** Control path. Copies what RECEIVE would return next, from `offset` bytes into it on, and leaves it there. Returns how many bytes. */
+export function peekBytes(tcp: TcpContext, c: number, offset: number, into: Uint8Array): number {
+  const count = Math.max(0, Math.min(into.length, readableBytes(tcp, c) - offset));
+  if (count > 0) tcp.arena.copyOut(tcp.hot[c + Tcb.RCV_QUEUE], offset, into, 0, count);
+  return count;
+}
+
 export function writableBytes(tcp: TcpContext, c: number): number {
   const k = tcp.hot[c + Tcb.COLD];
   const limit = k === 0 ? tcp.limits.sendBytes : tcp.cold[k + Cold.SND_LIMIT];

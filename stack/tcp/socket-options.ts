@@ -262,6 +262,12 @@ export function applyDefaults(tcp: TcpContext, c: number, k: number, defaults: C
     hot[c + Tcb.STATE] |= Flag.CUSTOM;
   }
   if (defaults.congestion !== undefined) chooseCongestion(tcp, c, k, tcp.congestions.find(defaults.congestion));
+  if (defaults.options !== undefined) applyOptions(tcp, c, defaults.options);
+}
+
+/** Control path: only connections whose program asked for something come here. */
+function applyOptions(tcp: TcpContext, c: number, options: ReadonlyMap<string, number>): void {
+  for (const [option, value] of options) setOption(tcp, c, option as TcpOption, value);
 }
 
 /** The wishes of a listener or an opener, checked before anything is made. */
@@ -270,4 +276,7 @@ export function checkDefaults(tcp: TcpContext, defaults: ConnectionDefaults): vo
   if (defaults.sendBytes !== undefined) checkOption(TcpOption.SEND_BYTES, defaults.sendBytes);
   if (defaults.userTimeoutMs !== undefined) checkOption(TcpOption.USER_TIMEOUT_MS, defaults.userTimeoutMs);
   if (defaults.congestion !== undefined) tcp.congestions.numberOf(defaults.congestion);
+  if (defaults.options !== undefined) {
+    for (const [option, value] of defaults.options) checkOption(option as TcpOption, value);
+  }
 }
