@@ -265,12 +265,12 @@ export function applyDefaults(tcp: TcpContext, c: number, k: number, defaults: C
   if (defaults.options !== undefined) applyOptions(tcp, c, defaults.options);
 }
 
-/** Control path: only connections whose program asked for something come here. */
+/** Control path. Only connections whose program asked for something come here. */
 function applyOptions(tcp: TcpContext, c: number, options: ReadonlyMap<string, number>): void {
   for (const [option, value] of options) setOption(tcp, c, option as TcpOption, value);
 }
 
-/** The wishes of a listener or an opener, checked before anything is made. */
+/** Control path. The wishes of a listener or an opener, checked before anything is made. */
 export function checkDefaults(tcp: TcpContext, defaults: ConnectionDefaults): void {
   if (defaults.receiveBytes !== undefined) checkOption(TcpOption.RECEIVE_BYTES, defaults.receiveBytes);
   if (defaults.sendBytes !== undefined) checkOption(TcpOption.SEND_BYTES, defaults.sendBytes);

@@ -1,0 +1,147 @@
+import type { Address, Us } from '../../stack/base/units.js';
+import { FrameSlab } from '../../stack/memory/frame-slab.js';
+import { Medium } from '../../stack/net/device.js';
+import type { Interface } from '../../stack/net/interface.js';
+import { Stack } from '../../stack/stack.js';
+import { PosixError } from './posix-error.js';
+import { SocketSystem } from './socket-system.js';
+import type { SentDatagram, World } from './world.js';
+
+export interface ScriptedWorldOptions {
+  /** Whose layout of options and whose policy: Linux's if not given. */
+  readonly profile?: 'linux' | 'freebsd';
+  /** The stack's address, with the prefix of its link. packetdrill's own is the default. */
+  readonly localAddress?: string;
+  readonly prefixLength?: number;
+  readonly mtu?: number;
+  readonly seed?: number;
+  /** The number of the first descriptor. */
+  readonly firstDescriptor?: number;
+}
+
+const LOCAL_ADDRESS = '192.168.0.1';
+const PREFIX_LENGTH = 16;
+const MTU = 1500;
+
+/** A datagram of 64 KiB behind the headroom: a script may well let one arrive, as hardware that joins segments would. */
+const SLOT_BYTES = 1 << 17;
+/** Only what a flush sends before it is collected lies in slots. */
+const SLOTS = 512;
+/** A flush that goes on and on would be the stack talking to itself. */
+const FLUSHES_MAX = 10_000;
+/** Scripts begin a while after the machine does: a timestamp of zero means something of its own (RFC 7323 §3.2). */
+const START_US = 1_000_000;
+
+/** A stack on a wire of IP datagrams, with socket calls on the one side and a script on the other, in virtual time. */
+export class ScriptedWorld implements World {
+  readonly stack: Stack;
+  readonly calls: SocketSystem;
+  readonly #iface: Interface;
+  readonly #sent: SentDatagram[] = [];
+  #nowUs = START_US;
+
+  constructor(options: ScriptedWorldOptions = {}) {
+    const slab = new FrameSlab({ slotBytes: SLOT_BYTES, slots: SLOTS });
+    this.stack = new Stack({
+      seed: options.seed ?? 1,
+      now: START_US as Us,
+      slab,
+      // A script has a handful of connections; the tables are made for each world anew.
+      tcp: {
+        connectionsMax: 4096,
+        activeMax: 4096,
+        synReceivedMax: 1024,
+        timeWaitMax: 1024,
+        bufferBytesMax: 256 << 20,
+        outOfOrderMax: 1 << 14,
+      },
+      udp: { socketsMax: 1024, receiveBytesTotal: 16 << 20 },
+    });
+    const local = this.stack.net.parseAddress(options.localAddress ?? LOCAL_ADDRESS);
+    this.#iface = this.stack.net.addInterface({
+      name: 'tun0',
+      medium: Medium.IP,
+      mtu: options.mtu ?? MTU,
+      addresses: [{ address: local, prefixLength: options.prefixLength ?? PREFIX_LENGTH }],
+      transmitQueueFrames: SLOTS,
+    });
+    // Everything else lies beyond the wire.
+    this.stack.net.addRoute({ destination: 0 as Address, prefixLength: 0, iface: this.#iface.index, metric: 1 });
+    this.calls = new SocketSystem({
+      stack: this.stack,
+      nowUs: () => this.#nowUs,
+      flush: () => this.#flush(),
+      ...(options.firstDescriptor === undefined ? {} : { firstDescriptor: options.firstDescriptor }),
+    });
+  }
+
+  get nowUs(): number {
+    return this.#nowUs;
+  }
+
+  nextDeadlineUs(): number {
+    return Math.max(this.#nowUs, Math.min(this.stack.nextDeadline(), this.calls.nextDeadlineUs()));
+  }
+
+  advance(untilUs: number): void {
+    for (;;) {
+      const next = this.nextDeadlineUs();
+      if (next > untilUs) break;
+      this.#step(next);
+    }
+    if (untilUs > this.#nowUs) {
+      this.#nowUs = untilUs;
+      this.stack.advance(untilUs as Us);
+    }
+  }
+
+  /** Time stands at `us`, and everything that is due has happened. */
+  #step(us: number): void {
+    this.#nowUs = us;
+    this.stack.advance(us as Us);
+    this.calls.expire();
+    this.calls.settle();
+  }
+
+  deliver(datagram: Uint8Array): void {
+    const { slab } = this.stack;
+    if (datagram.length > slab.frameBytesMax) {
+      throw new PosixError('EMSGSIZE', `${datagram.length} bytes are no IP datagram`);
+    }
+    const slot = slab.take();
+    if (slot < 0) throw new PosixError('ENOBUFS', 'no slot is free: the stack has kept them all');
+    const at = slot + slab.headroom;
+    slab.bytes.set(datagram, at);
+    this.stack.receive(this.#iface.index, at, datagram.length);
+    slab.give(slot);
+    this.calls.settle();
+  }
+
+  takeSent(): SentDatagram | undefined {
+    return this.#sent.shift();
+  }
+
+  setSysctl(name: string, value: string): void {
+    this.calls.settings.set(name, value);
+  }
+
+  getSysctl(name: string): string {
+    return this.calls.settings.get(name);
+  }
+
+  /** Lets the stack send, and takes what it sent. */
+  #flush(): void {
+    const { slab } = this.stack;
+    const queue = this.#iface.transmitQueue;
+    for (let round = 0; round < FLUSHES_MAX; round++) {
+      this.stack.flush();
+      if (queue.length === 0) return;
+      for (let i = queue.first; i < queue.count; i++) {
+        const at = queue.offsets[i];
+        this.#sent.push({ timeUs: this.#nowUs, datagram: slab.bytes.slice(at, at + queue.lengths[i]) });
+        slab.give(at);
+      }
+      queue.sent(queue.length);
+    }
+  }
+}

@@ -1,0 +1,236 @@
+import type { Stack } from '../../stack/stack.js';
+import type { TcpLimits } from '../../stack/tcp/limits.js';
+import { PosixError } from './posix-error.js';
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** Settings of the socket layer that are none of the stack's. */
+export interface SocketLimits {
+  somaxconn: number;
+  /** The largest SO_RCVBUF and SO_SNDBUF a program gets without force. */
+  rmemMax: number;
+  wmemMax: number;
+}
+
+interface Rule {
+  read(settings: Settings): string;
+  write(settings: Settings, value: string): void;
+}
+
+type NumberKey = { [K in keyof TcpLimits]: TcpLimits[K] extends number ? K : never }[keyof TcpLimits];
+type SwitchKey = { [K in keyof TcpLimits]: TcpLimits[K] extends boolean ? K : never }[keyof TcpLimits];
+
+/** A whole number between two bounds; the stack holds it times `unit`. */
+function count(key: NumberKey, least: number, most: number, unit = 1): Rule {
+  return {
+    read: (settings) => String(settings.limits[key] / unit),
+    write: (settings, value) => {
+      settings.limits[key] = integer(value, least, most) * unit;
+    },
+  };
+}
+
+/** On for any number but 0. */
+function onOff(key: SwitchKey): Rule {
+  return {
+    read: (settings) => (settings.limits[key] ? '1' : '0'),
+    write: (settings, value) => {
+      settings.limits[key] = integer(value, 0, INT_MAX) !== 0;
+    },
+  };
+}
+
+/** Linux's triple: the least, what a connection begins with, the most. The least is what memory pressure leaves, which there is none of here. */
+function triple(first: NumberKey, most: NumberKey): Rule {
+  return {
+    read: (settings) => `4096\t${settings.limits[first]}\t${settings.limits[most]}`,
+    write: (settings, value) => {
+      const [, standard, largest] = integers(value, 3);
+      settings.limits[first] = standard;
+      settings.limits[most] = largest;
+    },
+  };
+}
+
+function own(key: keyof SocketLimits, least: number): Rule {
+  return {
+    read: (settings) => String(settings.sockets[key]),
+    write: (settings, value) => {
+      settings.sockets[key] = integer(value, least, INT_MAX);
+    },
+  };
+}
+
+const INT_MAX = 0x7fffffff;
+const SECOND = 1000;
+
+const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
+  ['net.core.somaxconn', own('somaxconn', 0)],
+  ['net.core.rmem_max', own('rmemMax', 2304)],
+  ['net.core.wmem_max', own('wmemMax', 4608)],
+  ['net.ipv4.tcp_timestamps', onOff('timestamps')],
+  ['net.ipv4.tcp_sack', onOff('sack')],
+  ['net.ipv4.tcp_window_scaling', onOff('windowScaling')],
+  ['net.ipv4.tcp_slow_start_after_idle', onOff('slowStartAfterIdle')],
+  ['net.ipv4.tcp_rmem', triple('receiveBytes', 'receiveBytesMax')],
+  ['net.ipv4.tcp_wmem', triple('sendBytes', 'sendBytesMax')],
+  ['net.ipv4.tcp_syn_retries', count('synRetries', 1, 127)],
+  ['net.ipv4.tcp_synack_retries', count('synAckRetries', 0, 255)],
+  ['net.ipv4.tcp_retries2', count('retries', 0, 255)],
+  // 0 is Linux's way to say 8.
+  [
+    'net.ipv4.tcp_orphan_retries',
+    {
+      read: (settings) => String(settings.limits.orphanRetries),
+      write: (settings, value) => {
+        settings.limits.orphanRetries = integer(value, 0, 255) || 8;
+      },
+    },
+  ],
+  ['net.ipv4.tcp_fin_timeout', count('finWait2Ms', 0, 3600, SECOND)],
+  ['net.ipv4.tcp_keepalive_time', count('keepIdleMs', 1, 32_767, SECOND)],
+  ['net.ipv4.tcp_keepalive_intvl', count('keepIntervalMs', 1, 32_767, SECOND)],
+  ['net.ipv4.tcp_keepalive_probes', count('keepCount', 1, 127)],
+  ['net.ipv4.tcp_invalid_ratelimit', count('challengeAckIntervalMs', 0, INT_MAX)],
+  ['net.ipv4.tcp_challenge_ack_limit', count('challengeAcksPerSecond', 0, INT_MAX)],
+  ['net.ipv4.tcp_pacing_ss_ratio', count('pacingSlowStartPercent', 0, 1000)],
+  ['net.ipv4.tcp_pacing_ca_ratio', count('pacingAvoidancePercent', 0, 1000)],
+  ['net.ipv4.tcp_min_tso_segs', count('pacingBurstSegments', 1, 255)],
+  ['net.ipv4.tcp_rto_min_us', microseconds('rtoMinMs')],
+  ['net.ipv4.tcp_rto_max_ms', count('rtoMaxMs', 1000, 120_000)],
+  [
+    'net.ipv4.ip_local_port_range',
+    {
+      read: (settings) => `${settings.limits.portFirst}\t${settings.limits.portLast}`,
+      write: (settings, value) => {
+        const [first, last] = integers(value, 2);
+        if (first < 1 || last > 65_535 || first > last) throw invalid(value, 'two ports, the lower first');
+        settings.limits.portFirst = first;
+        settings.limits.portLast = last;
+      },
+    },
+  ],
+  [
+    'net.ipv4.tcp_congestion_control',
+    {
+      read: (settings) => settings.limits.congestion,
+      write: (settings, value) => {
+        const { congestions } = settings.stack.tcp.context;
+        const control = congestions.controls[congestions.numberOf(value.trim())];
+        if (control !== undefined) congestions.controls[0] = control;
+        settings.limits.congestion = value.trim();
+      },
+    },
+  ],
+  [
+    'net.ipv4.tcp_available_congestion_control',
+    {
+      read: (settings) => settings.stack.tcp.congestionControls.join(' '),
+      write: () => {
+        throw new PosixError('EACCES', 'tcp_available_congestion_control is only read');
+      },
+    },
+  ],
+]);
+
+function microseconds(key: NumberKey): Rule {
+  return {
+    read: (settings) => String(settings.limits[key] * 1000),
+    write: (settings, value) => {
+      settings.limits[key] = Math.max(1, Math.ceil(integer(value, 1, INT_MAX) / 1000));
+    },
+  };
+}
+
+/**
+ * Settings of Linux that change nothing here, with what they are there: what the setting governs (segmentation offload, caches, memory pressure,
+ * an algorithm Linux has dropped) does not exist in this stack. They are told back as they were set.
+ */
+const WITHOUT_EFFECT: ReadonlyMap<string, string> = new Map([
+  ['net.core.rmem_default', '212992'],
+  ['net.core.wmem_default', '212992'],
+  ['net.core.netdev_max_backlog', '1000'],
+  ['net.core.optmem_max', '131072'],
+  ['net.core.high_order_alloc_disable', '0'],
+  ['net.ipv4.tcp_mem', '88560\t118080\t177120'],
+  ['net.ipv4.tcp_fack', '0'],
+  ['net.ipv4.tcp_low_latency', '0'],
+  ['net.ipv4.tcp_tso_win_divisor', '3'],
+  ['net.ipv4.tcp_tso_rtt_log', '9'],
+  ['net.ipv4.tcp_limit_output_bytes', '1048576'],
+  ['net.ipv4.tcp_no_metrics_save', '1'],
+  ['net.ipv4.tcp_no_ssthresh_metrics_save', '1'],
+  ['net.ipv4.tcp_autocorking', '1'],
+  ['net.ipv4.tcp_backlog_ack_defer', '1'],
+  ['net.ipv4.tcp_reflect_tos', '0'],
+  ['net.ipv4.tcp_migrate_req', '0'],
+  ['net.ipv4.tcp_early_demux', '1'],
+  ['net.ipv4.ip_early_demux', '1'],
+  ['net.ipv4.tcp_l3mdev_accept', '0'],
+  ['net.ipv4.tcp_available_ulp', ''],
+  ['net.ipv4.tcp_plb_enabled', '0'],
+  ['net.ipv4.ip_forward', '0'],
+  ['net.ipv4.conf.all.rp_filter', '0'],
+]);
+
+/** The settings of a stack under the names Linux gives them. What connections have already taken from them stays as it is. */
+export class Settings {
+  readonly limits: Mutable<TcpLimits>;
+  readonly sockets: SocketLimits = { somaxconn: 4096, rmemMax: 212_992, wmemMax: 212_992 };
+  readonly #told = new Map(WITHOUT_EFFECT);
+
+  constructor(readonly stack: Stack) {
+    this.limits = stack.tcp.limits;
+  }
+
+  static knows(name: string): boolean {
+    return RULES.has(name) || WITHOUT_EFFECT.has(name);
+  }
+
+  /** Throws ENOENT for a name nobody knows, EINVAL for a value that is none. */
+  set(name: string, value: string): void {
+    const plain = dotted(name);
+    const rule = RULES.get(plain);
+    if (rule !== undefined) rule.write(this, value.trim());
+    else if (this.#told.has(plain)) this.#told.set(plain, value.trim());
+    else throw new PosixError('ENOENT', `${name} is no setting of this stack`);
+  }
+
+  get(name: string): string {
+    const plain = dotted(name);
+    const value = RULES.get(plain)?.read(this) ?? this.#told.get(plain);
+    if (value === undefined) throw new PosixError('ENOENT', `${name} is no setting of this stack`);
+    return value;
+  }
+
+  /** Of all settings there are. */
+  static names(): string[] {
+    return [...RULES.keys(), ...WITHOUT_EFFECT.keys()].sort();
+  }
+}
+
+/** `net/ipv4/tcp_sack` and `/proc/sys/net/ipv4/tcp_sack` are the same as `net.ipv4.tcp_sack`. */
+function dotted(name: string): string {
+  return name.replace(/^\/proc\/sys\//, '').replaceAll('/', '.');
+}
+
+function integer(value: string, least: number, most: number): number {
+  const number = Number(value);
+  if (value === '' || !Number.isInteger(number) || number < least || number > most) {
+    throw invalid(value, `a whole number from ${least} to ${most}`);
+  }
+  return number;
+}
+
+function integers(value: string, length: number): number[] {
+  const numbers = value
+    .trim()
+    .split(/\s+/)
+    .map((word) => integer(word, 0, INT_MAX));
+  if (numbers.length !== length) throw invalid(value, `${length} whole numbers`);
+  return numbers;
+}
+
+function invalid(value: string, allowed: string): PosixError {
+  return new PosixError('EINVAL', `"${value}" is not ${allowed}`);
+}
