@@ -26,7 +26,7 @@ const MTU = 1500;
 /** A datagram of 64 KiB behind the headroom: a script may well let one arrive, as hardware that joins segments would. */
 const SLOT_BYTES = 1 << 17;
 /** Only what a flush sends before it is collected lies in slots. */
-const SLOTS = 512;
+const SLOTS = 64;
 /** A flush that goes on and on would be the stack talking to itself. */
 const FLUSHES_MAX = 10_000;
 /** Scripts begin a while after the machine does: a timestamp of zero means something of its own (RFC 7323 §3.2). */
@@ -48,14 +48,14 @@ export class ScriptedWorld implements World {
       slab,
       // A script has a handful of connections; the tables are made for each world anew.
       tcp: {
-        connectionsMax: 4096,
-        activeMax: 4096,
+        connectionsMax: 1024,
+        activeMax: 1024,
         synReceivedMax: 1024,
         timeWaitMax: 1024,
-        bufferBytesMax: 256 << 20,
-        outOfOrderMax: 1 << 14,
+        bufferBytesMax: 16 << 20,
+        outOfOrderMax: 1 << 13,
       },
-      udp: { socketsMax: 1024, receiveBytesTotal: 16 << 20 },
+      udp: { socketsMax: 256, receiveBytesTotal: 4 << 20 },
     });
     const local = this.stack.net.parseAddress(options.localAddress ?? LOCAL_ADDRESS);
     this.#iface = this.stack.net.addInterface({
