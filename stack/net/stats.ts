@@ -94,6 +94,8 @@ export class Stats {
   tcpDsacksIn = 0;
   tcpDsacksOut = 0;
   tcpChallengeAcks = 0;
+  /** Windows reduced because a router marked instead of dropping (ECN). */
+  tcpEcnReductions = 0;
   tcpPawsRejected = 0;
   tcpListenDrops = 0;
   tcpListenOverflows = 0;

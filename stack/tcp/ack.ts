@@ -5,8 +5,11 @@ import { TcpFlag } from '../wire/tcp.js';
 import { TcpOptionBit } from '../wire/tcp-options.js';
 import { Verdict } from '../wire/verdict.js';
 import { challenge } from './challenge-ack.js';
+import { deliveredToControl } from './congestion.js';
 import { enterTimeWait, finish, mark, tell } from './connection.js';
 import type { TcpContext } from './context.js';
+import { enterCwr } from './cwr.js';
+import { echoArrived, takeCwr } from './ecn-echo.js';
 import { onAllAcknowledged, onDuplicateAck, onNewAck } from './loss-recovery.js';
 import { sendShift } from './options.js';
 import { endMeasurement, rtoMs, takeSample } from './rtt.js';
@@ -39,7 +42,12 @@ export function processAck(tcp: TcpContext, c: number, k: number): Verdict {
   // An older ACK (SEG.ACK < SND.UNA) tells nothing about the window either.
   if (!seqLt(seg.ACK, una)) updateSendWindow(tcp, c, k);
   if (seqGt(seg.ACK, una)) takeAck(tcp, c, k);
-  else if (seg.ACK === una) considerDuplicate(tcp, c, k, windowBefore, sackIsNews);
+  else if (seg.ACK === una) {
+    considerDuplicate(tcp, c, k, windowBefore, sackIsNews);
+    // With nothing outstanding there is nothing to give way for.
+    if (una !== hot[c + Tcb.SND_NXT] && echoArrived(tcp, c)) enterCwr(tcp, c, k);
+  } else return Verdict.OK;
+  takeCwr(tcp, c, k);
   return Verdict.OK;
 }
 
@@ -66,6 +74,7 @@ function takeAck(tcp: TcpContext, c: number, k: number): void {
   if (bytesAcked > 0) hot[c + Tcb.SND_QUEUE] = tcp.arena.drop(hot[c + Tcb.SND_QUEUE], bytesAcked);
   hot[c + Tcb.SND_UNA] = seg.ACK;
   countDelivered(tcp, c, k, bytesAcked);
+  deliveredToControl(tcp, c, k, bytesAcked, echoArrived(tcp, c));
 
   const measured = endMeasurement(tcp, c, k, seg.ACK);
   // Karn's second half: back-off ends with a measurement, not with an ACK that may answer either transmission (RFC 6298 §5, Linux

@@ -1,4 +1,5 @@
 import type { TcpContext } from './context.js';
+import { effectiveMss } from './options.js';
 import { Cold } from './tcb.js';
 
 /**
@@ -11,7 +12,7 @@ import { Cold } from './tcb.js';
 export interface CongestionControl {
   /** As TCP_CONGESTION names it: 1 to 15 characters, as Linux has it. */
   readonly name: string;
-  /** Wants ECN, and to hear of each mark (RFC 8257). Nothing asks for it while the stack has no ECN. */
+  /** Wants ECN whatever `limits.ecn` says, on every segment, and to hear of each mark (RFC 8257). */
   readonly needsEcn?: boolean;
   /** Wants its segments spread over the round trip, whatever the stack's setting. */
   readonly paces?: boolean;
@@ -58,6 +59,13 @@ export function reduceForMark(tcp: TcpContext, c: number, k: number, flight: num
 export function sampleForControl(tcp: TcpContext, c: number, k: number, rttUs: number): void {
   const control = congestionOf(tcp, k);
   if (control.onSample !== undefined) control.onSample(tcp, c, k, rttUs);
+}
+
+/** `delivered` bytes were newly acknowledged, and all of them count as marked when the ACK said ECE: it tells no more than that (RFC 8257 §3.3). */
+export function deliveredToControl(tcp: TcpContext, c: number, k: number, delivered: number, marked: boolean): void {
+  if (marked) tcp.cold[k + Cold.DELIVERED_CE] += Math.ceil(delivered / effectiveMss(tcp, c));
+  const control = congestionOf(tcp, k);
+  if (control.onDelivered !== undefined) control.onDelivered(tcp, c, k, delivered, marked ? delivered : 0);
 }
 
 /** The private area is emptied, and the control begins. */

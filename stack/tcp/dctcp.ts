@@ -1,4 +1,4 @@
-import { seqGt } from '../base/seq.js';
+import { seqGeq } from '../base/seq.js';
 import type { CongestionControl } from './congestion.js';
 import type { TcpContext } from './context.js';
 import { effectiveMss } from './options.js';
@@ -57,7 +57,8 @@ export const DCTCP: CongestionControl = {
     const w = k + Cold.CC;
     cold[w + Dctcp.BYTES_ACKED] += delivered;
     cold[w + Dctcp.BYTES_MARKED] += ce;
-    if (!seqGt(hot[c + Tcb.SND_UNA], cold[w + Dctcp.WINDOW_END])) return;
+    // Deviation: §3.3 step 3 waits for an acknowledgment beyond WindowEnd; as Linux one of just that ends the window, too.
+    if (!seqGeq(hot[c + Tcb.SND_UNA], cold[w + Dctcp.WINDOW_END])) return;
     let alpha = cold[w + Dctcp.ALPHA];
     const step = alpha >>> G_SHIFT;
     // Below 1/64 the shift is nothing, and alpha would never come to rest: then the remainder goes at once (Linux).

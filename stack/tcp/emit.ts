@@ -6,6 +6,7 @@ import { emitTimestampsPadded, TcpOptionBytes } from '../wire/tcp-options.js';
 import { localPort, remotePort } from './connection-table.js';
 import type { TcpContext } from './context.js';
 import { ackSent } from './delayed-ack.js';
+import { ecnField, ecnFlags, isFresh } from './ecn.js';
 import { MSS_MIN } from './options.js';
 import { segmentDeparted } from './pacing.js';
 import { blocksToSend, emitSack, sackBytes } from './sack.js';
@@ -65,6 +66,10 @@ export function sendSegment(
     }
   }
 
+  const ecn = (word & Flag.ECN) !== 0;
+  const fresh = isFresh(cause, length);
+  if (ecn) flags |= ecnFlags(tcp, c, fresh);
+
   const n = (c >>> Tcb.SHIFT) * Name.SIZE;
   const ports = names[n + Name.PORTS];
   emitTcp(
@@ -90,6 +95,8 @@ export function sendSegment(
     cold[k + Cold.LAST_SENT_AT] = tcp.clock.ms;
     segmentDeparted(tcp, c, k, total);
   }
+  if ((flags & TcpFlag.CWR) !== 0) hot[c + Tcb.STATE] &= ~Flag.ECN_REDUCED;
+  cold[k + Cold.CWR_OUT] += length;
   ackSent(tcp, c, k);
   count(tcp, c, length);
 
@@ -106,7 +113,7 @@ export function sendSegment(
     PROTOCOL_TCP,
     local,
     remote,
-    tosAndTtl >>> 8,
+    (tosAndTtl >>> 8) | (ecn ? ecnField(tcp, k, fresh) : 0),
     tosAndTtl & 0xff || DEFAULT_TTL,
     atFloor ? OutputFlag.NONE : OutputFlag.DONT_FRAGMENT,
   );

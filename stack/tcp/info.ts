@@ -16,7 +16,7 @@ import { selectWindow } from './window.js';
  */
 export interface TcpInfo {
   readonly state: StateName;
-  readonly caState: 'open' | 'disorder' | 'recovery' | 'loss';
+  readonly caState: 'open' | 'disorder' | 'cwr' | 'recovery' | 'loss';
   readonly congestion: string;
   readonly retransmits: number;
   readonly probes: number;
@@ -25,6 +25,8 @@ export interface TcpInfo {
   readonly sack: boolean;
   readonly windowScaling: boolean;
   readonly ecn: boolean;
+  /** Data of the peer's has come ECN-capable. */
+  readonly ecnSeen: boolean;
   readonly sndWscale: number;
   readonly rcvWscale: number;
   readonly rtoUs: number;
@@ -127,9 +129,11 @@ export function info(tcp: TcpContext, c: number): TcpInfo {
       ? 'loss'
       : (word & Flag.FAST_RECOVERY) !== 0
         ? 'recovery'
-        : field(Cold.DUPACKS) > 0
-          ? 'disorder'
-          : 'open';
+        : field(Cold.CWR_RUNS) !== 0
+          ? 'cwr'
+          : field(Cold.DUPACKS) > 0
+            ? 'disorder'
+            : 'open';
   const cwnd = hot[c + Tcb.CWND];
   const srttUs = hot[c + Tcb.SRTT] >> 3;
   const minRtt = k !== 0 && cold[k + Cold.MIN_RTT_US] !== NO_RTT ? cold[k + Cold.MIN_RTT_US] : 0;
@@ -143,7 +147,8 @@ export function info(tcp: TcpContext, c: number): TcpInfo {
     timestamps: (word & Flag.TIMESTAMPS) !== 0,
     sack: (word & Flag.SACK) !== 0,
     windowScaling: (word & Flag.WINDOW_SCALE) !== 0,
-    ecn: false,
+    ecn: (word & Flag.ECN) !== 0,
+    ecnSeen: (word & Flag.ECN_SEEN) !== 0,
     sndWscale: sendShift(tcp, c),
     rcvWscale: receiveShift(tcp, c),
     rtoUs: rtoMs(tcp, c, field(Cold.BACKOFF)) * 1000,
@@ -184,7 +189,7 @@ export function info(tcp: TcpContext, c: number): TcpInfo {
     deliveryRate: field(Cold.RATE),
     deliveryRateAppLimited: field(Cold.RATE_APP_LIMITED) !== 0,
     delivered: tally[y + Tally.DELIVERED],
-    deliveredCe: Math.ceil((field(Cold.DELIVERED_CE) >>> 0) / mss),
+    deliveredCe: field(Cold.DELIVERED_CE),
     busyTimeUs: wide(tally, y + Tally.BUSY_US),
     rwndLimitedUs: wide(tally, y + Tally.PEER_WINDOW_US),
     sndbufLimitedUs: wide(tally, y + Tally.SEND_BUFFER_US),

@@ -2,7 +2,7 @@
 export interface TcpLimits {
   /** Connections at once, all states with a full row. A million rows are 104 MB of address space, resident only where used. */
   readonly connectionsMax: number;
-  /** Connections with something going on at once: cold rows, 448 bytes each while used. All of them, unless memory is short. */
+  /** Connections with something going on at once: cold rows, 512 bytes each while used. All of them, unless memory is short. */
   readonly activeMax: number;
   /** Half-open connections in all. 4096 as Linux's tcp_max_syn_backlog on a large machine; beyond it the oldest gives way. */
   readonly synReceivedMax: number;
@@ -88,6 +88,13 @@ export interface TcpLimits {
   readonly timestamps: boolean;
   readonly windowScaling: boolean;
   readonly sack: boolean;
+  /**
+   * ECN, in the numbers of Linux's tcp_ecn: 0 never, 1 asked for and agreed to, 2 agreed to. 2 as Linux: a SYN that asks is still dropped by a few
+   * firewalls, and a peer that asks has taken that risk already.
+   */
+  readonly ecn: number;
+  /** A SYN that asked for ECN and was not answered goes again without, RFC 3168 §6.1.1.1: Linux's tcp_ecn_fallback. */
+  readonly ecnFallback: boolean;
 }
 
 export const TCP_LIMITS: TcpLimits = {
@@ -137,4 +144,6 @@ export const TCP_LIMITS: TcpLimits = {
   timestamps: true,
   windowScaling: true,
   sack: true,
+  ecn: 2,
+  ecnFallback: true,
 };

@@ -6,6 +6,7 @@ import { Verdict } from '../wire/verdict.js';
 import { refuseSegment, SynOffer, sendSyn } from './bare-segment.js';
 import { localPort } from './connection-table.js';
 import type { TcpContext } from './context.js';
+import { agreesToEcn, listenerTos } from './ecn.js';
 import { initialSequenceNumber, timestampOffset } from './isn.js';
 import type { Listener } from './listener-table.js';
 import { advertisedMss, DEFAULT_MSS, MSS_MIN, offeredShift } from './options.js';
@@ -69,6 +70,7 @@ function fill(tcp: TcpContext, listener: Listener, row: number, issAtLeast: numb
     word |= SynOption.TIMESTAMPS;
     rows[at + Syn.TS_RECENT] = options.tsVal;
   }
+  if (agreesToEcn(tcp, listener)) word |= SynOption.ECN;
   rows[at + Syn.OPTIONS] = word;
   const receiveBytes = listener.defaults.receiveBytes ?? limits.receiveBytes;
   rows[at + Syn.RCV_WND] = receiveBytes < 0xffff ? receiveBytes : 0xffff;
@@ -91,6 +93,9 @@ export function sendSynAck(tcp: TcpContext, row: number): boolean {
   offer.tsVal = (tcp.clock.ms + timestampOffset(tcp, local, remote, ports)) | 0;
   offer.tsEcr = rows[at + Syn.TS_RECENT];
   offer.shift = (word & SynOption.WINDOW_SCALE) !== 0 ? offeredShift(limits.receiveBytesMax) : -1;
+  // RFC 3168 §6.1.1: ECE alone agrees.
+  const ecn = (word & SynOption.ECN) !== 0 ? TcpFlag.ECE : 0;
+  offer.tos = ecn === 0 ? 0 : listenerTos(tcp, listenerOf(tcp, row));
   return sendSyn(
     tcp,
     local,
@@ -98,7 +103,7 @@ export function sendSynAck(tcp: TcpContext, row: number): boolean {
     ports,
     rows[at + Syn.ISS],
     (rows[at + Syn.IRS] + 1) | 0,
-    TcpFlag.SYN | TcpFlag.ACK,
+    TcpFlag.SYN | TcpFlag.ACK | ecn,
     rows[at + Syn.RCV_WND],
     offer,
     Cause.SYN_ACK,

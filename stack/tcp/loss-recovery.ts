@@ -3,6 +3,8 @@ import { Cause } from '../net/note.js';
 import { congestionOf } from './congestion.js';
 import type { TcpContext } from './context.js';
 import { growCwnd } from './cwnd-validation.js';
+import { considerCwrOver, enterCwr, inCwr, lossTakesOver, reduceCwnd, tellReduction } from './cwr.js';
+import { echoArrived } from './ecn-echo.js';
 import { effectiveMss } from './options.js';
 import { flightSize } from './output.js';
 import { abandonMeasurement } from './rtt.js';
@@ -57,7 +59,10 @@ function enterFastRecovery(tcp: TcpContext, c: number, k: number, smss: number):
   cold[k + Cold.LIMITED_BYTES] = 0;
   // What limited transmit has put on top of cwnd does not count (RFC 5681 §3.2 step 2).
   const flight = flightSize(tcp, c, k);
-  congestionOf(tcp, k).onLoss(tcp, c, k, flight < hot[c + Tcb.CWND] ? flight : hot[c + Tcb.CWND]);
+  // A mark has reduced the window already for the same flight.
+  if (!lossTakesOver(tcp, k))
+    congestionOf(tcp, k).onLoss(tcp, c, k, flight < hot[c + Tcb.CWND] ? flight : hot[c + Tcb.CWND]);
+  tellReduction(tcp, c);
   cold[k + Cold.RECOVER] = (hot[c + Tcb.SND_NXT] - 1) | 0;
   // Three segments have left the network besides the lost one.
   hot[c + Tcb.CWND] = hot[c + Tcb.SSTHRESH] + DUPLICATE_THRESHOLD * smss;
@@ -101,7 +106,10 @@ export function onNewAck(tcp: TcpContext, c: number, k: number, acked: number): 
     cold[k + Cold.RTX_END] = una;
     congestionOf(tcp, k).onRecovered(tcp, c, k);
   }
-  growCwnd(tcp, c, k, acked);
+  considerCwrOver(tcp, c, k);
+  if (echoArrived(tcp, c)) enterCwr(tcp, c, k);
+  if (inCwr(tcp, k)) reduceCwnd(tcp, c, k, acked);
+  else growCwnd(tcp, c, k, acked);
 }
 
 /** RFC 6582 §3.2 step 3, full acknowledgment, with the choice that avoids a burst: min(ssthresh, max(FlightSize, SMSS) + SMSS). */
@@ -136,8 +144,10 @@ export function onTimeout(tcp: TcpContext, c: number, k: number): void {
   const { hot, cold } = tcp;
   tcp.net.stats.tcpTimeouts += 1;
   if (tcp.tallies) tcp.tally[(c >>> Tcb.SHIFT) * Tally.SIZE + Tally.RTO_COUNT] += 1;
-  if (cold[k + Cold.RETRANSMITS] === 0) congestionOf(tcp, k).onTimeout(tcp, c, k, flightSize(tcp, c, k));
+  if (!lossTakesOver(tcp, k) && cold[k + Cold.RETRANSMITS] === 0)
+    congestionOf(tcp, k).onTimeout(tcp, c, k, flightSize(tcp, c, k));
   else hot[c + Tcb.CWND] = effectiveMss(tcp, c);
+  tellReduction(tcp, c);
   // RFC 6582 §4.2: no fast retransmit for what was out before the timeout.
   cold[k + Cold.RECOVER] = (hot[c + Tcb.SND_NXT] - 1) | 0;
   cold[k + Cold.DUPACKS] = 0;

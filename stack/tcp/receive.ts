@@ -7,6 +7,7 @@ import { sendAtOnce } from './challenge-ack.js';
 import { enterTimeWait, tell } from './connection.js';
 import type { TcpContext } from './context.js';
 import { ackForData, ackNow, quicken } from './delayed-ack.js';
+import { noteMark } from './ecn-echo.js';
 import { deliverRuns, freeRuns, keepOutOfOrder } from './reassembly.js';
 import { State } from './state.js';
 import { addTo } from './tally.js';
@@ -20,6 +21,7 @@ export function processText(tcp: TcpContext, c: number, k: number): Verdict {
   const { hot, cold, seg, arena } = tcp;
   if (seg.textLength === 0) return Verdict.OK;
   measureFromTimestamps(tcp, k);
+  noteMark(tcp, c, k);
   if (seg.SEQ !== hot[c + Tcb.RCV_NXT]) {
     const verdict = keepOutOfOrder(tcp, c, k);
     if (tcp.tallies) tcp.tally[(c >>> Tcb.SHIFT) * Tally.SIZE + Tally.OOO_SEGS_IN] += 1;

@@ -1,4 +1,5 @@
 import { StackError } from '../base/errors.js';
+import { Ecn } from '../wire/ipv4.js';
 import { beginCongestionControl, congestionOf } from './congestion.js';
 import { mark, wake } from './connection.js';
 import type { TcpContext } from './context.js';
@@ -30,7 +31,7 @@ export enum TcpOption {
   SYN_RETRIES = 'synRetries',
   /** How long an orphan waits in FIN-WAIT-2. */
   LINGER2_MS = 'linger2Ms',
-  /** Type-of-service octet: DSCP and ECN. */
+  /** Type-of-service octet: the DSCP. Its two ECN bits are TCP's own, and ignored. */
   TOS = 'tos',
   TTL = 'ttl',
   /** WRITABLE only when fewer bytes than this are unsent. */
@@ -135,7 +136,8 @@ export function setOption(tcp: TcpContext, c: number, option: TcpOption, value: 
       if (state >= State.ESTABLISHED) setSendMss(tcp, c, value);
       break;
     case TcpOption.TOS:
-      cold[k + Cold.TOS_AND_TTL] = (value << 8) | (cold[k + Cold.TOS_AND_TTL] & 0xff);
+      // The two ECN bits are TCP's own (Linux alike).
+      cold[k + Cold.TOS_AND_TTL] = ((value & ~Ecn.MASK) << 8) | (cold[k + Cold.TOS_AND_TTL] & 0xff);
       break;
     case TcpOption.TTL:
       cold[k + Cold.TOS_AND_TTL] = (cold[k + Cold.TOS_AND_TTL] & ~0xff) | value;

@@ -145,7 +145,8 @@ function promote(tcp: TcpContext, row: number, listener: Listener): number {
     Flag.PASSIVE |
     ((word & SynOption.TIMESTAMPS) !== 0 ? Flag.TIMESTAMPS : 0) |
     ((word & SynOption.SACK) !== 0 ? Flag.SACK : 0) |
-    (scaled ? Flag.WINDOW_SCALE : 0);
+    (scaled ? Flag.WINDOW_SCALE : 0) |
+    ((word & SynOption.ECN) !== 0 ? Flag.ECN : 0);
   tcp.table.setState(c, State.SYN_RECEIVED);
   hot[c + Tcb.SND_UNA] = iss;
   hot[c + Tcb.SND_NXT] = (iss + 1) | 0;

@@ -1,6 +1,7 @@
 import { seqGt, seqLeq } from '../base/seq.js';
 import type { Address } from '../base/units.js';
 import { Cause } from '../net/note.js';
+import { Ecn } from '../wire/ipv4.js';
 import { TcpFlag } from '../wire/tcp.js';
 import { TcpOptionBit } from '../wire/tcp-options.js';
 import { Verdict } from '../wire/verdict.js';
@@ -9,6 +10,7 @@ import { refuseSegment, SynOffer, sendSyn } from './bare-segment.js';
 import { fail, mark } from './connection.js';
 import type { TcpContext } from './context.js';
 import { ackNow } from './delayed-ack.js';
+import { needsEcn, requestEcn, takeEcnAnswer } from './ecn.js';
 import { ConnectionError } from './errors.js';
 import { advertisedMss, DEFAULT_MSS, offeredShift, pathMss, setSendMss } from './options.js';
 import { abandonMeasurement, beginMeasurement, endMeasurement, rtoMs } from './rtt.js';
@@ -39,6 +41,8 @@ export function sendOwnSyn(tcp: TcpContext, c: number, k: number): void {
   offer.shift = scaling ? offeredShift(limits.receiveBytesMax) : -1;
   const window = cold[k + Cold.RCV_LIMIT] < 0xffff ? cold[k + Cold.RCV_LIMIT] : 0xffff;
   hot[c + Tcb.RCV_WND] = window;
+  const ecn = answering ? ((word & Flag.ECN) !== 0 ? TcpFlag.ECE : 0) : requestEcn(tcp, c, k);
+  offer.tos = (cold[k + Cold.TOS_AND_TTL] >>> 8) | (ecn !== 0 && needsEcn(tcp, k) ? Ecn.ECT0 : 0);
   sendSyn(
     tcp,
     tcp.names[n + Name.LOCAL],
@@ -46,7 +50,7 @@ export function sendOwnSyn(tcp: TcpContext, c: number, k: number): void {
     tcp.names[n + Name.PORTS],
     hot[c + Tcb.SND_UNA],
     answering ? hot[c + Tcb.RCV_NXT] : 0,
-    answering ? TcpFlag.SYN | TcpFlag.ACK : TcpFlag.SYN,
+    (answering ? TcpFlag.SYN | TcpFlag.ACK : TcpFlag.SYN) | ecn,
     window,
     offer,
     answering ? Cause.SYN_ACK : Cause.SYN,
@@ -76,6 +80,7 @@ export function synSentArrives(tcp: TcpContext, c: number, k: number): Verdict {
   // Third: security; nothing to compare. Fourth: SYN.
   if ((seg.flags & TcpFlag.SYN) === 0) return Verdict.TCP_NO_ACK;
   takeSyn(tcp, c, k);
+  takeEcnAnswer(tcp, c);
   if (acks) {
     hot[c + Tcb.SND_UNA] = seg.ACK;
     if (!endMeasurement(tcp, c, k, seg.ACK)) sampleByTimestamp(tcp, c, k);

@@ -36,6 +36,7 @@ export const enum SynOption {
   TIMESTAMPS = 1 << 24,
   SACK = 1 << 25,
   WINDOW_SCALE = 1 << 26,
+  ECN = 1 << 27,
 }
 
 export class SynTable {

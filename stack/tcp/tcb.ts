@@ -93,13 +93,21 @@ export const enum Flag {
   CUSTOM = 1 << 24,
   /** Interactive traffic: data is answered with data, so ACKs wait for it (Linux: "pingpong"). */
   INTERACTIVE = 1 << 25,
+  /** Both can do ECN (RFC 3168 §6.1.1); in SYN-SENT: we have asked. */
+  ECN = 1 << 26,
+  /** Text of the peer's has come ECN-capable. */
+  ECN_SEEN = 1 << 27,
   /** Window scaling was negotiated: both shifts count (RFC 7323 §2.2). */
   WINDOW_SCALE = 1 << 28,
   /** Stands in the list of those whose `send` found no memory. */
   STARVED = 1 << 29,
+  /** A mark was received and not yet answered with CWR: our segments carry ECE. */
+  ECN_ECHO = 1 << 30,
+  /** cwnd was reduced: the next new data carries CWR. */
+  ECN_REDUCED = 1 << 31,
 }
 
-/** The cold row: what a connection needs while something is going on. 112 int32, 448 bytes. */
+/** The cold row: what a connection needs while something is going on. 128 int32, 512 bytes. */
 export const enum Cold {
   /** Segment sequence and acknowledgment number used for the last window update. */
   SND_WL1 = 0,
@@ -243,11 +251,19 @@ export const enum Cold {
   MAX_PACING_RATE = 63,
   DEPARTS_AT_US = 79,
   DATA_SEGMENTS = 104,
-  /** Bytes delivered with ECN's mark, modulo 2^32, beside DELIVERED. */
+  /** Segments delivered with ECN's mark, modulo 2^32: RFC 9768's s.cep. */
   DELIVERED_CE = 105,
   /** Segments of the burst that pacing lets out now. */
   PACED_BURST = 106,
-  SIZE = 112,
+  /** Answering ECE (cwr.ts): set while cwnd comes down, SND.NXT when that began, cwnd before, segments delivered and bytes sent since. */
+  CWR_RUNS = 107,
+  CWR_END = 108,
+  CWR_PRIOR = 109,
+  CWR_DELIVERED = 110,
+  CWR_OUT = 111,
+  /** Whether the last text came marked: DCTCP.CE of RFC 8257 §3.2. */
+  CE_STATE = 112,
+  SIZE = 128,
 }
 
 /** The tally row: what only `info` reads. 32 int32; 64-bit counters as two halves, low first. */

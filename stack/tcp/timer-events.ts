@@ -4,6 +4,7 @@ import { TcpFlag } from '../wire/tcp.js';
 import { sendBare } from './bare-segment.js';
 import { fail, finish, hibernate, mark, quiet, wake } from './connection.js';
 import type { TcpContext } from './context.js';
+import { endCwr } from './cwr.js';
 import { ackNow } from './delayed-ack.js';
 import { sendSegment } from './emit.js';
 import { ConnectionError } from './errors.js';
@@ -56,8 +57,10 @@ function onEntry(tcp: TcpContext, c: number): void {
 function rest(tcp: TcpContext, c: number, k: number): void {
   if (quiet(tcp, c, k)) {
     const left = tcp.limits.hibernateMs - silentMs(tcp, c);
-    if (left <= 0) hibernate(tcp, c);
-    else wakeBy(tcp, c, (tcp.clock.ms + left) | 0);
+    if (left <= 0) {
+      endCwr(tcp, c, k);
+      hibernate(tcp, c);
+    } else wakeBy(tcp, c, (tcp.clock.ms + left) | 0);
     return;
   }
   if (rearm(tcp, c, k)) return;

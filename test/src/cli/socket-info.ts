@@ -12,6 +12,7 @@ export const BULK: SocketInfo = {
   sack: true,
   windowScaling: true,
   ecn: false,
+  ecnSeen: false,
   sndWscale: 7,
   rcvWscale: 8,
   rtoUs: 204_000,

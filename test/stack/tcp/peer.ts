@@ -23,6 +23,8 @@ export interface Injection {
   readonly data?: Uint8Array | number;
   readonly urgent?: number;
   readonly options?: SegmentOptions;
+  /** The ECN field of the IP header. */
+  readonly ecn?: number;
 }
 
 /** What a test says of a segment it expects; what it does not say may be anything. */
@@ -35,6 +37,7 @@ export interface Expectation {
   readonly urgent?: number;
   readonly data?: Uint8Array;
   readonly options?: SegmentOptions;
+  readonly ecn?: number;
 }
 
 export interface PeerOptions {
@@ -152,6 +155,7 @@ export class Peer {
         ack: injection.ack ?? this.rcvNxt,
         win: injection.win ?? this.win,
         urgent: injection.urgent ?? 0,
+        ecn: injection.ecn ?? 0,
         options: { ...timestamps, ...injection.options },
         ...(data === undefined ? {} : { data }),
       },

@@ -1,8 +1,10 @@
 import {
+  Ecn,
   emitIpv4,
   Ipv4,
   ipv4HeaderBytes,
   ipv4PseudoSum,
+  ipv4Tos,
   ipv4TotalLength,
   parseIpv4,
 } from '../../../stack/wire/ipv4.js';
@@ -59,7 +61,7 @@ export interface Direction {
 }
 
 export interface SegmentSpec {
-  /** `S`, `F`, `R`, `P`, `U`, and `.` for ACK. */
+  /** `S`, `F`, `R`, `P`, `U`, `E`, `W` (CWR), `A` (AE), and `.` for ACK. */
   readonly flags: string;
   readonly seq: number;
   readonly ack: number;
@@ -67,12 +69,15 @@ export interface SegmentSpec {
   readonly data?: Uint8Array;
   readonly urgent?: number;
   readonly options?: SegmentOptions;
+  /** The ECN field of the IP header: 0 Not-ECT, 1 ECT(1), 2 ECT(0), 3 CE. */
+  readonly ecn?: number;
 }
 
 export interface Segment extends SegmentSpec {
   readonly data: Uint8Array;
   readonly urgent: number;
   readonly options: SegmentOptions;
+  readonly ecn: number;
   readonly length: number;
   readonly sourcePort: number;
   readonly destinationPort: number;
@@ -82,7 +87,7 @@ export interface Segment extends SegmentSpec {
   readonly line: string;
 }
 
-const LETTERS = 'FSRP.UEW';
+const LETTERS = 'FSRP.UEWA';
 
 function flagBits(flags: string): number {
   let bits = 0;
@@ -124,7 +129,7 @@ export function writeSegment(view: DataView, at: number, spec: SegmentSpec, way:
   const flags = flagBits(spec.flags);
   emitTcp(view, tcpAt, sourcePort, destinationPort, seq, ack, end - tcpAt, flags, spec.win, spec.urgent ?? 0);
   finishTcpChecksum(view, tcpAt, length, ipv4PseudoSum(source, destination, 6, length));
-  emitIpv4(view, at, Ipv4.HEADER_BYTES, 0, Ipv4.HEADER_BYTES + length, 1, 0, 64, 6, source, destination);
+  emitIpv4(view, at, Ipv4.HEADER_BYTES, spec.ecn ?? 0, Ipv4.HEADER_BYTES + length, 1, 0, 64, 6, source, destination);
   return Ipv4.HEADER_BYTES + length;
 }
 
@@ -151,6 +156,7 @@ export function readSegment(view: DataView, at: number, length: number, way: Dir
     win: tcpWindow(view, tcpAt),
     urgent: tcpUrgentPointer(view, tcpAt),
     options: asOptions(parsed, way.ackBase),
+    ecn: ipv4Tos(view, at) & Ecn.MASK,
     data: bytes.slice(tcpAt + headerBytes, tcpAt + tcpLength),
     length: tcpLength - headerBytes,
     sourcePort: tcpSourcePort(view, tcpAt),

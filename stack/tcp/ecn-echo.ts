@@ -1,0 +1,76 @@
+import { Cause } from '../net/note.js';
+import { Ecn } from '../wire/ipv4.js';
+import { TcpFlag } from '../wire/tcp.js';
+import { sendAtOnce } from './challenge-ack.js';
+import type { TcpContext } from './context.js';
+import { ackNow } from './delayed-ack.js';
+import { needsEcn } from './ecn.js';
+import { Cold, Flag, Tcb } from './tcb.js';
+
+/** Segment path. The receiver's part of ECN: marks become ECE on our ACKs, RFC 3168 §6.1.3, until the sender says CWR; and what the peer's ECE tells us. */
+
+/** How many segments are acknowledged at once when a mark comes: the sender may be down to a single segment, and waits (Linux). */
+const QUICK_ACKS = 2;
+
+/** §6.1.3: text with a mark: ECE from now on. Called before RCV.NXT has moved. */
+export function noteMark(tcp: TcpContext, c: number, k: number): void {
+  const { hot, seg } = tcp;
+  if ((hot[c + Tcb.STATE] & Flag.ECN) === 0) return;
+  const field = seg.tos & Ecn.MASK;
+  if (field === Ecn.NOT_ECT) {
+    // Other data of this peer was ECN-capable, so this is probably a retransmission: it wants to hear soon (Linux).
+    if ((hot[c + Tcb.STATE] & Flag.ECN_SEEN) !== 0) quickenABit(tcp, c, k);
+    return;
+  }
+  if (needsEcn(tcp, k)) echoExactly(tcp, c, k, field === Ecn.CE);
+  else if (field === Ecn.CE && (hot[c + Tcb.STATE] & Flag.ECN_ECHO) === 0) {
+    quickenABit(tcp, c, k);
+    hot[c + Tcb.STATE] |= Flag.ECN_ECHO;
+  }
+  hot[c + Tcb.STATE] |= Flag.ECN_SEEN;
+}
+
+function quickenABit(tcp: TcpContext, c: number, k: number): void {
+  const { cold } = tcp;
+  if (cold[k + Cold.QUICK_ACKS] < QUICK_ACKS) cold[k + Cold.QUICK_ACKS] = QUICK_ACKS;
+  tcp.hot[c + Tcb.STATE] &= ~Flag.INTERACTIVE;
+  cold[k + Cold.ATO_MS] = tcp.limits.delayedAckMinMs;
+}
+
+/**
+ * RFC 8257 §3.2, for a control that counts marks: ECE on an ACK says that the bytes it covers were marked. When the field changes, what waits for an ACK
+ * is acknowledged with the state before, and the segment at hand at once.
+ */
+function echoExactly(tcp: TcpContext, c: number, k: number, marked: boolean): void {
+  const { hot, cold } = tcp;
+  const changed = (cold[k + Cold.CE_STATE] !== 0) !== marked;
+  // A CWR may have ended the echo: the state is its own variable, and the flag what an ACK of it says.
+  if (changed && (hot[c + Tcb.STATE] & Flag.ACK_PENDING) !== 0) {
+    setEcho(tcp, c, !marked);
+    sendAtOnce(tcp, c, k, Cause.ACK_NOW);
+  }
+  setEcho(tcp, c, marked);
+  cold[k + Cold.CE_STATE] = marked ? 1 : 0;
+  if (changed) ackNow(tcp, c, k, Cause.ACK_NOW);
+}
+
+function setEcho(tcp: TcpContext, c: number, on: boolean): void {
+  if (on) tcp.hot[c + Tcb.STATE] |= Flag.ECN_ECHO;
+  else tcp.hot[c + Tcb.STATE] &= ~Flag.ECN_ECHO;
+}
+
+/**
+ * CWR: the sender has given way, and the echo ends. As Linux also on a segment without data, which RFC 3168 has not but some send: else the echo
+ * would never end. With data it is acknowledged at once: the sender's window may be a single segment.
+ */
+export function takeCwr(tcp: TcpContext, c: number, k: number): void {
+  const { hot, seg } = tcp;
+  if ((seg.flags & TcpFlag.CWR) === 0 || (hot[c + Tcb.STATE] & Flag.ECN) === 0) return;
+  hot[c + Tcb.STATE] &= ~Flag.ECN_ECHO;
+  if (seg.LEN > 0) ackNow(tcp, c, k, Cause.ACK_NOW);
+}
+
+/** The ACK at hand says that a segment of ours was marked. */
+export function echoArrived(tcp: TcpContext, c: number): boolean {
+  return (tcp.hot[c + Tcb.STATE] & Flag.ECN) !== 0 && (tcp.seg.flags & (TcpFlag.ECE | TcpFlag.SYN)) === TcpFlag.ECE;
+}
