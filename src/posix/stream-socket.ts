@@ -1,30 +1,19 @@
 import type { Address, ConnectionId, ListenerId } from '../../stack/base/units.js';
 import { Event, SocketKind } from '../../stack/net/event-queue.js';
-import type { TcpInfo } from '../../stack/tcp/info.js';
 import { TcpOption } from '../../stack/tcp/socket-options.js';
 import { State } from '../../stack/tcp/state.js';
 import type { OpenOptions } from '../../stack/tcp/user-calls.js';
-import { FILE, IP, MESSAGE, POLL, SOCKET, TCP } from './constants.js';
+import { IP, MESSAGE, POLL, SOCKET, TCP } from './constants.js';
 import { ERRNO } from './errno.js';
-import { getIpLevel, type IpOptionTarget, setIpLevel } from './ip-level.js';
-import { intBytes } from './option-value.js';
 import { failed, succeeded } from './outcome.js';
 import { errnoOf, PosixError } from './posix-error.js';
-import {
-  ANYWHERE,
-  addressFor,
-  type Endpoint,
-  type PosixSocket,
-  pendingError,
-  type SocketEnvironment,
-} from './socket.js';
-import type { ControlMessage, Outcome, PendingCall } from './socket-calls.js';
+import { ANYWHERE, addressFor, type Endpoint, type PosixSocket, type SocketEnvironment } from './socket.js';
+import type { Outcome, PendingCall } from './socket-calls.js';
 import { SocketLevel } from './socket-level.js';
-import { StreamReader } from './stream-reader.js';
-import type { Settings } from './sysctl.js';
-import { getTcpLevel, setTcpLevel, type TcpOptionTarget } from './tcp-level.js';
+import { type OptionOwner, StreamOptions } from './stream-options.js';
+import { shutSides, streamQueueLength, streamReadiness } from './stream-status.js';
+import { Side, StreamTransfer, type TransferOwner } from './stream-transfer.js';
 import type { WaitingCall } from './waits.js';
-import { ZeroCopyNotices } from './zero-copy.js';
 
 /** sock->state of Linux, as far as connect(2) tells them apart. */
 const enum Phase {
@@ -36,35 +25,13 @@ const enum Phase {
 
 const NO_CONNECTION = 0 as ConnectionId;
 const NO_LISTENER = 0 as ListenerId;
-/** SHUT_RD and SHUT_WR as bits. */
-const RECEIVE_SIDE = 1;
-const SEND_SIDE = 2;
-
-/** Options that cannot be asked of the stack before there is a connection, with what they are until then. */
-const BEFORE_CONNECTION: ReadonlyMap<TcpOption, (settings: Settings) => number> = new Map<TcpOption, (settings: Settings) => number>([
-  [TcpOption.KEEPALIVE_IDLE_MS, (s) => s.limits.keepIdleMs],
-  [TcpOption.KEEPALIVE_INTERVAL_MS, (s) => s.limits.keepIntervalMs],
-  [TcpOption.KEEPALIVE_COUNT, (s) => s.limits.keepCount],
-  [TcpOption.SYN_RETRIES, (s) => s.limits.synRetries],
-  [TcpOption.LINGER2_MS, (s) => s.limits.finWait2Ms],
-  [TcpOption.RECEIVE_BYTES, (s) => s.limits.receiveBytes],
-  [TcpOption.SEND_BYTES, (s) => s.limits.sendBytes],
-  // Linux: TCP_MSS_DEFAULT.
-  [TcpOption.MAX_SEGMENT, () => 536],
-  [TcpOption.QUICK_ACK, () => 1],
-  [TcpOption.TTL, () => 64],
-]);
-
 /** SOCK_STREAM: a TCP connection, a listener, or neither yet. */
-export class StreamSocket implements PosixSocket, TcpOptionTarget, IpOptionTarget {
+export class StreamSocket implements PosixSocket {
   readonly type = SOCKET.SOCK_STREAM;
   readonly protocol = SOCKET.IPPROTO_TCP;
   readonly waiting = new Set<WaitingCall>();
   readonly level: SocketLevel;
-  readonly remembered = new Map<number, number>();
-  readonly rememberedIp = new Map<number, number>();
   nonBlocking = false;
-  mtuDiscover: number = IP.IP_PMTUDISC_WANT;
   #phase: Phase = Phase.UNCONNECTED;
   #bound: Endpoint = ANYWHERE;
   #id: ConnectionId = NO_CONNECTION;
@@ -74,47 +41,26 @@ export class StreamSocket implements PosixSocket, TcpOptionTarget, IpOptionTarge
   #error = 0;
   /** Sides shut by the program, or by the connection's end. */
   #shut = 0;
-  /** The options of a connection to come; a listener's connections begin with them. */
-  readonly #options = new Map<TcpOption, number>();
-  #congestion: string | undefined;
-  readonly #notices = new ZeroCopyNotices();
-  readonly #reader: StreamReader;
+  readonly #options: StreamOptions;
+  readonly #transfer: StreamTransfer;
 
   constructor(
     readonly environment: SocketEnvironment,
     readonly family: number,
   ) {
+    this.#options = new StreamOptions(this.#optionOwner());
     this.level = new SocketLevel(
       family,
       this.type,
       this.protocol,
-      {
-        buffers: (kind, bytes) =>
-          this.setTcpOption(kind === 'send' ? TcpOption.SEND_BYTES : TcpOption.RECEIVE_BYTES, bytes),
-        bufferBytes: (kind) => this.getTcpOption(kind === 'send' ? TcpOption.SEND_BYTES : TcpOption.RECEIVE_BYTES),
-        keepAlive: (on) => this.setTcpOption(TcpOption.KEEPALIVE, on ? 1 : 0),
-        broadcast: () => {},
-        pacing: (rate) =>
-          this.setTcpOption(TcpOption.MAX_PACING_RATE, rate === Infinity ? 0 : Math.min(rate, 0xffff_ffff)),
-        receiveLowWater: () => {},
-        outOfBandInline: (on) => this.setTcpOption(TcpOption.OOB_INLINE, on ? 1 : 0),
-        takeError: () => this.takeError(),
-        listening: () => this.#phase === Phase.LISTENING,
-        memory: () =>
-          this.#live
-            ? { receive: this.#tcp.readable(this.#id), send: this.#tcp.unacknowledged(this.#id) }
-            : { receive: 0, send: 0 },
-      },
-      () => ({ send: this.settings.sockets.wmemMax, receive: this.settings.sockets.rmemMax }),
+      this.#options.levelEffects(() => this.takeError()),
+      () => ({ send: environment.settings.sockets.wmemMax, receive: environment.settings.sockets.rmemMax }),
     );
-    this.#reader = new StreamReader(environment.stack.tcp);
+    this.#transfer = new StreamTransfer(this.#transferOwner());
   }
 
   get #tcp(): SocketEnvironment['stack']['tcp'] {
     return this.environment.stack.tcp;
-  }
-  get settings(): Settings {
-    return this.environment.settings;
   }
   /** There is a connection, and it has not ended. */
   get #live(): boolean {
@@ -131,7 +77,11 @@ export class StreamSocket implements PosixSocket, TcpOptionTarget, IpOptionTarge
       throw new PosixError('EINVAL', 'the socket is bound already');
     }
     const { net } = this.environment.stack;
-    if (endpoint.address !== 0 && !net.isLocal(endpoint.address) && this.rememberedIp.get(IP.IP_FREEBIND) !== 1) {
+    if (
+      endpoint.address !== 0 &&
+      !net.isLocal(endpoint.address) &&
+      this.#options.rememberedIp.get(IP.IP_FREEBIND) !== 1
+    ) {
       throw new PosixError('EADDRNOTAVAIL', `${net.formatAddress(endpoint.address)} is no address of this stack`);
     }
     this.#bound = this.environment.bindings.bind(this.protocol, this, endpoint, this.#binder);
@@ -156,7 +106,7 @@ export class StreamSocket implements PosixSocket, TcpOptionTarget, IpOptionTarge
 
   listen(backlog: number): void {
     // Linux takes a negative one for a very large one.
-    const limit = Math.min(backlog >>> 0, this.settings.sockets.somaxconn, 0xffff);
+    const limit = Math.min(backlog >>> 0, this.environment.settings.sockets.somaxconn, 0xffff);
     if (this.#phase === Phase.LISTENING) {
       this.#tcp.context.listeners.byId(this.#listener)?.setBacklog(limit);
       return;
@@ -168,12 +118,13 @@ export class StreamSocket implements PosixSocket, TcpOptionTarget, IpOptionTarge
       this.#bound = this.environment.bindings.bind(this.protocol, this, this.#bound, this.#binder);
     }
     this.environment.bindings.checkListen(this.protocol, this, this.#bound, this.#binder);
+    const congestion = this.#options.chosenCongestion;
     this.#listener = this.#tcp.listen({
       address: this.#bound.address,
       port: this.#bound.port,
       backlog: limit,
-      options: this.#options,
-      ...(this.#congestion === undefined ? {} : { congestion: this.#congestion }),
+      options: this.#options.chosen,
+      ...(congestion === undefined ? {} : { congestion }),
     });
     this.#phase = Phase.LISTENING;
     this.environment.watch(SocketKind.LISTENER, this.#listener % ROWS, this);
@@ -185,7 +136,9 @@ export class StreamSocket implements PosixSocket, TcpOptionTarget, IpOptionTarge
       const id = this.#tcp.accept(this.#listener);
       return id === 0 ? undefined : this.#adopt(id, flags);
     };
-    return this.environment.waits.call(attempt, [this], this.#patience(this.level.receiveTimeoutMs, 0), again);
+    return this.environment.waits.call(attempt, [this], this.#transfer.patience(this.level.receiveTimeoutMs, 0), () =>
+      failed('EAGAIN'),
+    );
   }
 
   #adopt(id: ConnectionId, flags: number): Outcome {
@@ -194,11 +147,7 @@ export class StreamSocket implements PosixSocket, TcpOptionTarget, IpOptionTarge
     child.#phase = Phase.CONNECTED;
     child.nonBlocking = (flags & SOCKET.SOCK_NONBLOCK) !== 0;
     child.level.inherit(this.level);
-    child.mtuDiscover = this.mtuDiscover;
-    for (const [option, value] of this.#options) child.#options.set(option, value);
-    for (const [option, value] of this.remembered) child.remembered.set(option, value);
-    for (const [option, value] of this.rememberedIp) child.rememberedIp.set(option, value);
-    child.#congestion = this.#congestion;
+    child.#options.inherit(this.#options);
     try {
       const fd = this.environment.adopt(child);
       return succeeded(fd, {
@@ -234,14 +183,14 @@ export class StreamSocket implements PosixSocket, TcpOptionTarget, IpOptionTarge
         return waits.call(
           () => this.#connected(),
           [this],
-          this.#patience(this.level.sendTimeoutMs, 0),
+          this.#transfer.patience(this.level.sendTimeoutMs, 0),
           () => failed('EINPROGRESS'),
         );
       case Phase.CONNECTING:
         return waits.call(
           () => this.#connected(),
           [this],
-          this.#patience(this.level.sendTimeoutMs, 0),
+          this.#transfer.patience(this.level.sendTimeoutMs, 0),
           () => failed('EALREADY'),
         );
     }
@@ -250,6 +199,7 @@ export class StreamSocket implements PosixSocket, TcpOptionTarget, IpOptionTarge
   #open(endpoint: Endpoint): void {
     const { net } = this.environment.stack;
     if (net.isBroadcast(endpoint.address)) throw new PosixError('ENETUNREACH', 'no connection is made to many at once');
+    const congestion = this.#options.chosenCongestion;
     const options: OpenOptions = {
       // "Any" of the peer's addresses is this host itself.
       remoteAddress:
@@ -257,8 +207,8 @@ export class StreamSocket implements PosixSocket, TcpOptionTarget, IpOptionTarge
       remotePort: endpoint.port,
       localAddress: this.#bound.address,
       localPort: this.#bound.port,
-      options: this.#options,
-      ...(this.#congestion === undefined ? {} : { congestion: this.#congestion }),
+      options: this.#options.chosen,
+      ...(congestion === undefined ? {} : { congestion }),
     };
     this.#error = 0;
     this.#shut = 0;
@@ -314,139 +264,22 @@ export class StreamSocket implements PosixSocket, TcpOptionTarget, IpOptionTarge
     this.#phase = Phase.UNCONNECTED;
   }
 
-  // recv.
+  // recv, send.
 
   recv(length: number, flags: number): PendingCall {
-    if ((flags & MESSAGE.MSG_ERRQUEUE) !== 0)
-      return this.environment.waits.done(this.#notices.take(this.#acknowledged()));
-    if (this.#phase === Phase.LISTENING) throw new PosixError('ENOTCONN', 'a listener has nothing to read');
-    if ((flags & MESSAGE.MSG_OOB) !== 0) throw new PosixError('EINVAL', 'urgent data is read in line');
-    const target = (flags & MESSAGE.MSG_WAITALL) !== 0 ? length : Math.min(length, this.level.receiveLowWater);
-    const taken: Uint8Array[] = [];
-    let got = 0;
-    const result = (): Outcome => {
-      const data = Buffer.concat(taken);
-      return succeeded(got, {
-        data: (flags & MESSAGE.MSG_TRUNC) !== 0 ? new Uint8Array(0) : data,
-        messageFlags: 0,
-        control: this.#receiveControl(),
-      });
-    };
-    const attempt = (): Outcome | undefined => {
-      if (this.#live || this.#id !== NO_CONNECTION) {
-        const bytes = this.#reader.read(this.#id, length - got, (flags & MESSAGE.MSG_PEEK) !== 0);
-        if ((flags & MESSAGE.MSG_PEEK) !== 0) {
-          taken.length = 0;
-          got = 0;
-        }
-        if (bytes.length > 0) taken.push(bytes);
-        got += bytes.length;
-      }
-      if (got > 0 && got >= target) return result();
-      const end = this.#readEnd();
-      if (end === undefined) return length === 0 ? result() : undefined;
-      return got > 0 ? result() : end();
-    };
-    const expired = (): Outcome => (got > 0 ? result() : failed('EAGAIN'));
-    return this.environment.waits.call(attempt, [this], this.#patience(this.level.receiveTimeoutMs, flags), expired);
+    return this.#transfer.recv(length, flags);
   }
-
-  /** Why there is nothing more to read, as tcp_recvmsg looks for it; undefined: more may come. */
-  #readEnd(): (() => Outcome) | undefined {
-    if (this.#error !== 0) return () => pendingError(this) ?? succeeded(0, { data: new Uint8Array(0) });
-    if ((this.#receiveShut() & RECEIVE_SIDE) !== 0) {
-      return () => succeeded(0, { data: new Uint8Array(0), messageFlags: 0, control: this.#receiveControl() });
-    }
-    if (this.#id === NO_CONNECTION) return () => failed('ENOTCONN');
-    return undefined;
-  }
-
-  /** TCP_INQ: how much is left to read; one more byte than there is stands for the end. */
-  #receiveControl(): readonly ControlMessage[] {
-    if (this.remembered.get(TCP.TCP_INQ) !== 1 || this.#id === NO_CONNECTION) return [];
-    const left = this.#tcp.readable(this.#id);
-    const end = left === 0 && (this.#receiveShut() & RECEIVE_SIDE) !== 0;
-    return [{ level: TCP.SOL_TCP, type: TCP.TCP_CM_INQ, data: intBytes(end ? 1 : left) }];
-  }
-
-  /** Sides that are shut now, by whoever it was. */
-  #receiveShut(): number {
-    if (this.#id === NO_CONNECTION) return this.#shut;
-    switch (this.#tcp.state(this.#id)) {
-      case State.CLOSED:
-      case State.TIME_WAIT:
-        return this.#shut | RECEIVE_SIDE | SEND_SIDE;
-      case State.CLOSE_WAIT:
-        return this.#shut | RECEIVE_SIDE;
-      case State.CLOSING:
-      case State.LAST_ACK:
-        return this.#shut | RECEIVE_SIDE | SEND_SIDE;
-      case State.FIN_WAIT_1:
-      case State.FIN_WAIT_2:
-        return this.#shut | SEND_SIDE;
-      default:
-        return this.#shut;
-    }
-  }
-
-  // send.
 
   send(data: Uint8Array, flags: number, to: Endpoint | undefined): PendingCall {
-    const { waits } = this.environment;
     if ((flags & MESSAGE.MSG_FASTOPEN) !== 0 && to !== undefined && this.#phase === Phase.UNCONNECTED) {
       throw new PosixError('EOPNOTSUPP', 'Fast Open is switched off');
     }
-    if ((flags & MESSAGE.MSG_OOB) !== 0 && data.length > 0) return this.#sendUrgent(data, flags);
-    return waits.call(this.#sending(data, flags), [this], this.#patience(this.level.sendTimeoutMs, flags), () =>
-      failed('EAGAIN'),
-    );
+    return this.#transfer.send(data, flags);
   }
 
-  #sending(data: Uint8Array, flags: number): () => Outcome | undefined {
-    let from = 0;
-    const nonBlocking = this.#patience(Infinity, flags) === 0;
-    return () => {
-      const state = this.#state;
-      if (this.#error !== 0) return from > 0 ? this.#sent(from, flags) : (pendingError(this) ?? failed('EPIPE'));
-      if (this.#phase === Phase.LISTENING || this.#id === NO_CONNECTION || (this.#receiveShut() & SEND_SIDE) !== 0) {
-        return from > 0 ? this.#sent(from, flags) : failed('EPIPE');
-      }
-      if (state === State.SYN_SENT || state === State.SYN_RECEIVED) return undefined;
-      if (data.length > from) from += this.#tcp.send(this.#id, data, from, data.length);
-      if (from === data.length) return this.#sent(from, flags);
-      return nonBlocking && from > 0 ? this.#sent(from, flags) : undefined;
-    };
-  }
-
-  #sent(count: number, flags: number): Outcome {
-    if ((flags & MESSAGE.MSG_ZEROCOPY) !== 0 && this.level.zeroCopy) this.#notices.add(this.#queuedInAll(count));
-    return succeeded(count);
-  }
-
-  #sendUrgent(data: Uint8Array, flags: number): PendingCall {
-    const sending = this.#sending(data, flags);
-    const attempt = (): Outcome | undefined => {
-      const outcome = sending();
-      if (outcome !== undefined && outcome.result > 0) this.#tcp.markUrgent(this.#id);
-      return outcome;
-    };
-    return this.environment.waits.call(attempt, [this], this.#patience(this.level.sendTimeoutMs, flags), again);
-  }
-
-  /** Bytes taken from the program so far, `count` of them just now. */
-  #queuedInAll(_count: number): number {
-    const { bytesAcked } = this.#tcp.info(this.#id);
-    return bytesAcked + this.#tcp.unacknowledged(this.#id);
-  }
-
-  #acknowledged(): number {
-    if (this.#id === NO_CONNECTION || this.#state === State.CLOSED) return Infinity;
-    return this.#tcp.info(this.#id).bytesAcked;
-  }
-
-  /** Ms the call may wait. */
-  #patience(timeoutMs: number, flags: number): number {
-    return this.nonBlocking || (flags & MESSAGE.MSG_DONTWAIT) !== 0 ? 0 : timeoutMs;
+  /** Sides that are shut now, by whoever it was. */
+  get #sides(): number {
+    return shutSides(this.#state, this.#id !== NO_CONNECTION, this.#shut);
   }
 
   // shutdown, close.
@@ -454,7 +287,7 @@ export class StreamSocket implements PosixSocket, TcpOptionTarget, IpOptionTarge
   shutdown(how: number): void {
     const sides = how + 1;
     if (this.#phase === Phase.LISTENING) {
-      if ((sides & RECEIVE_SIDE) === 0) return;
+      if ((sides & Side.RECEIVE) === 0) return;
       this.#stopListening();
       return;
     }
@@ -469,7 +302,7 @@ export class StreamSocket implements PosixSocket, TcpOptionTarget, IpOptionTarge
     }
     this.#shut |= sides;
     if (
-      (sides & SEND_SIDE) !== 0 &&
+      (sides & Side.SEND) !== 0 &&
       (state === State.ESTABLISHED || state === State.CLOSE_WAIT || state === State.SYN_RECEIVED)
     ) {
       this.#tcp.shutdown(this.#id);
@@ -513,28 +346,8 @@ export class StreamSocket implements PosixSocket, TcpOptionTarget, IpOptionTarge
   // What can be asked.
 
   queueLength(request: number): number | undefined {
-    switch (request) {
-      case FILE.SIOCINQ:
-        if (this.#phase === Phase.LISTENING) throw new PosixError('EINVAL', 'a listener has nothing to read');
-        return this.#id === NO_CONNECTION ? 0 : this.#tcp.readable(this.#id);
-      case FILE.SIOCOUTQ:
-        if (this.#phase === Phase.LISTENING) throw new PosixError('EINVAL', 'a listener has nothing to send');
-        return this.#live ? this.#unacknowledged() : 0;
-      case FILE.SIOCOUTQNSD:
-        if (this.#phase === Phase.LISTENING) throw new PosixError('EINVAL', 'a listener has nothing to send');
-        return this.#live ? this.#tcp.unsent(this.#id) : 0;
-      case FILE.SIOCATMARK:
-        return 0;
-    }
-    return undefined;
-  }
-
-  /** write_seq − snd_una: a FIN that is not acknowledged counts as a byte. */
-  #unacknowledged(): number {
-    const state = this.#state;
-    if (state === State.SYN_SENT || state === State.SYN_RECEIVED) return 0;
-    const finUnacknowledged = state === State.FIN_WAIT_1 || state === State.CLOSING || state === State.LAST_ACK;
-    return this.#tcp.unacknowledged(this.#id) + (finUnacknowledged ? 1 : 0);
+    if (this.#phase === Phase.LISTENING) throw new PosixError('EINVAL', 'a listener has no queues of bytes');
+    return streamQueueLength(this.#tcp, this.#id, this.#state, request);
   }
 
   localEndpoint(): Endpoint {
@@ -548,33 +361,20 @@ export class StreamSocket implements PosixSocket, TcpOptionTarget, IpOptionTarge
     return { address: this.#tcp.remoteAddress(this.#id), port: this.#tcp.remotePort(this.#id) };
   }
 
-  /** As tcp_poll of Linux puts it together. */
   readiness(): number {
     if (this.#phase === Phase.LISTENING) {
       return this.#tcp.listenerInfo(this.#listener).waiting > 0 ? POLL.POLLIN | POLL.POLLRDNORM : 0;
     }
-    const state = this.#state;
-    const shut = this.#receiveShut();
-    let bits = 0;
-    if ((shut & (RECEIVE_SIDE | SEND_SIDE)) === (RECEIVE_SIDE | SEND_SIDE) || state === State.CLOSED)
-      bits |= POLL.POLLHUP;
-    if ((shut & RECEIVE_SIDE) !== 0) bits |= POLL.POLLIN | POLL.POLLRDNORM | POLL.POLLRDHUP;
-    if (state !== State.SYN_SENT && state !== State.SYN_RECEIVED) {
-      if (this.#id !== NO_CONNECTION && this.#tcp.readable(this.#id) >= this.level.receiveLowWater) {
-        bits |= POLL.POLLIN | POLL.POLLRDNORM;
-      }
-      if ((shut & SEND_SIDE) !== 0 || !this.#live || this.#writeable()) bits |= POLL.POLLOUT | POLL.POLLWRNORM;
-    }
-    if (this.#error !== 0 || this.#notices.ready(this.#acknowledged())) bits |= POLL.POLLERR;
-    return bits;
-  }
-
-  /** sk_stream_is_writeable: a third of the buffer is free, and what is unsent lies below TCP_NOTSENT_LOWAT. */
-  #writeable(): boolean {
-    const used = this.#tcp.unacknowledged(this.#id);
-    const free = this.getTcpOption(TcpOption.SEND_BYTES) - used;
-    const lowWater = this.getTcpOption(TcpOption.NOT_SENT_LOW_WATER);
-    return free >= used >> 1 && free > 0 && (lowWater === 0 || this.#tcp.unsent(this.#id) < lowWater);
+    return streamReadiness({
+      tcp: this.#tcp,
+      connection: this.#id,
+      state: this.#state,
+      shut: this.#sides,
+      receiveLowWater: this.level.receiveLowWater,
+      sendBytes: this.#options.getTcpOption(TcpOption.SEND_BYTES),
+      notSentLowWater: this.#options.getTcpOption(TcpOption.NOT_SENT_LOW_WATER),
+      hasError: this.#error !== 0 || this.#transfer.noticed,
+    });
   }
 
   takeError(): number {
@@ -592,75 +392,61 @@ export class StreamSocket implements PosixSocket, TcpOptionTarget, IpOptionTarge
   // Options.
 
   getOption(level: number, option: number): Uint8Array | undefined {
-    if (level === TCP.SOL_TCP) return getTcpLevel(this, option);
-    return isIpLevel(level, this.family) ? getIpLevel(this, level, option) : undefined;
+    return this.#options.get(level, option);
   }
-
   setOption(level: number, option: number, value: Uint8Array): boolean {
-    if (level === TCP.SOL_TCP) return setTcpLevel(this, option, value);
-    return isIpLevel(level, this.family) && setIpLevel(this, level, option, value);
+    return this.#options.set(level, option, value);
   }
 
-  get phase(): TcpOptionTarget['phase'] {
-    if (this.#phase === Phase.LISTENING) return 'listening';
-    return this.#live ? 'open' : 'closed';
+  // What the parts see of the whole.
+
+  #optionOwner(): OptionOwner {
+    const socket = this;
+    return {
+      tcp: this.#tcp,
+      settings: this.environment.settings,
+      family: this.family,
+      get liveConnection() {
+        return socket.#live ? socket.#id : NO_CONNECTION;
+      },
+      get listener() {
+        return socket.#listener;
+      },
+    };
   }
 
-  getTcpOption(option: TcpOption): number {
-    if (this.#live && this.#state !== State.SYN_SENT) return this.#tcp.getOption(this.#id, option);
-    return this.#options.get(option) ?? BEFORE_CONNECTION.get(option)?.(this.settings) ?? 0;
-  }
-
-  setTcpOption(option: TcpOption, value: number): void {
-    if (this.#live) this.#tcp.setOption(this.#id, option, value);
-    else if (option === TcpOption.QUICK_ACK) return;
-    this.#options.set(option, value);
-  }
-
-  get congestion(): string {
-    if (this.#live) return this.#tcp.congestionOf(this.#id);
-    return this.#congestion ?? this.settings.limits.congestion;
-  }
-  set congestion(name: string) {
-    // Throws ENOENT before anything has changed.
-    this.#tcp.context.congestions.numberOf(name);
-    if (this.#live) this.#tcp.setCongestion(this.#id, name);
-    this.#congestion = name;
-  }
-
-  info(): TcpInfo | undefined {
-    return this.#live ? this.#tcp.info(this.#id) : undefined;
-  }
-  backlog(): { waiting: number; limit: number } {
-    const { waiting, backlog } = this.#tcp.listenerInfo(this.#listener);
-    return { waiting, limit: backlog };
-  }
-
-  get tos(): number {
-    return this.getTcpOption(TcpOption.TOS);
-  }
-  set tos(value: number) {
-    this.setTcpOption(TcpOption.TOS, value);
-  }
-  get ttl(): number {
-    return this.getTcpOption(TcpOption.TTL);
-  }
-  set ttl(value: number) {
-    this.setTcpOption(TcpOption.TTL, value);
-  }
-  pathMtu(): number | undefined {
-    const remote = this.remoteEndpoint();
-    return remote === undefined ? undefined : this.environment.stack.net.pathMtu(remote.address);
+  #transferOwner(): TransferOwner {
+    const socket = this;
+    return {
+      tcp: this.#tcp,
+      waits: this.environment.waits,
+      level: this.level,
+      waiting: this.waiting,
+      takeError: () => this.takeError(),
+      get nonBlocking() {
+        return socket.nonBlocking;
+      },
+      get listening() {
+        return socket.#phase === Phase.LISTENING;
+      },
+      get connection() {
+        return socket.#id;
+      },
+      get state() {
+        return socket.#state;
+      },
+      get shut() {
+        return socket.#sides;
+      },
+      get wantsQueueLength() {
+        return socket.#options.remembered.get(TCP.TCP_INQ) === 1;
+      },
+      get hasError() {
+        return socket.#error !== 0;
+      },
+    };
   }
 }
 
 /** An id is generation × 2^24 + row, in every table of the stack. */
 const ROWS = 1 << 24;
-
-function again(): Outcome {
-  return failed('EAGAIN');
-}
-
-function isIpLevel(level: number, family: number): boolean {
-  return level === IP.SOL_IP || (level === 41 && family === SOCKET.AF_INET6);
-}
