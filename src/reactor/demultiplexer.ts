@@ -84,11 +84,10 @@ export class StackDemultiplexer implements SynchronousEventDemultiplexer {
       case State.SYN_RECEIVED:
         return 0;
       case State.CLOSED:
-        return Event.READABLE | Event.PEER_CLOSED | Event.FAILED | Event.CLOSED;
+        return Event.READABLE | Event.PEER_CLOSED | Event.CLOSED | (tcp.takeError(id) === undefined ? 0 : Event.FAILED);
       case State.CLOSE_WAIT:
       case State.CLOSING:
       case State.LAST_ACK:
-      case State.TIME_WAIT:
         return Event.READABLE | Event.PEER_CLOSED;
       default:
         return tcp.readable(id) > 0 ? Event.READABLE : 0;

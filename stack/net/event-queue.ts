@@ -19,6 +19,8 @@ export const enum Event {
   CLOSED = 64,
   /** Urgent data (RFC 6093) was announced. */
   URGENT = 128,
+  /** Everything sent has arrived, and our FIN: what SO_LINGER waits for. */
+  SENT = 512,
 }
 
 export const enum SocketKind {

@@ -106,6 +106,10 @@ export class Stats {
   tcpZeroWindowProbes = 0;
   tcpAbortOnTimeout = 0;
   tcpAbortOnMemory = 0;
+  /** Closed with bytes unread; with bytes coming after; with no patience for the peer's FIN. Linux: TCPAbortOnClose, …OnData, …OnLinger. */
+  tcpAbortOnClose = 0;
+  tcpAbortOnData = 0;
+  tcpAbortOnLinger = 0;
 
   /** Control path. Every named counter as it is now: for printing and for tests. */
   snapshot(): Record<string, number> {

@@ -1,17 +1,20 @@
 import { seqDiff, seqGt, seqLeq, seqLt } from '../base/seq.js';
 import type { Address } from '../base/units.js';
 import { Event } from '../net/event-queue.js';
+import { Cause } from '../net/note.js';
 import { TcpFlag } from '../wire/tcp.js';
 import { TcpOptionBit } from '../wire/tcp-options.js';
 import { Verdict } from '../wire/verdict.js';
-import { challenge } from './challenge-ack.js';
+import { challenge, sendAtOnce } from './challenge-ack.js';
 import { deliveredToControl } from './congestion.js';
 import { enterTimeWait, finish, mark, tell } from './connection.js';
 import type { TcpContext } from './context.js';
 import { enterCwr } from './cwr.js';
 import { echoArrived, takeCwr } from './ecn-echo.js';
+import { orphanEntersFinWait2 } from './fin-wait-2.js';
 import { onAllAcknowledged, onDuplicateAck, onNewAck } from './loss-recovery.js';
 import { sendShift } from './options.js';
+import { answeredWhileProbing } from './probe.js';
 import { endMeasurement, rtoMs, takeSample } from './rtt.js';
 import { readBlocks } from './sack.js';
 import { State } from './state.js';
@@ -40,13 +43,18 @@ export function processAck(tcp: TcpContext, c: number, k: number): Verdict {
   const sackIsNews = (tcp.options.present & TcpOptionBit.SACK) !== 0 && readBlocks(tcp, c, seg.ACK);
   const windowBefore = hot[c + Tcb.SND_WND];
   // An older ACK (SEG.ACK < SND.UNA) tells nothing about the window either.
-  if (!seqLt(seg.ACK, una)) updateSendWindow(tcp, c, k);
-  if (seqGt(seg.ACK, una)) takeAck(tcp, c, k);
-  else if (seg.ACK === una) {
+  if (seqLt(seg.ACK, una)) return Verdict.OK;
+  updateSendWindow(tcp, c, k);
+  // The peer lives, and whatever ICMP had to say is past.
+  cold[k + Cold.PROBES_OUT] = 0;
+  cold[k + Cold.SOFT_ERROR] = 0;
+  if (una === hot[c + Tcb.SND_NXT]) {
+    if (timerRuns(tcp, k, Timer.PERSIST)) answeredWhileProbing(tcp, c, k);
+  } else if (seqGt(seg.ACK, una)) takeAck(tcp, c, k);
+  else {
     considerDuplicate(tcp, c, k, windowBefore, sackIsNews);
-    // With nothing outstanding there is nothing to give way for.
-    if (una !== hot[c + Tcb.SND_NXT] && echoArrived(tcp, c)) enterCwr(tcp, c, k);
-  } else return Verdict.OK;
+    if (echoArrived(tcp, c)) enterCwr(tcp, c, k);
+  }
   takeCwr(tcp, c, k);
   return Verdict.OK;
 }
@@ -81,10 +89,9 @@ function takeAck(tcp: TcpContext, c: number, k: number): void {
   // alike). Else a path grown slower than the RTO would time out on every segment for ever.
   if (measured || (cold[k + Cold.BACKOFF] > 0 && sampleByTimestamp(tcp, c, k))) cold[k + Cold.BACKOFF] = 0;
   if (measured) tcp.net.confirmReachable(tcp.names[(c >>> Tcb.SHIFT) * Name.SIZE + Name.REMOTE] as Address);
-  // Progress: the count and the user timeout start anew, and what ICMP had to say is past.
+  // Progress: the count and the user timeout start anew.
   cold[k + Cold.RETRANSMITS] = 0;
   cold[k + Cold.TROUBLE_SINCE] = 0;
-  cold[k + Cold.SOFT_ERROR] = 0;
   if ((hot[c + Tcb.STATE] & Flag.SND_URGENT) !== 0 && seqLeq(cold[k + Cold.SND_UP], seg.ACK)) {
     hot[c + Tcb.STATE] &= ~Flag.SND_URGENT;
   }
@@ -134,12 +141,13 @@ function finAcknowledged(tcp: TcpContext, c: number, k: number): void {
   switch (tcp.hot[c + Tcb.STATE] & Flag.STATE_MASK) {
     case State.FIN_WAIT_1:
       tcp.table.setState(c, State.FIN_WAIT_2);
-      // RFC 9293 lets FIN-WAIT-2 last for ever. Deviation: as Linux (tcp_fin_timeout) not when nobody is left to read.
-      if ((tcp.hot[c + Tcb.STATE] & Flag.ORPHAN) !== 0)
-        startTimer(tcp, c, k, Timer.LINGER, tcp.cold[k + Cold.LINGER2_MS] || tcp.limits.finWait2Ms);
+      if ((tcp.hot[c + Tcb.STATE] & Flag.ORPHAN) !== 0) orphanEntersFinWait2(tcp, c, k);
+      else tell(tcp, c, Event.SENT);
       break;
     case State.CLOSING:
-      enterTimeWait(tcp, c, k);
+      // The row ends here, and cannot be flushed later.
+      if ((tcp.hot[c + Tcb.STATE] & Flag.ACK_NOW) !== 0) sendAtOnce(tcp, c, k, Cause.ACK_NOW);
+      enterTimeWait(tcp, c);
       break;
     case State.LAST_ACK:
       finish(tcp, c);
@@ -164,15 +172,4 @@ function updateSendWindow(tcp: TcpContext, c: number, k: number): void {
   hot[c + Tcb.SND_WND] = window;
   if (window > cold[k + Cold.MAX_SND_WND]) cold[k + Cold.MAX_SND_WND] = window;
   if (window !== before) mark(tcp, c);
-  const probing = timerRuns(tcp, k, Timer.PERSIST);
-  if (window === 0 || probing) {
-    // Any answer shows that the peer lives, and it may keep the window shut as long as it likes (MUST-37).
-    cold[k + Cold.RETRANSMITS] = 0;
-    cold[k + Cold.TROUBLE_SINCE] = 0;
-  }
-  if (probing && window > 0) {
-    stopTimer(tcp, k, Timer.PERSIST);
-    cold[k + Cold.BACKOFF] = 0;
-    mark(tcp, c);
-  }
 }

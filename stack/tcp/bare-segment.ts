@@ -81,6 +81,7 @@ export function sendBare(
   tsEcr: number,
   cause: Cause,
   state: State,
+  tos = 0,
 ): boolean {
   const { net } = tcp;
   if (net.room() <= 0) return false;
@@ -91,7 +92,7 @@ export function sendBare(
   emitTcp(view, at, localPort(ports), remotePort(ports), seq, ack, end - at, flags, window, 0);
   if ((flags & TcpFlag.RST) !== 0) net.stats.tcpOutRsts += 1;
   noteSentAlone(tcp, at, cause, state);
-  handOver(tcp, at, end - at, local, remote, 0, DEFAULT_TTL);
+  handOver(tcp, at, end - at, local, remote, tos, DEFAULT_TTL);
   return true;
 }
 

@@ -97,7 +97,7 @@ export function quiet(tcp: TcpContext, c: number, k: number): boolean {
     hot[c + Tcb.RCV_QUEUE] === 0 &&
     cold[k + Cold.OOO_COUNT] === 0 &&
     (cold[k + Cold.TIMERS] & ~(1 << Timer.KEEPALIVE)) === 0 &&
-    cold[k + Cold.KEEPALIVE_PROBES] === 0 &&
+    cold[k + Cold.PROBES_OUT] === 0 &&
     // The limit on challenge ACKs must outlive the silence they are sent in.
     ((tcp.clock.ms - cold[k + Cold.CHALLENGED_AT]) | 0) >= tcp.limits.challengeAckIntervalMs
   );
@@ -129,6 +129,8 @@ function conclude(tcp: TcpContext, c: number): void {
   const state = hot[c + Tcb.STATE] & Flag.STATE_MASK;
   if (k !== 0) nowBusy(tcp, c, k, Busy.NO);
   if (state === State.ESTABLISHED || state === State.CLOSE_WAIT) tcp.net.stats.tcpCurrEstab -= 1;
+  if ((hot[c + Tcb.STATE] & Flag.ORPHAN) !== 0 && state !== State.FIN_WAIT_2 && state !== State.TIME_WAIT)
+    tcp.orphans -= 1;
   tcp.table.unname(c);
   tcp.wheel.cancel(c >>> Tcb.SHIFT);
   tcp.arena.free(hot[c + Tcb.SND_QUEUE]);
@@ -151,10 +153,16 @@ export function fail(tcp: TcpContext, c: number, error: ConnectionError): void {
   conclude(tcp, c);
 }
 
+/** The program lets go: what is left is the stack's. What waits in FIN-WAIT-2 costs too little to be counted. */
+export function becomeOrphan(tcp: TcpContext, c: number): void {
+  const state = tcp.hot[c + Tcb.STATE] & Flag.STATE_MASK;
+  tcp.hot[c + Tcb.STATE] |= Flag.ORPHAN;
+  if (state !== State.CLOSED && state !== State.FIN_WAIT_2) tcp.orphans += 1;
+}
+
 /** Both sides have closed and everything is acknowledged. */
 export function finish(tcp: TcpContext, c: number): void {
-  // In TIME-WAIT the program knows already.
-  if ((tcp.hot[c + Tcb.STATE] & Flag.STATE_MASK) !== State.TIME_WAIT) tell(tcp, c, Event.CLOSED);
+  tell(tcp, c, Event.CLOSED);
   conclude(tcp, c);
 }
 
@@ -169,21 +177,16 @@ export function release(tcp: TcpContext, c: number): void {
 }
 
 /**
- * TIME-WAIT, RFC 9293 §3.3.2: until all of its segments have left the network the pair of sockets is not used again. As soon as the
- * program has let go, 48 bytes do it.
+ * TIME-WAIT, RFC 9293 §3.3.2: until all of its segments have left the network the pair of sockets is not used again. A small row does it: this one is CLOSED
+ * from now on, kept only until the program has read what is left and lets go (as Linux). An ACK still owed is sent first.
  */
-export function enterTimeWait(tcp: TcpContext, c: number, k: number): void {
+export function enterTimeWait(tcp: TcpContext, c: number): void {
+  const { hot, names, timeWaits } = tcp;
+  const word = hot[c + Tcb.STATE];
+  if ((word & Flag.ORPHAN) !== 0 && (word & Flag.STATE_MASK) !== State.FIN_WAIT_2) tcp.orphans -= 1;
   tcp.table.setState(c, State.TIME_WAIT);
   tcp.net.stats.tcpTimeWaits += 1;
-  tcp.cold[k + Cold.TIMERS] = 0;
   tell(tcp, c, Event.CLOSED);
-  if ((tcp.hot[c + Tcb.STATE] & Flag.ORPHAN) !== 0) moveToTimeWaitTable(tcp, c, tcp.limits.timeWaitMs);
-  else startTimer(tcp, c, k, Timer.LINGER, tcp.limits.timeWaitMs);
-}
-
-/** The row in TIME-WAIT becomes a small one; `c` is given back. An ACK still owed is the caller's to send first. */
-export function moveToTimeWaitTable(tcp: TcpContext, c: number, leftMs: number): void {
-  const { hot, names, timeWaits } = tcp;
   const n = (c >>> Tcb.SHIFT) * Name.SIZE;
   const row = timeWaits.take(names[n + Name.LOCAL], names[n + Name.REMOTE], names[n + Name.PORTS]);
   const rows = timeWaits.rows;
@@ -193,10 +196,9 @@ export function moveToTimeWaitTable(tcp: TcpContext, c: number, leftMs: number):
   rows[at + Wait.RCV_WND] = hot[c + Tcb.RCV_WND];
   rows[at + Wait.TS_RECENT] = hot[c + Tcb.TS_RECENT];
   rows[at + Wait.FLAGS] =
-    ((hot[c + Tcb.STATE] & Flag.TIMESTAMPS) !== 0 ? WaitFlag.TIMESTAMPS : 0) |
-    (receiveShift(tcp, c) << WaitFlag.SHIFT_BIT);
-  rows[at + Wait.DEADLINE] = (tcp.clock.ms + leftMs) | 0;
-  hot[c + Tcb.STATE] |= Flag.ORPHAN;
+    ((word & Flag.TIMESTAMPS) !== 0 ? WaitFlag.TIMESTAMPS : 0) | (receiveShift(tcp, c) << WaitFlag.SHIFT_BIT);
+  rows[at + Wait.TOS] = tcp.cold[hot[c + Tcb.COLD] + Cold.TOS_AND_TTL] >>> 8;
+  rows[at + Wait.DEADLINE] = (tcp.clock.ms + tcp.limits.timeWaitMs) | 0;
   conclude(tcp, c);
 }
 

@@ -60,6 +60,8 @@ export class TcpContext {
   readonly options = new TcpOptions();
   readonly secret: Int32Array;
   readonly congestions: CongestionRegistry;
+  /** Connections that are the stack's alone and not yet in FIN-WAIT-2 or TIME-WAIT. */
+  orphans = 0;
   /** Challenge ACKs left in this second, RFC 5961 §7, and the second. */
   challengeLeft: number;
   challengeSecond = 0;

@@ -98,7 +98,7 @@ export function sendSegment(
   if ((flags & TcpFlag.CWR) !== 0) hot[c + Tcb.STATE] &= ~Flag.ECN_REDUCED;
   cold[k + Cold.CWR_OUT] += length;
   ackSent(tcp, c, k);
-  count(tcp, c, length);
+  count(tcp, c, length, flags);
 
   const local = names[n + Name.LOCAL] as Address;
   const remote = names[n + Name.REMOTE] as Address;
@@ -120,9 +120,9 @@ export function sendSegment(
   return true;
 }
 
-function count(tcp: TcpContext, c: number, length: number): void {
+function count(tcp: TcpContext, c: number, length: number, flags: number): void {
   tcp.net.stats.tcpOutSegs += 1;
-  if (length === 0) tcp.net.stats.tcpPureAcks += 1;
+  if (length === 0 && (flags & (TcpFlag.RST | TcpFlag.FIN)) === 0) tcp.net.stats.tcpPureAcks += 1;
   if (!tcp.tallies) return;
   const at = (c >>> Tcb.SHIFT) * Tally.SIZE;
   const tally = tcp.tally;

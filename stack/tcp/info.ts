@@ -142,7 +142,7 @@ export function info(tcp: TcpContext, c: number): TcpInfo {
     caState,
     congestion: tcp.congestions.controls[field(Cold.CONGESTION)].name,
     retransmits: field(Cold.RETRANSMITS),
-    probes: field(Cold.KEEPALIVE_PROBES),
+    probes: field(Cold.PROBES_OUT),
     backoff: field(Cold.BACKOFF),
     timestamps: (word & Flag.TIMESTAMPS) !== 0,
     sack: (word & Flag.SACK) !== 0,

@@ -38,10 +38,22 @@ export interface TcpLimits {
   readonly synAckRetries: number;
   /** R2 for data as a count: Linux's tcp_retries2, 15, about 15 minutes (RFC 9293 SHLD-11: at least 100 s). */
   readonly retries: number;
-  /** The same for a connection nobody owns any more: Linux's tcp_orphan_retries, 8. */
+  /** The same for a connection nobody owns any more: Linux's tcp_orphan_retries. 0: eight while the back-off has not reached its end, then none. */
   readonly orphanRetries: number;
+  /**
+   * Connections nobody owns any more and that still have something to send, at the most: beyond it those that are not answered are reset. Linux's
+   * tcp_max_orphans; 65,536, as it has on a machine of 16 GB.
+   */
+  readonly orphansMax: number;
   /** 2MSL. Deviation: RFC 9293 has MSL = 2 minutes; 60 s in all, as Linux. */
   readonly timeWaitMs: number;
+  /** An old RST does not end TIME-WAIT, RFC 1337. Off, as Linux's tcp_rfc1337. */
+  readonly rfc1337: boolean;
+  /**
+   * Whether an active OPEN may take over its pair from TIME-WAIT (RFC 6191), with timestamps and a second old: 0 never, 1 always, 2 on this host's own
+   * addresses only. 2 as Linux's tcp_tw_reuse: what the other end has done with the old connection is known for certain only here.
+   */
+  readonly timeWaitReuse: number;
   /** How long an orphan waits for the peer's FIN: Linux's tcp_fin_timeout. */
   readonly finWait2Ms: number;
   /** RFC 9293 §3.8.4: at least two hours by default; interval and count as Linux. */
@@ -118,8 +130,11 @@ export const TCP_LIMITS: TcpLimits = {
   synRetries: 6,
   synAckRetries: 5,
   retries: 15,
-  orphanRetries: 8,
+  orphanRetries: 0,
+  orphansMax: 1 << 16,
   timeWaitMs: 60_000,
+  rfc1337: false,
+  timeWaitReuse: 2,
   finWait2Ms: 60_000,
   keepIdleMs: 7_200_000,
   keepIntervalMs: 75_000,

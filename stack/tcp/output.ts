@@ -228,8 +228,18 @@ function worthSending(
 function awaitWindow(tcp: TcpContext, c: number, k: number, inFlight: number): void {
   if (inFlight !== 0 || timerRuns(tcp, k, Timer.PERSIST)) return;
   tcp.cold[k + Cold.BACKOFF] = 0;
-  if (tcp.cold[k + Cold.TROUBLE_SINCE] === 0) tcp.cold[k + Cold.TROUBLE_SINCE] = tcp.clock.ms | 1;
   startTimer(tcp, c, k, Timer.PERSIST, rtoMs(tcp, c, 0));
+}
+
+/** Sequence space of the next segment of new data, if it is sent whole; 0 when there is nothing new. */
+export function firstUnsentBytes(tcp: TcpContext, c: number, k: number): number {
+  const { hot } = tcp;
+  if ((hot[c + Tcb.STATE] & Flag.FIN_SENT) !== 0) return 0;
+  const sent = (hot[c + Tcb.SND_NXT] - hot[c + Tcb.SND_UNA]) | 0;
+  const unsent = tcp.arena.length(hot[c + Tcb.SND_QUEUE]) - sent;
+  const mss = sendMss(tcp, c) - optionBytesNow(tcp, c, k);
+  if (unsent > mss) return mss;
+  return unsent + ((hot[c + Tcb.STATE] & Flag.FIN_QUEUED) !== 0 ? 1 : 0);
 }
 
 export function hasUnsent(tcp: TcpContext, c: number): boolean {

@@ -39,7 +39,8 @@ export function pairIsFree(tcp: TcpContext, local: number, remote: number, ports
   if (tcp.table.find(local, remote, ports) >= 0 || tcp.synTable.find(local, remote, ports) >= 0) return false;
   const row = tcp.timeWaits.find(local, remote, ports);
   if (row < 0) return true;
-  if (!reuse) return false;
+  const { timeWaitReuse } = tcp.limits;
+  if (!reuse || timeWaitReuse === 0 || (timeWaitReuse === 2 && !tcp.net.isLocal(remote as Address))) return false;
   const at = row * Wait.SIZE;
   const left = (tcp.timeWaits.rows[at + Wait.DEADLINE] - tcp.clock.ms) | 0;
   return (

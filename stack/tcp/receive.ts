@@ -12,7 +12,6 @@ import { deliverRuns, freeRuns, keepOutOfOrder } from './reassembly.js';
 import { State } from './state.js';
 import { addTo } from './tally.js';
 import { Cold, Flag, Tally, Tcb } from './tcb.js';
-import { startTimer, Timer } from './timers.js';
 
 /** Segment path. Seventh and eighth check: the segment's text, and its FIN. The segment has been trimmed to the window. */
 
@@ -107,10 +106,7 @@ export function processFin(tcp: TcpContext, c: number, k: number): void {
     case State.FIN_WAIT_2:
       // The small row that may replace this one cannot be flushed, so the ACK goes first.
       sendAtOnce(tcp, c, k, Cause.ACK_NOW);
-      enterTimeWait(tcp, c, k);
-      break;
-    case State.TIME_WAIT:
-      startTimer(tcp, c, k, Timer.LINGER, tcp.limits.timeWaitMs);
+      enterTimeWait(tcp, c);
       break;
   }
 }

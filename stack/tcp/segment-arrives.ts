@@ -9,6 +9,7 @@ import { fail, finish, mark, wake } from './connection.js';
 import type { TcpContext } from './context.js';
 import { ackNow, quicken } from './delayed-ack.js';
 import { ConnectionError } from './errors.js';
+import { finWait2OrphanArrives } from './fin-wait-2.js';
 import { sendShift } from './options.js';
 import { olderThanRecent, updateRecent } from './paws.js';
 import { Run } from './reassembly-pool.js';
@@ -18,8 +19,7 @@ import { reportDuplicate } from './sack.js';
 import { State } from './state.js';
 import { establish } from './syn-received.js';
 import { synSentArrives } from './syn-sent.js';
-import { Cold, Flag, Tally, Tcb } from './tcb.js';
-import { startTimer, Timer } from './timers.js';
+import { Cold, Custom, Flag, Tally, Tcb } from './tcb.js';
 import { processUrgent } from './urgent.js';
 
 /**
@@ -41,7 +41,9 @@ export function segmentArrives(tcp: TcpContext, c: number): Verdict {
     return takeContents(tcp, c, k);
   }
 
-  if ((hot[c + Tcb.STATE] & Flag.STATE_MASK) === State.SYN_RECEIVED) uncrossSynAck(tcp, c);
+  const lone = hot[c + Tcb.STATE] & (Flag.STATE_MASK | Flag.ORPHAN);
+  if (lone === (State.FIN_WAIT_2 | Flag.ORPHAN)) return finWait2OrphanArrives(tcp, c, k);
+  if (lone === State.SYN_RECEIVED || lone === (State.SYN_RECEIVED | Flag.ORPHAN)) uncrossSynAck(tcp, c);
   let verdict = checkSequence(tcp, c, k);
   if (verdict !== Verdict.OK) return verdict;
   verdict = checkReset(tcp, c, k);
@@ -54,7 +56,6 @@ export function segmentArrives(tcp: TcpContext, c: number): Verdict {
   // The last acknowledgment may have ended it.
   if ((hot[c + Tcb.STATE] & Flag.STATE_MASK) === State.CLOSED) return Verdict.OK;
   hot[c + Tcb.LAST_ACTIVITY] = tcp.clock.ms;
-  tcp.cold[k + Cold.KEEPALIVE_PROBES] = 0;
   return takeContents(tcp, c, k);
 }
 
@@ -79,7 +80,7 @@ function takeContents(tcp: TcpContext, c: number, k: number): Verdict {
   const state = hot[c + Tcb.STATE] & Flag.STATE_MASK;
   let verdict: Verdict = Verdict.OK;
   if (state === State.ESTABLISHED || state === State.FIN_WAIT_1 || state === State.FIN_WAIT_2) {
-    if (seg.textLength > 0 && (hot[c + Tcb.STATE] & Flag.ORPHAN) !== 0) return refuseText(tcp, c);
+    if (seg.textLength > 0 && state !== State.ESTABLISHED && nobodyReads(tcp, c, k)) return refuseText(tcp, c);
     processUrgent(tcp, c, k);
     verdict = processText(tcp, c, k);
   }
@@ -87,8 +88,16 @@ function takeContents(tcp: TcpContext, c: number, k: number): Verdict {
   return verdict;
 }
 
+/** Both halves are closed here: the program is gone, or has said that it will not read. */
+function nobodyReads(tcp: TcpContext, c: number, k: number): boolean {
+  const word = tcp.hot[c + Tcb.STATE];
+  if ((word & Flag.ORPHAN) !== 0) return true;
+  return (word & Flag.CUSTOM) !== 0 && (tcp.cold[k + Cold.CUSTOM] & Custom.RECEIVE_SHUT) !== 0;
+}
+
 /** RFC 9293 §3.6.1, SHLD-3: data for a program that has closed is lost, and the peer should know. */
 function refuseText(tcp: TcpContext, c: number): Verdict {
+  tcp.net.stats.tcpAbortOnData += 1;
   refuseSegment(tcp, Cause.RST_DATA_AFTER_CLOSE, tcp.hot[c + Tcb.STATE] & Flag.STATE_MASK);
   fail(tcp, c, ConnectionError.RESET);
   return Verdict.TCP_AFTER_CLOSE;
@@ -115,14 +124,6 @@ function checkSequence(tcp: TcpContext, c: number, k: number): Verdict {
         seg.SEQ,
         seqLt(nxt, (seg.SEQ + seg.textLength) | 0) ? nxt : (seg.SEQ + seg.textLength) | 0,
       );
-    }
-    // TIME-WAIT: the FIN again restarts the wait.
-    if (
-      (seg.flags & TcpFlag.FIN) !== 0 &&
-      ((seg.SEQ + seg.LEN) | 0) === nxt &&
-      (hot[c + Tcb.STATE] & Flag.STATE_MASK) === State.TIME_WAIT
-    ) {
-      startTimer(tcp, c, k, Timer.LINGER, tcp.limits.timeWaitMs);
     }
     if (window === 0 && seg.SEQ === nxt) {
       // Nothing fits, but the acknowledgment, a RST and the urgent pointer still count (§3.10.7.4, MUST-66).
@@ -221,7 +222,6 @@ function checkReset(tcp: TcpContext, c: number, k: number): Verdict {
       break;
     case State.CLOSING:
     case State.LAST_ACK:
-    case State.TIME_WAIT:
       finish(tcp, c);
       break;
     case State.CLOSE_WAIT:

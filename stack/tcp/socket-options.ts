@@ -3,6 +3,7 @@ import { Ecn } from '../wire/ipv4.js';
 import { beginCongestionControl, congestionOf } from './congestion.js';
 import { mark, wake } from './connection.js';
 import type { TcpContext } from './context.js';
+import { beginKeepalive } from './keepalive.js';
 import type { ConnectionDefaults } from './listener-table.js';
 import { effectiveMss, MSS_MIN, sendMss, setSendMss } from './options.js';
 import { State } from './state.js';
@@ -29,7 +30,7 @@ export enum TcpOption {
   /** 0 or 1: 1 acknowledges at once from now on, 0 lets ACKs wait. */
   QUICK_ACK = 'quickAck',
   SYN_RETRIES = 'synRetries',
-  /** How long an orphan waits in FIN-WAIT-2. */
+  /** How long an orphan waits in FIN-WAIT-2; 0: as the stack, -1: not at all. */
   LINGER2_MS = 'linger2Ms',
   /** Type-of-service octet: the DSCP. Its two ECN bits are TCP's own, and ignored. */
   TOS = 'tos',
@@ -59,7 +60,7 @@ const RANGES: Record<TcpOption, readonly [number, number]> = {
   [TcpOption.MAX_SEGMENT]: [MSS_MIN + 40, 32_767],
   [TcpOption.QUICK_ACK]: [0, 1],
   [TcpOption.SYN_RETRIES]: [1, 127],
-  [TcpOption.LINGER2_MS]: [1, 120_000],
+  [TcpOption.LINGER2_MS]: [-1, 120_000],
   [TcpOption.TOS]: [0, 255],
   [TcpOption.TTL]: [1, 255],
   [TcpOption.NOT_SENT_LOW_WATER]: [0, 0x7fffffff],
@@ -146,7 +147,7 @@ export function setOption(tcp: TcpContext, c: number, option: TcpOption, value: 
       setQuickAck(tcp, c, k, value !== 0);
       break;
     case TcpOption.KEEPALIVE_IDLE_MS:
-      if ((hot[c + Tcb.STATE] & Flag.KEEPALIVE) !== 0) startTimer(tcp, c, k, Timer.KEEPALIVE, value);
+      if ((hot[c + Tcb.STATE] & Flag.KEEPALIVE) !== 0) beginKeepalive(tcp, c, k);
       break;
   }
 }
@@ -163,7 +164,7 @@ function setFlag(tcp: TcpContext, c: number, flag: Flag, on: boolean): void {
   if (on) startTimer(tcp, c, k, Timer.KEEPALIVE, cold[k + Cold.KEEP_IDLE_MS] || tcp.limits.keepIdleMs);
   else {
     stopTimer(tcp, k, Timer.KEEPALIVE);
-    cold[k + Cold.KEEPALIVE_PROBES] = 0;
+    cold[k + Cold.PROBES_OUT] = 0;
   }
 }
 

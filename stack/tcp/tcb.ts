@@ -123,7 +123,7 @@ export const enum Cold {
   AT_DELAYED_ACK = 97,
   AT_PERSIST = 98,
   AT_KEEPALIVE = 99,
-  /** 2MSL in TIME-WAIT, the limit on an orphan's FIN-WAIT-2, the hibernation check otherwise. */
+  /** The limit on an orphan's FIN-WAIT-2. */
   AT_LINGER = 100,
   /** When a paced segment may leave. */
   AT_PACING = 101,
@@ -132,9 +132,10 @@ export const enum Cold {
   BACKOFF = 10,
   /** Consecutive retransmissions of the segment at SND.UNA (R1, R2). */
   RETRANSMITS = 11,
-  /** When the oldest unacknowledged data was first retransmitted, or probing began, in ms: user timeout. */
+  /** When something was first retransmitted without progress since, or a shut window first probed, in ms; 0: no trouble. */
   TROUBLE_SINCE = 12,
-  KEEPALIVE_PROBES = 13,
+  /** Probes of a window or of a silent peer that have not been answered. */
+  PROBES_OUT = 13,
 
   /** Round-trip measurement under way: sequence number that ends it, and when it was sent (µs, int32). 0 in RTT_RUNS: none. */
   RTT_RUNS = 14,
@@ -312,8 +313,10 @@ export const enum Name {
   SIZE = 4,
 }
 
-/** Which options of the cold row the program has set. */
+/** What the program has set. */
 export const enum Custom {
   RCV_LIMIT = 1,
   SND_LIMIT = 2,
+  /** The program will not read any more (SHUT_RD). */
+  RECEIVE_SHUT = 4,
 }

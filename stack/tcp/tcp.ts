@@ -21,6 +21,7 @@ import {
 import { parseTcpOptions, TcpOptionBit } from '../wire/tcp-options.js';
 import { Verdict } from '../wire/verdict.js';
 import { refuseSegment } from './bare-segment.js';
+import { abort, close, closeLingering, shutdown, shutdownReceive } from './close.js';
 import type { CongestionControl } from './congestion.js';
 import { localPort, portPair, remotePort } from './connection-table.js';
 import { TcpContext } from './context.js';
@@ -46,22 +47,11 @@ import {
 import { State } from './state.js';
 import { synReceivedArrives } from './syn-received.js';
 import { Flag, Name, Tcb } from './tcb.js';
-import { expireTimeWaits, giveWay, rowGivesWay, timeWaitArrives } from './time-wait.js';
+import { expireTimeWaits, giveWay, timeWaitArrives } from './time-wait.js';
 import { Wait } from './time-wait-table.js';
 import { expireTimers } from './timer-events.js';
 import { noteArrival, noteReceived } from './trace-note.js';
-import {
-  abort,
-  close,
-  feedStarved,
-  markUrgent,
-  type OpenOptions,
-  open,
-  receive,
-  rowFor,
-  send,
-  shutdown,
-} from './user-calls.js';
+import { feedStarved, markUrgent, type OpenOptions, open, receive, rowFor, send } from './user-calls.js';
 
 export interface ListenOptions extends ConnectionDefaults {
   /** Of this stack; 0 or absent: any of its addresses. */
@@ -151,10 +141,7 @@ export class Tcp implements Transport {
     const tcp = this.context;
     const { seg } = tcp;
     const row = tcp.table.find(seg.local, seg.remote, seg.ports);
-    if (row < 0) return this.#embryonicOrDead();
-    const c = row << Tcb.SHIFT;
-    const beyond = (seg.flags & TcpFlag.SYN) === 0 ? 0 : rowGivesWay(tcp, c);
-    return beyond === 0 ? segmentArrives(tcp, c) : this.#listening(beyond);
+    return row < 0 ? this.#embryonicOrDead() : segmentArrives(tcp, row << Tcb.SHIFT);
   }
 
   #embryonicOrDead(): Verdict {
@@ -324,6 +311,16 @@ export class Tcp implements Transport {
 
   shutdown(id: ConnectionId): void {
     shutdown(this.context, id);
+  }
+
+  /** SHUT_RD: see close.ts. */
+  shutdownReceive(id: ConnectionId): void {
+    shutdownReceive(this.context, id);
+  }
+
+  /** The first half of `close` with SO_LINGER; true while there is something to wait for. */
+  closeLingering(id: ConnectionId): boolean {
+    return closeLingering(this.context, id);
   }
 
   close(id: ConnectionId): void {

@@ -2,7 +2,7 @@ import { HashIndex } from '../memory/hash-index.js';
 import { RowPool } from '../memory/row-pool.js';
 
 /**
- * Connections in TIME-WAIT (RFC 9293 §3.6.1) whose program has let go: 48 bytes instead of a full row. All wait equally long, so they stand in a
+ * Connections in TIME-WAIT (RFC 9293 §3.6.1): 52 bytes instead of a full row. All wait equally long, so they stand in a
  * queue by age and need no timer each; one that is restarted moves to the end.
  */
 export const enum Wait {
@@ -21,7 +21,9 @@ export const enum Wait {
   NEWER = 10,
   /** When an ACK was last sent from here, ms: at most one for each interval. */
   ANSWERED_AT = 11,
-  SIZE = 12,
+  /** Type of service of our segments. */
+  TOS = 12,
+  SIZE = 13,
 }
 
 export const enum WaitFlag {

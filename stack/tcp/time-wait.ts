@@ -1,89 +1,79 @@
-import { seqDiff, seqGt, seqLt } from '../base/seq.js';
+import { seqGt, seqLt } from '../base/seq.js';
 import { Cause } from '../net/note.js';
 import { TcpFlag } from '../wire/tcp.js';
 import { Verdict } from '../wire/verdict.js';
 import { sendBare } from './bare-segment.js';
-import { finish } from './connection.js';
 import { localPort } from './connection-table.js';
 import type { TcpContext } from './context.js';
 import { timestampOffset } from './isn.js';
 import { State } from './state.js';
-import { Flag, Tcb } from './tcb.js';
 import { Wait, WaitFlag } from './time-wait-table.js';
 
-/** Segment path. A segment for a pair of sockets in TIME-WAIT whose program has let go. */
-
-/** RFC 6191 §2: a SYN for a pair in TIME-WAIT is a new connection if its timestamp, or without them its sequence number, is beyond the old one's. */
-function isNewIncarnation(tcp: TcpContext, timestamps: boolean, tsRecent: number, rcvNxt: number): boolean {
-  const { seg } = tcp;
-  if ((seg.flags & (TcpFlag.SYN | TcpFlag.ACK | TcpFlag.RST)) !== TcpFlag.SYN) return false;
-  // Without anybody to take the new connection the old one stays.
-  if (tcp.listeners.find(seg.local, localPort(seg.ports)) === undefined) return false;
-  if (timestamps && seg.hasTimestamps) {
-    if (seqGt(seg.TSval, tsRecent)) return true;
-    if (seg.TSval !== tsRecent) return false;
-  }
-  return seqGt(seg.SEQ, rcvNxt);
-}
+/** Segment path. A segment for a pair of sockets in TIME-WAIT. */
 
 /** How far beyond the old connection's sequence numbers the new one's begin: its window, as Linux has it. */
 const BEYOND = 0xffff + 2;
+/** RFC 7323 §5.2 exempts RST from the test of timestamps. Deviation: as Linux only once TS.Recent is older than a segment may live. */
+const PAWS_MSL_MS = 60_000;
 
-/** Ends the wait in the small row if the segment begins a new connection, and says where its sequence numbers may begin; else 0. */
+/** The segment at hand is older than what the connection last saw, by its timestamp. The 24 days of RFC 7323 §5.5 are never reached here. */
+function isStale(tcp: TcpContext, at: number): boolean {
+  const { seg } = tcp;
+  const rows = tcp.timeWaits.rows;
+  if ((rows[at + Wait.FLAGS] & WaitFlag.TIMESTAMPS) === 0 || !seg.hasTimestamps) return false;
+  if (!seqLt(seg.TSval, rows[at + Wait.TS_RECENT])) return false;
+  const waited = tcp.limits.timeWaitMs - ((rows[at + Wait.DEADLINE] - tcp.clock.ms) | 0);
+  return (seg.flags & TcpFlag.RST) === 0 || waited < PAWS_MSL_MS;
+}
+
+/**
+ * RFC 6191 §2 (RFC 1122 §4.2.2.13): a SYN for a pair in TIME-WAIT is a new connection if its sequence number, or its timestamp, is beyond the old
+ * one's. Ends the wait then, and says where the new sequence numbers may begin; else 0.
+ */
 export function giveWay(tcp: TcpContext, row: number): number {
+  const { seg } = tcp;
   const rows = tcp.timeWaits.rows;
   const at = row * Wait.SIZE;
-  const timestamps = (rows[at + Wait.FLAGS] & WaitFlag.TIMESTAMPS) !== 0;
-  if (!isNewIncarnation(tcp, timestamps, rows[at + Wait.TS_RECENT], rows[at + Wait.RCV_NXT])) return 0;
+  if ((seg.flags & (TcpFlag.SYN | TcpFlag.ACK | TcpFlag.RST)) !== TcpFlag.SYN || isStale(tcp, at)) return 0;
+  const stamped = (rows[at + Wait.FLAGS] & WaitFlag.TIMESTAMPS) !== 0 && seg.hasTimestamps;
+  const newer = stamped && seqGt(seg.TSval, rows[at + Wait.TS_RECENT]);
+  if (!newer && !seqGt(seg.SEQ, rows[at + Wait.RCV_NXT])) return 0;
+  // Without anybody to take the new connection the old one stays.
+  if (tcp.listeners.find(seg.local, localPort(seg.ports)) === undefined) return 0;
   const beyond = (rows[at + Wait.SND_NXT] + BEYOND) | 0;
   tcp.timeWaits.give(row);
   tcp.net.stats.tcpTimeWaitsReused += 1;
   return beyond === 0 ? 1 : beyond;
 }
 
-/** The same for a full row, whose program has not let go yet: it keeps its id, and what it has not read. */
-export function rowGivesWay(tcp: TcpContext, c: number): number {
-  const { hot } = tcp;
-  if ((hot[c + Tcb.STATE] & Flag.STATE_MASK) !== State.TIME_WAIT) return 0;
-  const timestamps = (hot[c + Tcb.STATE] & Flag.TIMESTAMPS) !== 0;
-  if (!isNewIncarnation(tcp, timestamps, hot[c + Tcb.TS_RECENT], hot[c + Tcb.RCV_NXT])) return 0;
-  const beyond = (hot[c + Tcb.SND_NXT] + BEYOND) | 0;
-  finish(tcp, c);
-  tcp.net.stats.tcpTimeWaitsReused += 1;
-  return beyond === 0 ? 1 : beyond;
-}
-
-/** Everything else. The only thing that may arrive is the peer's FIN again (§3.10.7.4): acknowledge it, and wait anew. */
+/**
+ * Everything else. RFC 9293 §3.10.7.4 expects the peer's FIN again: acknowledge it, and wait anew. Deviation: as Linux every segment with an ACK begins
+ * the wait anew, for where it came from more may be on its way; a bare one in its place is not answered.
+ */
 export function timeWaitArrives(tcp: TcpContext, row: number): Verdict {
   const { seg, timeWaits } = tcp;
   const rows = timeWaits.rows;
   const at = row * Wait.SIZE;
-  const rcvNxt = rows[at + Wait.RCV_NXT];
-  if ((seg.flags & TcpFlag.RST) !== 0) {
-    // RFC 1337's hazard: an old RST would end the wait. RFC 5961's test makes that a matter of luck of 2^-32.
-    if (seg.SEQ !== rcvNxt) return Verdict.TCP_RST_INVALID;
-    timeWaits.give(row);
-    return Verdict.TCP_RESET;
+  const rst = (seg.flags & TcpFlag.RST) !== 0;
+  const stale = isStale(tcp, at);
+  const deadline = (tcp.clock.ms + tcp.limits.timeWaitMs) | 0;
+  if (!stale && seg.SEQ === rows[at + Wait.RCV_NXT] && (seg.LEN === 0 || rst)) {
+    if (seg.hasTimestamps) rows[at + Wait.TS_RECENT] = seg.TSval;
+    if (!rst) timeWaits.restart(row, deadline);
+    // RFC 1337's hazard: an old RST ends the wait. Deviation: as Linux we let it unless told otherwise; with the exact number (RFC 5961) that
+    // is a matter of luck of 2^-32, and without it a client that was killed and started again finds its pair barred.
+    else if (!tcp.limits.rfc1337) timeWaits.give(row);
+    return rst ? Verdict.TCP_RESET : Verdict.TCP_TIME_WAIT;
   }
-  const stale =
-    (rows[at + Wait.FLAGS] & WaitFlag.TIMESTAMPS) !== 0 &&
-    seg.hasTimestamps &&
-    seqLt(seg.TSval, rows[at + Wait.TS_RECENT]);
-  const window = rows[at + Wait.RCV_WND];
-  const inside = seqDiff(seg.SEQ, rcvNxt) >= 0 && seqDiff(seg.SEQ, rcvNxt) <= window;
-  const fin = (seg.flags & TcpFlag.FIN) !== 0;
-  if (!stale && inside && !fin && seg.LEN === 0 && (seg.flags & TcpFlag.SYN) === 0) {
-    // A bare ACK in window says nothing new.
-    return Verdict.TCP_TIME_WAIT;
-  }
-  // Only the very FIN: nobody who does not know our numbers may prolong the wait.
-  if (fin && !stale && ((seg.SEQ + seg.LEN) | 0) === rcvNxt)
-    timeWaits.restart(row, (tcp.clock.ms + tcp.limits.timeWaitMs) | 0);
-  answer(tcp, row, fin);
+  if (rst) return Verdict.TCP_RST_INVALID;
+  if (stale) tcp.net.stats.tcpPawsRejected += 1;
+  // A SYN alone may be the beginning of something new with a random number; it must not prolong the wait.
+  if (stale || (seg.flags & TcpFlag.ACK) !== 0) timeWaits.restart(row, deadline);
+  answer(tcp, row, seg.LEN > 0 && (seg.flags & TcpFlag.SYN) === 0);
   return stale ? Verdict.TCP_PAWS : Verdict.TCP_TIME_WAIT;
 }
 
-/** <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>: for a FIN always, for the rest now and then, so that two such ends do not talk for ever. */
+/** <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>: for text and FIN always, for the rest now and then, so that two such ends do not talk for ever. */
 function answer(tcp: TcpContext, row: number, always: boolean): void {
   const rows = tcp.timeWaits.rows;
   const at = row * Wait.SIZE;
@@ -111,6 +101,7 @@ function answer(tcp: TcpContext, row: number, always: boolean): void {
     rows[at + Wait.TS_RECENT],
     Cause.TIME_WAIT_ACK,
     State.TIME_WAIT,
+    rows[at + Wait.TOS],
   );
 }
 

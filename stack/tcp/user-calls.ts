@@ -1,8 +1,7 @@
 import { type ErrorCode, StackError } from '../base/errors.js';
 import type { Address, ConnectionId } from '../base/units.js';
 import { Event } from '../net/event-queue.js';
-import { Cause } from '../net/note.js';
-import { finish, mark, moveToTimeWaitTable, release, tell, wake } from './connection.js';
+import { mark, tell, wake } from './connection.js';
 import { portPair } from './connection-table.js';
 import type { TcpContext } from './context.js';
 import { type ConnectionError, errorCode, errorWords } from './errors.js';
@@ -10,12 +9,11 @@ import { initialSequenceNumber } from './isn.js';
 import type { ConnectionDefaults } from './listener-table.js';
 import { type EphemeralPorts, pairIsFree } from './ports.js';
 import { applyDefaults } from './socket-options.js';
-import { State, stateName } from './state.js';
+import { State } from './state.js';
 import { sendOwnSyn } from './syn-sent.js';
-import { Cold, Flag, Tcb } from './tcb.js';
+import { Cold, Custom, Flag, Tcb } from './tcb.js';
 import { Wait } from './time-wait-table.js';
-import { sendOwnReset } from './timer-events.js';
-import { startTimer, Timer, timerMs, wakeBy } from './timers.js';
+import { wakeBy } from './timers.js';
 import { tuneReceiveBuffer } from './window.js';
 
 /** User calls, RFC 9293 §3.9.1 and §3.10: OPEN, SEND, RECEIVE, CLOSE, ABORT. Errors are the caller's and are thrown. */
@@ -72,7 +70,7 @@ export function open(tcp: TcpContext, ports: EphemeralPorts, options: OpenOption
       );
     }
   } else if (!pairIsFree(tcp, local, remote, portPair(localPort, options.remotePort), true)) {
-    throw new StackError('EADDRINUSE', `port ${localPort} already has a connection to that address and port`);
+    throw new StackError('EADDRNOTAVAIL', `port ${localPort} already has a connection to that address and port`);
   }
   return openRow(tcp, local, remote, portPair(localPort, options.remotePort), options);
 }
@@ -110,7 +108,7 @@ function openRow(tcp: TcpContext, local: Address, remote: Address, ports: number
 }
 
 /** Throws what ended the connection, if something did. */
-function throwFate(tcp: TcpContext, c: number, call: string): void {
+export function throwFate(tcp: TcpContext, c: number, call: string): void {
   const error: ConnectionError = tcp.table.errors[c >>> Tcb.SHIFT];
   const code: ErrorCode | undefined = errorCode(error);
   if (code !== undefined) throw new StackError(code, `${call}: ${errorWords(error)}`);
@@ -166,8 +164,7 @@ export function receive(tcp: TcpContext, id: number, into: Uint8Array, from: num
   const queue = hot[c + Tcb.RCV_QUEUE];
   if (queue === 0) {
     throwFate(tcp, c, 'receive');
-    const word = hot[c + Tcb.STATE];
-    return (word & Flag.FIN_RECEIVED) !== 0 || (word & Flag.STATE_MASK) === State.CLOSED ? -1 : 0;
+    return atEnd(tcp, c) ? -1 : 0;
   }
   const waiting = arena.length(queue);
   const count = to - from < waiting ? to - from : waiting;
@@ -181,6 +178,13 @@ export function receive(tcp: TcpContext, id: number, into: Uint8Array, from: num
     wakeBy(tcp, c, (tcp.clock.ms + tcp.limits.hibernateMs) | 0);
   }
   return count;
+}
+
+/** Nothing will come that the program could read. */
+function atEnd(tcp: TcpContext, c: number): boolean {
+  const word = tcp.hot[c + Tcb.STATE];
+  if ((word & Flag.FIN_RECEIVED) !== 0 || (word & Flag.STATE_MASK) === State.CLOSED) return true;
+  return (word & Flag.CUSTOM) !== 0 && (tcp.cold[tcp.hot[c + Tcb.COLD] + Cold.CUSTOM] & Custom.RECEIVE_SHUT) !== 0;
 }
 
 /** The program has read past the urgent data: MUST-32's mode ends. */
@@ -199,110 +203,6 @@ export function markUrgent(tcp: TcpContext, id: number): void {
   cold[k + Cold.SND_UP] = (hot[c + Tcb.SND_UNA] + tcp.arena.length(hot[c + Tcb.SND_QUEUE])) | 0;
   hot[c + Tcb.STATE] |= Flag.SND_URGENT;
   mark(tcp, c);
-}
-
-/** CLOSE, §3.10.4: nothing more to send. The other direction stays open. */
-export function shutdown(tcp: TcpContext, id: number): void {
-  const c = rowFor(tcp, id);
-  throwFate(tcp, c, 'shutdown');
-  queueFin(tcp, c);
-}
-
-function queueFin(tcp: TcpContext, c: number): void {
-  const { hot } = tcp;
-  if ((hot[c + Tcb.STATE] & Flag.FIN_QUEUED) !== 0) return;
-  switch (hot[c + Tcb.STATE] & Flag.STATE_MASK) {
-    case State.SYN_SENT:
-    case State.SYN_RECEIVED:
-      // Waits for ESTABLISHED, as §3.10.4 allows.
-      hot[c + Tcb.STATE] |= Flag.FIN_QUEUED;
-      return;
-    case State.ESTABLISHED:
-      tcp.table.setState(c, State.FIN_WAIT_1);
-      break;
-    case State.CLOSE_WAIT:
-      tcp.table.setState(c, State.LAST_ACK);
-      break;
-    default:
-      throw new StackError(
-        'ENOTCONN',
-        `shutdown: the connection is ${stateName(hot[c + Tcb.STATE] & Flag.STATE_MASK)}`,
-      );
-  }
-  tcp.net.stats.tcpCurrEstab -= 1;
-  hot[c + Tcb.STATE] |= Flag.FIN_QUEUED;
-  mark(tcp, c);
-}
-
-/**
- * The program lets go of the connection altogether. What is queued is still sent, and the FIN after it; but if received bytes were never
- * read the peer is told with a RST that they were lost (RFC 9293 §3.6.1, SHLD-3; RFC 2525 §2.17).
- */
-export function close(tcp: TcpContext, id: number): void {
-  const c = rowFor(tcp, id);
-  const { hot } = tcp;
-  const state = hot[c + Tcb.STATE] & Flag.STATE_MASK;
-  tcp.table.disown(c);
-  hot[c + Tcb.STATE] |= Flag.ORPHAN;
-  if (state === State.CLOSED) {
-    release(tcp, c);
-    return;
-  }
-  tcp.events.forget(0, c >>> Tcb.SHIFT);
-  if (state === State.SYN_SENT) {
-    tcp.net.stats.tcpAttemptFails += 1;
-    finish(tcp, c);
-    return;
-  }
-  if (hot[c + Tcb.RCV_QUEUE] !== 0) {
-    sendOwnReset(tcp, c, Cause.RST_UNREAD_DATA);
-    tcp.net.stats.tcpEstabResets += 1;
-    finish(tcp, c);
-    return;
-  }
-  const k = wake(tcp, c);
-  if (k === 0) {
-    // Not even the memory for an orderly end.
-    sendOwnReset(tcp, c, Cause.RST_ABORT);
-    tcp.net.stats.tcpAbortOnMemory += 1;
-    finish(tcp, c);
-    return;
-  }
-  if (state === State.TIME_WAIT) {
-    moveToTimeWaitTable(tcp, c, timerMs(tcp, k, Timer.LINGER));
-    return;
-  }
-  if (state === State.FIN_WAIT_2) {
-    startTimer(tcp, c, k, Timer.LINGER, tcp.cold[k + Cold.LINGER2_MS] || tcp.limits.finWait2Ms);
-    return;
-  }
-  queueFin(tcp, c);
-}
-
-/** ABORT, §3.10.5. */
-export function abort(tcp: TcpContext, id: number): void {
-  const c = rowFor(tcp, id);
-  const { hot } = tcp;
-  const state = hot[c + Tcb.STATE] & Flag.STATE_MASK;
-  tcp.table.disown(c);
-  hot[c + Tcb.STATE] |= Flag.ORPHAN;
-  if (state === State.CLOSED) {
-    release(tcp, c);
-    return;
-  }
-  tcp.events.forget(0, c >>> Tcb.SHIFT);
-  // Both sides have closed and only the acknowledgment of our FIN is missing: §3.10.5 ends that in silence. With bytes still to be sent the
-  // peer must learn that they are lost.
-  const closedBoth = state === State.CLOSING || state === State.LAST_ACK;
-  if (
-    state !== State.SYN_SENT &&
-    state !== State.TIME_WAIT &&
-    !(closedBoth && (hot[c + Tcb.STATE] & Flag.FIN_SENT) !== 0)
-  ) {
-    sendOwnReset(tcp, c, Cause.RST_ABORT);
-    tcp.net.stats.tcpEstabResets += 1;
-  }
-  finish(tcp, c);
 }
 
 /** Memory has come back: those who found none may try again. */

@@ -55,7 +55,8 @@ const WAYS: Readonly<Record<string, (t: Test) => Peer>> = {
 for (const [state, way] of Object.entries(WAYS)) {
   t.test(`${state}, close → the id is stale at once, the stack ends it alone, all is given back`, (t) => {
     const peer = way(t);
-    peer.expectState(state as StateName);
+    if (state === 'TIME-WAIT') peer.expectTimeWait();
+    else peer.expectState(state as StateName);
     const { id } = peer;
     peer.close();
     for (const call of calls(peer, id)) t.throws(call, { code: 'EBADF' });
@@ -86,6 +87,7 @@ for (const [state, way] of Object.entries(WAYS)) {
       sent.map((segment) => segment.flags),
       silent ? [] : ['R.'],
     );
+    if (state === 'TIME-WAIT') peer.advanceMs(60_000);
     peer.expectAllFreed();
     t.end();
   });
@@ -155,7 +157,7 @@ t.test('FIN-WAIT-2, data keeps coming → read and acknowledged: the other half 
   t.equal(peer.read().length, 10_000);
   peer.fin();
   t.equal(peer.tcp.receive(peer.id, new Uint8Array(9)), -1);
-  peer.expectState('TIME-WAIT');
+  peer.expectTimeWait();
   t.ok(peer.told(Event.CLOSED));
   t.end();
 });
@@ -180,7 +182,7 @@ t.test('ESTABLISHED and ESTABLISHED, both close at once → CLOSING, TIME-WAIT (
   peer.expect({ flags: '.', seq: 2, ack: 2 });
   peer.expectState('CLOSING');
   peer.inject({ ack: 2 });
-  peer.expectState('TIME-WAIT');
+  peer.expectTimeWait();
   t.end();
 });
 

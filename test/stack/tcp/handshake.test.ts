@@ -347,7 +347,7 @@ t.test('OPEN and LISTEN, what cannot be → one clear code each', (t) => {
   t.throws(() => tcp.listen({ port: 90, backlog: -1 }), { code: 'ERR_OUT_OF_RANGE' });
   t.throws(() => tcp.listen({ port: 90, address: remoteAddress }), { code: 'EADDRNOTAVAIL' });
   t.throws(() => tcp.open({ remoteAddress, remotePort: 70_000 }), { code: 'ERR_OUT_OF_RANGE' });
-  t.throws(() => tcp.open({ remoteAddress, remotePort: 4000, localPort: 80 }), { code: 'EADDRINUSE' });
+  t.throws(() => tcp.open({ remoteAddress, remotePort: 4000, localPort: 80 }), { code: 'EADDRNOTAVAIL' });
   t.throws(() => tcp.open({ remoteAddress: peer.stack.net.parseAddress('9.9.9.9'), remotePort: 1 }), {
     code: 'ENETUNREACH',
   });

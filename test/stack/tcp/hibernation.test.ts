@@ -114,7 +114,7 @@ t.test('CLOSE-WAIT and FIN-WAIT-2, idle → sleep too, and end in order', (t) =>
   t.equal(half.tcp.counts.active, 0);
   half.fin();
   half.expect({ flags: '.', ack: 2 });
-  half.expectState('TIME-WAIT');
+  half.expectTimeWait();
   t.end();
 });
 

@@ -313,6 +313,11 @@ export class Peer {
   expectState(state: StateName): void {
     this.t.equal(this.state, state, `the state is ${state}`);
   }
+  /** TIME-WAIT is the stack's; to the program the connection is closed. */
+  expectTimeWait(): void {
+    this.expectState('CLOSED');
+    this.t.equal(this.tcp.counts.timeWait, 1, 'the pair waits in TIME-WAIT');
+  }
   /** Nothing of any connection is left, nor any memory. */
   expectAllFreed(): void {
     const { context, counts } = this.tcp;

@@ -63,7 +63,7 @@ function timeWait(t: Test): Peer {
   const peer = finWait2(t);
   peer.fin();
   peer.expect({ flags: '.', seq: 2, ack: 2 });
-  peer.expectState('TIME-WAIT');
+  peer.expectTimeWait();
   return peer;
 }
 
@@ -209,7 +209,7 @@ arrow('FIN-WAIT-1', 'rcv FIN,ACK of FIN', 'TIME-WAIT', (t) => {
   const peer = finWait1(t);
   peer.fin({ ack: 2 });
   peer.expect({ flags: '.', seq: 2, ack: 2 });
-  peer.expectState('TIME-WAIT');
+  peer.expectTimeWait();
 });
 
 arrow('FIN-WAIT-1', 'ABORT', 'CLOSED', (t) => {
@@ -273,7 +273,7 @@ arrow('CLOSE-WAIT', 'rcv RST', 'CLOSED', (t) => {
 arrow('CLOSING', 'rcv ACK of FIN', 'TIME-WAIT', (t) => {
   const peer = closing(t);
   peer.ack();
-  peer.expectState('TIME-WAIT');
+  peer.expectTimeWait();
   peer.expectNothing();
 });
 
@@ -303,7 +303,7 @@ arrow('LAST-ACK', 'rcv RST', 'CLOSED', (t) => {
 arrow('TIME-WAIT', '2MSL time-out', 'CLOSED', (t) => {
   const peer = timeWait(t);
   peer.advanceMs(59_900);
-  peer.expectState('TIME-WAIT');
+  peer.expectTimeWait();
   peer.advanceMs(200);
   peer.expectState('CLOSED');
   peer.close();
