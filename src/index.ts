@@ -54,6 +54,13 @@ export type { BindOptions, DatagramSocketOptions, MessageListener, RemoteInfo } 
 export { DatagramSocket } from './node/datagram-socket.js';
 export { DuplexSocket } from './node/duplex-socket.js';
 export { type ConnectOptions, NodeNet, type NodeNetOptions } from './node/node-net.js';
+export { CONSTANTS, FILE, IP, MESSAGE, POLL, SO, SOCKET, TCP } from './posix/constants.js';
+export { ERRNO, type ErrnoName, errnoName } from './posix/errno.js';
+export { PosixError } from './posix/posix-error.js';
+export { ScriptedWorld, type ScriptedWorldOptions } from './posix/scripted-world.js';
+export type { Outcome, PendingCall, PollFd, SocketAddress, SocketCalls } from './posix/socket-calls.js';
+export { SocketSystem, type SocketSystemOptions } from './posix/socket-system.js';
+export type { SentDatagram, World } from './posix/world.js';
 export { Acceptor, Connector, SERVICE_EVENTS, type ServiceHandler } from './reactor/acceptor.js';
 export { StackDemultiplexer, type SynchronousEventDemultiplexer } from './reactor/demultiplexer.js';
 export type { EventHandler, Handle } from './reactor/event-handler.js';

@@ -121,10 +121,10 @@ export class DatagramSocket implements PosixSocket, IpOptionTarget {
   }
 
   #take(waiting: number, length: number, flags: number): Outcome {
-    if ((flags & MESSAGE.MSG_PEEK) !== 0) throw new PosixError('EOPNOTSUPP', 'a datagram is read, not looked at');
     const room = Math.min(length, waiting);
     const data = new Uint8Array(room);
-    this.#udp.receive(this.#id, data, 0, room);
+    if ((flags & MESSAGE.MSG_PEEK) !== 0) this.#udp.peek(this.#id, data, 0, room);
+    else this.#udp.receive(this.#id, data, 0, room);
     const from = { address: this.#udp.lastSource, port: this.#udp.lastPort };
     return succeeded((flags & MESSAGE.MSG_TRUNC) !== 0 ? waiting : room, {
       data,

@@ -25,6 +25,8 @@ const enum Phase {
 
 const NO_CONNECTION = 0 as ConnectionId;
 const NO_LISTENER = 0 as ListenerId;
+/** An id is generation × 2^24 + row, in every table of the stack. */
+const ROWS = 1 << 24;
 /** SOCK_STREAM: a TCP connection, a listener, or neither yet. */
 export class StreamSocket implements PosixSocket {
   readonly type = SOCKET.SOCK_STREAM;
@@ -39,7 +41,7 @@ export class StreamSocket implements PosixSocket {
   #listener: ListenerId = NO_LISTENER;
   /** sk_err: told once. */
   #error = 0;
-  /** Sides shut by the program, or by the connection's end. */
+  /** Sides shut by the program. */
   #shut = 0;
   readonly #options: StreamOptions;
   readonly #transfer: StreamTransfer;
@@ -398,8 +400,6 @@ export class StreamSocket implements PosixSocket {
     return this.#options.set(level, option, value);
   }
 
-  // What the parts see of the whole.
-
   #optionOwner(): OptionOwner {
     const socket = this;
     return {
@@ -447,6 +447,3 @@ export class StreamSocket implements PosixSocket {
     };
   }
 }
-
-/** An id is generation × 2^24 + row, in every table of the stack. */
-const ROWS = 1 << 24;

@@ -71,6 +71,8 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ['net.ipv4.tcp_timestamps', onOff('timestamps')],
   ['net.ipv4.tcp_sack', onOff('sack')],
   ['net.ipv4.tcp_window_scaling', onOff('windowScaling')],
+  ['net.ipv4.tcp_ecn', count('ecn', 0, 2)],
+  ['net.ipv4.tcp_ecn_fallback', onOff('ecnFallback')],
   ['net.ipv4.tcp_slow_start_after_idle', onOff('slowStartAfterIdle')],
   ['net.ipv4.tcp_rmem', triple('receiveBytes', 'receiveBytesMax')],
   ['net.ipv4.tcp_wmem', triple('sendBytes', 'sendBytesMax')],

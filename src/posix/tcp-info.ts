@@ -26,6 +26,7 @@ const TIMESTAMPS = 1;
 const SACK = 2;
 const WINDOW_SCALE = 4;
 const ECN = 8;
+const ECN_SEEN = 16;
 
 const NO_SSTHRESH = 0x7fffffff;
 
@@ -99,7 +100,8 @@ function optionBits(info: TcpInfo): number {
     (info.timestamps ? TIMESTAMPS : 0) |
     (info.sack ? SACK : 0) |
     (info.windowScaling ? WINDOW_SCALE : 0) |
-    (info.ecn ? ECN : 0)
+    (info.ecn ? ECN : 0) |
+    (info.ecnSeen ? ECN_SEEN : 0)
   );
 }
 

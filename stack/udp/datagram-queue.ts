@@ -72,11 +72,16 @@ export class DatagramQueues {
     this.length = this.#view.getUint16(Record.LENGTH);
   }
 
-  /** Takes the first datagram; what `count` bytes have no room for is lost, as with any datagram socket. Returns the queue. */
-  take(queue: number, into: Uint8Array, at: number, count: number): number {
+  /** Copies the first datagram, as much of it as `count` bytes have room for, and leaves it there. */
+  look(queue: number, into: Uint8Array, at: number, count: number): void {
     this.peek(queue);
     const bytes = Math.min(count, this.length);
     if (bytes > 0) this.#arena.copyOut(queue, Record.BYTES, into, at, bytes);
+  }
+
+  /** Takes the first datagram; what `count` bytes have no room for is lost, as with any datagram socket. Returns the queue. */
+  take(queue: number, into: Uint8Array, at: number, count: number): number {
+    this.look(queue, into, at, count);
     return this.#arena.drop(queue, Record.BYTES + this.length);
   }
 

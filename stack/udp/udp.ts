@@ -193,6 +193,18 @@ export class Udp implements Transport {
     this.lastDestination = this.#queues.destination;
     return this.#queues.length;
   }
+  /** As `receive`, but the datagram stays: MSG_PEEK. */
+  peek(id: UdpId, into: Uint8Array, from: number, to: number): number {
+    const queue = this.#sockets.t[this.#sockets.rowOf(id) * Socket.STRIDE + Socket.QUEUE];
+    if (!(from >= 0 && to >= from && to <= into.length))
+      throw new StackError('ERR_OUT_OF_RANGE', `bytes ${from} to ${to} do not lie in the ${into.length} given`);
+    if (queue === 0) return -1;
+    this.#queues.look(queue, into, from, to - from);
+    this.lastSource = this.#queues.source;
+    this.lastPort = this.#queues.port;
+    this.lastDestination = this.#queues.destination;
+    return this.#queues.length;
+  }
   /** Length of the datagram that `receive` would return, -1 when none waits. */
   readable(id: UdpId): number {
     const queue = this.#sockets.t[this.#sockets.rowOf(id) * Socket.STRIDE + Socket.QUEUE];

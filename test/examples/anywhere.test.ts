@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { Program } from './program.js';
 
@@ -52,4 +53,11 @@ t.test('virtual-http, a bad link → every page; a perfect one → nothing sent 
   const good = new Program(t, 'virtual-http', ['delay=1ms']);
   t.equal(await good.finished(), 0, good.stderr);
   t.match(good.stdout, /; 0 segments sent again$/m);
+});
+
+t.test('socket-calls → what the page shows', async (t) => {
+  const example = new Program(t, 'socket-calls');
+  t.equal(await example.finished(), 0, example.stderr);
+  const page = readFileSync(new URL('../../../docs/posix.md', import.meta.url), 'utf8');
+  t.ok(page.includes(example.stdout), 'docs/posix.md has this output');
 });
