@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { Program } from './program.js';
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
 t.test('virtual-time, a seed → thirty seconds of a bad link, the same twice', async (t) => {
   const example = new Program(t, 'virtual-time', ['7']);
@@ -58,6 +61,6 @@ t.test('virtual-http, a bad link → every page; a perfect one → nothing sent 
 t.test('socket-calls → what the page shows', async (t) => {
   const example = new Program(t, 'socket-calls');
   t.equal(await example.finished(), 0, example.stderr);
-  const page = readFileSync(new URL('../../../docs/posix.md', import.meta.url), 'utf8');
+  const page = readFileSync(`${ROOT}/docs/posix.md`, 'utf8');
   t.ok(page.includes(example.stdout), 'docs/posix.md has this output');
 });
