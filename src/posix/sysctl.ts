@@ -79,16 +79,10 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ['net.ipv4.tcp_syn_retries', count('synRetries', 1, 127)],
   ['net.ipv4.tcp_synack_retries', count('synAckRetries', 0, 255)],
   ['net.ipv4.tcp_retries2', count('retries', 0, 255)],
-  // 0 is Linux's way to say 8.
-  [
-    'net.ipv4.tcp_orphan_retries',
-    {
-      read: (settings) => String(settings.limits.orphanRetries),
-      write: (settings, value) => {
-        settings.limits.orphanRetries = integer(value, 0, 255) || 8;
-      },
-    },
-  ],
+  ['net.ipv4.tcp_orphan_retries', count('orphanRetries', 0, 255)],
+  ['net.ipv4.tcp_max_orphans', count('orphansMax', 0, INT_MAX)],
+  ['net.ipv4.tcp_rfc1337', onOff('rfc1337')],
+  ['net.ipv4.tcp_tw_reuse', count('timeWaitReuse', 0, 2)],
   ['net.ipv4.tcp_fin_timeout', count('finWait2Ms', 0, 3600, SECOND)],
   ['net.ipv4.tcp_keepalive_time', count('keepIdleMs', 1, 32_767, SECOND)],
   ['net.ipv4.tcp_keepalive_intvl', count('keepIntervalMs', 1, 32_767, SECOND)],

@@ -84,15 +84,14 @@ const RULES: ReadonlyMap<number, TcpOptionRule> = new Map<number, TcpOptionRule>
   [
     TCP.TCP_LINGER2,
     {
+      // A negative value: no waiting in FIN-WAIT-2 at all.
       set: (target, value) => {
-        target.remembered.set(TCP.TCP_LINGER2, value < 0 ? -1 : 0);
-        // A negative value: no waiting in FIN-WAIT-2 at all.
-        target.setTcpOption(TcpOption.LINGER2_MS, value < 0 ? 1 : Math.max(1, Math.min(value, LINGER2_MAX_S) * SECOND));
+        target.setTcpOption(TcpOption.LINGER2_MS, value < 0 ? -1 : Math.min(value, LINGER2_MAX_S) * SECOND);
       },
-      get: (target) =>
-        target.remembered.get(TCP.TCP_LINGER2) === -1
-          ? -1
-          : Math.floor(target.getTcpOption(TcpOption.LINGER2_MS) / SECOND),
+      get: (target) => {
+        const ms = target.getTcpOption(TcpOption.LINGER2_MS);
+        return ms < 0 ? -1 : Math.floor(ms / SECOND);
+      },
     },
   ],
   [

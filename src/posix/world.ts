@@ -16,6 +16,8 @@ export interface World {
   /** One of Linux's settings (`net.ipv4.tcp_timestamps`). Throws a PosixError for a name or a value that is not understood. */
   setSysctl(name: string, value: string): void;
   getSysctl(name: string): string;
+  /** It is not used any more. */
+  close(): void;
 }
 
 export interface SentDatagram {

@@ -32,8 +32,7 @@ export class PacketdrillServer {
   private constructor(options: ServeOptions) {
     this.#options = options;
     // Throws now for a setting that is none, and not at the first script.
-    this.#newSession();
-    this.#session = undefined;
+    this.#newSession().world.close();
     this.#server = createServer((socket) => this.#accept(socket));
   }
 
@@ -64,6 +63,13 @@ export class PacketdrillServer {
     return new Session(world);
   }
 
+  /** The second thread of the script that is under way. */
+  #join(thread: Thread, op: number): Session {
+    if (this.#session === undefined) throw new ProtocolError(`operation ${op} before HELLO`);
+    this.#session.join(thread);
+    return this.#session;
+  }
+
   #accept(socket: Socket): void {
     this.#sockets.add(socket);
     const reader = new FrameReader();
@@ -84,17 +90,16 @@ export class PacketdrillServer {
             session?.leave(thread);
             thread = { ...thread, main: true };
             session = this.#newSession();
+            session.join(thread);
             this.#session = session;
             this.#scripts += 1;
             this.#options.onScript?.(this.#scripts);
             thread.write(reply(0));
           } else if (request.op === Op.FREE) {
-            session?.leave(thread);
             if (this.#session === session) this.#session = undefined;
             thread.write(reply(0));
           } else {
-            session ??= this.#session;
-            if (session === undefined) throw new ProtocolError(`operation ${request.op} before HELLO`);
+            session ??= this.#join(thread, request.op);
             session.request(thread, request);
           }
         }

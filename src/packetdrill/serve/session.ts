@@ -37,7 +37,13 @@ export class Session {
   /** When the call of a thread that had to wait was completed: what its clock shows next. */
   readonly #completed = new Map<Thread, number>();
 
+  readonly #threads = new Set<Thread>();
+
   constructor(readonly world: World) {}
+
+  join(thread: Thread): void {
+    this.#threads.add(thread);
+  }
 
   /** Answers a request: at once, or with "queued" and later. Throws ProtocolError for what is none. */
   request(thread: Thread, request: Request): void {
@@ -68,6 +74,7 @@ export class Session {
     this.#waiting.get(thread)?.call.cancel();
     this.#waiting.delete(thread);
     this.#completed.delete(thread);
+    if (this.#threads.delete(thread) && this.#threads.size === 0) this.world.close();
   }
 
   #deliver(thread: Thread, datagram: Buffer): void {
