@@ -3,6 +3,7 @@ import { FrameSlab } from '../../stack/memory/frame-slab.js';
 import { Medium } from '../../stack/net/device.js';
 import type { Interface } from '../../stack/net/interface.js';
 import { Stack } from '../../stack/stack.js';
+import { joinSegments } from './join-segments.js';
 import { PosixError } from './posix-error.js';
 import { SocketSystem } from './socket-system.js';
 import type { SentDatagram, World } from './world.js';
@@ -15,6 +16,8 @@ export interface ScriptedWorldOptions {
   readonly prefixLength?: number;
   readonly mtu?: number;
   readonly seed?: number;
+  /** Segments of one burst come as one datagram, as a device with segmentation offload is handed them. On, since scripts are written for that. */
+  readonly segmentationOffload?: boolean;
   /** The number of the first descriptor. */
   readonly firstDescriptor?: number;
 }
@@ -41,12 +44,14 @@ export class ScriptedWorld implements World {
   readonly calls: SocketSystem;
   readonly #iface: Interface;
   readonly #sent: SentDatagram[] = [];
+  readonly #joins: boolean;
   /** Undefined once the world is closed. */
   #memory: ArrayBuffer | undefined;
   #nowUs = START_US;
 
   constructor(options: ScriptedWorldOptions = {}) {
     this.#memory = spare.pop() ?? new ArrayBuffer(SLOT_BYTES * SLOTS);
+    this.#joins = options.segmentationOffload ?? true;
     const slab = new FrameSlab({ slotBytes: SLOT_BYTES, slots: SLOTS, memory: this.#memory });
     this.stack = new Stack({
       seed: options.seed ?? 1,
@@ -145,15 +150,17 @@ export class ScriptedWorld implements World {
   #flush(): void {
     const { slab } = this.stack;
     const queue = this.#iface.transmitQueue;
+    const sent: Uint8Array[] = [];
     for (let round = 0; round < FLUSHES_MAX; round++) {
       this.stack.flush();
-      if (queue.length === 0) return;
+      if (queue.length === 0) break;
       for (let i = queue.first; i < queue.count; i++) {
         const at = queue.offsets[i];
-        this.#sent.push({ timeUs: this.#nowUs, datagram: slab.bytes.slice(at, at + queue.lengths[i]) });
+        sent.push(slab.bytes.slice(at, at + queue.lengths[i]));
         slab.give(at);
       }
       queue.sent(queue.length);
     }
+    for (const datagram of this.#joins ? joinSegments(sent) : sent) this.#sent.push({ timeUs: this.#nowUs, datagram });
   }
 }
