@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.js';
+import { StackError } from '../base/errors.js';
 import type { Address } from '../base/units.js';
 import type { FrameSlab } from '../memory/frame-slab.js';
 import { Ethernet } from '../wire/ethernet.js';
@@ -163,4 +164,25 @@ export class Interface {
     }
     return false;
   }
+}
+
+/** Control path. RFC 791 asks 68 bytes of every link; a frame must fit a slot. */
+export function checkInterface(options: InterfaceOptions, slab: FrameSlab): void {
+  const mtu = options.mtu ?? 1500;
+  const mtuMax = Math.min(65535, slab.frameBytesMax - 18);
+  if (!Number.isInteger(mtu) || mtu < 68 || mtu > mtuMax)
+    throw new StackError(
+      'ERR_OUT_OF_RANGE',
+      `the MTU of ${options.name} is 68 to ${mtuMax} with these slots, not ${mtu}`,
+    );
+  const vlan = options.vlan ?? 0;
+  if (!Number.isInteger(vlan) || vlan < 0 || vlan > 4094)
+    throw new StackError('ERR_OUT_OF_RANGE', `a VLAN is 1 to 4094, not ${vlan}`);
+  if (options.medium === Medium.IP) {
+    if (vlan !== 0) throw new StackError('EINVAL', `${options.name} carries no Ethernet frames, so it has no VLAN`);
+    return;
+  }
+  const mac = options.mac;
+  if (mac === undefined || mac.length !== 6 || (mac[0] & 1) !== 0 || mac.every((byte) => byte === 0))
+    throw new StackError('EINVAL', `${options.name} needs a MAC address of six bytes that is no group's and not zero`);
 }

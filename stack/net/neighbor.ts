@@ -150,6 +150,12 @@ export class NeighborCache {
     if (state !== NeighborState.REACHABLE) this.#reachable(row);
   }
 
+  /** A transport waits for answers through this neighbour in vain (RFC 9293 MUST-20): the next datagram begins its verification. */
+  doubt(row: number): void {
+    if (this.t[row * Neighbor.STRIDE + Neighbor.STATE] === NeighborState.REACHABLE)
+      this.#enter(row, NeighborState.STALE, 0);
+  }
+
   /** A sender's addresses, as `how` they came to us. Only what we asked for, or who asked us, makes an entry. */
   heard(iface: Interface, address: number, macHi: number, macLo: number, how: Heard): void {
     let row = this.find(iface.index, address);

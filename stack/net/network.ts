@@ -13,7 +13,7 @@ import { Medium } from './device.js';
 import { Echo, type EchoResult } from './echo.js';
 import { Icmp } from './icmp.js';
 import { IcmpErrors } from './icmp-error.js';
-import { Interface, type InterfaceOptions } from './interface.js';
+import { checkInterface, Interface, type InterfaceOptions } from './interface.js';
 import { IFACE_LOCAL, IpInput } from './ip-input.js';
 import { IpOutput } from './ip-output.js';
 import { LinkInput } from './link-input.js';
@@ -321,6 +321,18 @@ export class Network {
     if (row >= 0 && this.neighbors.holds(row, t[p + Path.IFACE], t[p + Path.NEXT_HOP])) this.neighbors.confirm(row);
   }
 
+  /**
+   * A transport has sent the same bytes again and again without an answer: RFC 9293 §3.8.3 MUST-20, for RFC 1122 §3.3.1.4 to find a
+   * gateway that died. What was confirmed about the next hop counts no longer, so it is asked again while it is used.
+   */
+  doubtReachable(destination: Address): void {
+    this.stats.pathDoubts += 1;
+    const p = this.#paths.find(destination);
+    const t = this.#paths.t;
+    const row = t[p + Path.NEIGHBOR];
+    if (row >= 0 && this.neighbors.holds(row, t[p + Path.IFACE], t[p + Path.NEXT_HOP])) this.neighbors.doubt(row);
+  }
+
   /** A router refused a datagram as too big and the transport believes it: RFC 1191 §3, with RFC 5927's checks done. */
   lowerPathMtu(destination: Address, mtu: number): void {
     const t = this.#paths.t;
@@ -421,25 +433,4 @@ export class Network {
 function limitsFor(slab: FrameSlab): NetworkLimits {
   const neighborQueueFramesTotal = Math.min(DEFAULT_NETWORK_LIMITS.neighborQueueFramesTotal, slab.slots >>> 3);
   return { ...DEFAULT_NETWORK_LIMITS, neighborQueueFramesTotal };
-}
-
-/** Control path. RFC 791 asks 68 bytes of every link; a frame must fit a slot. */
-function checkInterface(options: InterfaceOptions, slab: FrameSlab): void {
-  const mtu = options.mtu ?? 1500;
-  const mtuMax = Math.min(65535, slab.frameBytesMax - 18);
-  if (!Number.isInteger(mtu) || mtu < 68 || mtu > mtuMax)
-    throw new StackError(
-      'ERR_OUT_OF_RANGE',
-      `the MTU of ${options.name} is 68 to ${mtuMax} with these slots, not ${mtu}`,
-    );
-  const vlan = options.vlan ?? 0;
-  if (!Number.isInteger(vlan) || vlan < 0 || vlan > 4094)
-    throw new StackError('ERR_OUT_OF_RANGE', `a VLAN is 1 to 4094, not ${vlan}`);
-  if (options.medium === Medium.IP) {
-    if (vlan !== 0) throw new StackError('EINVAL', `${options.name} carries no Ethernet frames, so it has no VLAN`);
-    return;
-  }
-  const mac = options.mac;
-  if (mac === undefined || mac.length !== 6 || (mac[0] & 1) !== 0 || mac.every((byte) => byte === 0))
-    throw new StackError('EINVAL', `${options.name} needs a MAC address of six bytes that is no group's and not zero`);
 }

@@ -21,6 +21,8 @@ export class Stats {
   neighborFailures = 0;
   /** Frames lost waiting for a neighbour: the queue was full, or nobody answered. */
   neighborQueueDrops = 0;
+  /** Times a transport gave negative advice about the way to a peer. */
+  pathDoubts = 0;
 
   // IP
   ipInReceives = 0;

@@ -4,6 +4,7 @@ import type { TcpContext } from './context.js';
 import { advertisedMss, effectiveMss, receiveShift, sendShift } from './options.js';
 import { flightSize, hasUnsent } from './output.js';
 import { maxPacingRate, pacingRate } from './pacing.js';
+import { urgentBytes } from './queue-lengths.js';
 import { NO_RTT, rtoMs } from './rtt.js';
 import { type StateName, stateName } from './state.js';
 import { bookBusy } from './tally.js';
@@ -87,6 +88,8 @@ export interface TcpInfo {
   readonly remoteAddress: Address;
   readonly remotePort: number;
   readonly recvQueueBytes: number;
+  /** Up to the end of the urgent data, RFC 9293 MUST-33; 0 when nothing urgent is left. */
+  readonly urgentBytes: number;
   readonly sendQueueBytes: number;
   readonly flightBytes: number;
   readonly sndUna: number;
@@ -207,6 +210,7 @@ export function info(tcp: TcpContext, c: number): TcpInfo {
     remoteAddress: remote,
     remotePort: remotePort(names[n + Name.PORTS]),
     recvQueueBytes: tcp.arena.length(hot[c + Tcb.RCV_QUEUE]),
+    urgentBytes: urgentBytes(tcp, c),
     sendQueueBytes: queued,
     flightBytes: k === 0 ? 0 : flightSize(tcp, c, k),
     sndUna: hot[c + Tcb.SND_UNA],

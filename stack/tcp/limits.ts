@@ -33,9 +33,11 @@ export interface TcpLimits {
   readonly rtoMaxMs: number;
   /** Before any measurement, RFC 6298 §2.1. */
   readonly rtoInitialMs: number;
-  /** R2 for SYN and SYN-ACK as a count: Linux's tcp_syn_retries 6 (127 s; RFC 9293 MUST-23: at least 3 minutes with the last wait) and tcp_synack_retries 5. */
+  /** R2 for SYN and SYN-ACK as a count: Linux's tcp_syn_retries 6 and tcp_synack_retries 5. Deviation: that is 127 s, and RFC 9293 MUST-23 wants 3 minutes at the least; a program that does, too, sets 7. */
   readonly synRetries: number;
   readonly synAckRetries: number;
+  /** R1 as a count: this many retransmissions in vain, and IP is told to doubt the way there. Linux's tcp_retries1, 3, which is also the least RFC 9293 SHLD-10 asks for. */
+  readonly retries1: number;
   /** R2 for data as a count: Linux's tcp_retries2, 15, about 15 minutes (RFC 9293 SHLD-11: at least 100 s). */
   readonly retries: number;
   /** The same for a connection nobody owns any more: Linux's tcp_orphan_retries. 0: eight while the back-off has not reached its end, then none. */
@@ -129,6 +131,7 @@ export const TCP_LIMITS: TcpLimits = {
   rtoInitialMs: 1000,
   synRetries: 6,
   synAckRetries: 5,
+  retries1: 3,
   retries: 15,
   orphanRetries: 0,
   orphansMax: 1 << 16,

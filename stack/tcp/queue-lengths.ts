@@ -15,6 +15,16 @@ export function peekBytes(tcp: TcpContext, c: number, offset: number, into: Uint
   return count;
 }
 
+/** MUST-33: bytes up to the end of the urgent data that the program has not read, whether they have come or not. 0: none are known of. */
+export function urgentBytes(tcp: TcpContext, c: number): number {
+  const { hot, cold } = tcp;
+  const k = hot[c + Tcb.COLD];
+  const word = hot[c + Tcb.STATE];
+  if (k === 0 || (word & Flag.RCV_URGENT) === 0) return 0;
+  const end = (hot[c + Tcb.RCV_NXT] - ((word & Flag.FIN_RECEIVED) !== 0 ? 1 : 0)) | 0;
+  return Math.max(0, ((cold[k + Cold.RCV_UP] - end) | 0) + readableBytes(tcp, c));
+}
+
 export function writableBytes(tcp: TcpContext, c: number): number {
   const k = tcp.hot[c + Tcb.COLD];
   const limit = k === 0 ? tcp.limits.sendBytes : tcp.cold[k + Cold.SND_LIMIT];

@@ -1,3 +1,4 @@
+import type { Address } from '../base/units.js';
 import { Cause } from '../net/note.js';
 import { finish, hibernate, mark, quiet, wake } from './connection.js';
 import type { TcpContext } from './context.js';
@@ -106,6 +107,9 @@ function onRetransmit(tcp: TcpContext, c: number, k: number): void {
     cold[k + Cold.RETRANSMITS] += 1;
   cold[k + Cold.BACKOFF] += 1;
   troubleBegins(tcp, k);
+  // R1, for SYNs as well (MUST-20, MUST-22).
+  if (cold[k + Cold.RETRANSMITS] === limits.retries1)
+    tcp.net.doubtReachable(tcp.names[(c >>> Tcb.SHIFT) * Name.SIZE + Name.REMOTE] as Address);
   if (handshake) {
     tcp.net.stats.tcpRetransSegs += 1;
     if (tcp.tallies) tcp.tally[(c >>> Tcb.SHIFT) * Tally.SIZE + Tally.RETRANSMITTED] += 1;

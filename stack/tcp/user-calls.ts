@@ -8,6 +8,7 @@ import { type ConnectionError, errorCode, errorWords } from './errors.js';
 import { initialSequenceNumber } from './isn.js';
 import type { ConnectionDefaults } from './listener-table.js';
 import { type EphemeralPorts, pairIsFree } from './ports.js';
+import { urgentBytes } from './queue-lengths.js';
 import { applyDefaults } from './socket-options.js';
 import { State } from './state.js';
 import { sendOwnSyn } from './syn-sent.js';
@@ -172,7 +173,9 @@ export function receive(tcp: TcpContext, id: number, into: Uint8Array, from: num
   const k = hot[c + Tcb.COLD];
   if (k !== 0 && count > 0) {
     tuneReceiveBuffer(tcp, c, k, count);
-    if ((hot[c + Tcb.STATE] & Flag.RCV_URGENT) !== 0) passUrgent(tcp, c, k);
+    // Read past the urgent data: MUST-32's mode ends.
+    if ((hot[c + Tcb.STATE] & Flag.RCV_URGENT) !== 0 && urgentBytes(tcp, c) === 0)
+      hot[c + Tcb.STATE] &= ~Flag.RCV_URGENT;
     hot[c + Tcb.STATE] |= Flag.WINDOW_CHECK;
     mark(tcp, c);
     wakeBy(tcp, c, (tcp.clock.ms + tcp.limits.hibernateMs) | 0);
@@ -185,13 +188,6 @@ function atEnd(tcp: TcpContext, c: number): boolean {
   const word = tcp.hot[c + Tcb.STATE];
   if ((word & Flag.FIN_RECEIVED) !== 0 || (word & Flag.STATE_MASK) === State.CLOSED) return true;
   return (word & Flag.CUSTOM) !== 0 && (tcp.cold[tcp.hot[c + Tcb.COLD] + Cold.CUSTOM] & Custom.RECEIVE_SHUT) !== 0;
-}
-
-/** The program has read past the urgent data: MUST-32's mode ends. */
-function passUrgent(tcp: TcpContext, c: number, k: number): void {
-  const { hot, cold } = tcp;
-  const unread = (hot[c + Tcb.RCV_NXT] - cold[k + Cold.RCV_UP]) | 0;
-  if (unread >= 0 && tcp.arena.length(hot[c + Tcb.RCV_QUEUE]) <= unread) hot[c + Tcb.STATE] &= ~Flag.RCV_URGENT;
 }
 
 /** Everything queued so far is urgent: RFC 9293 §3.10.2, RFC 6093. */

@@ -67,6 +67,7 @@ export const BULK: SocketInfo = {
   totalRtoRecoveries: 0,
   totalRtoTimeMs: 0,
   flightBytes: 4344,
+  urgentBytes: 0,
   sndUna: 0,
   sndNxt: 0,
   rcvNxt: 0,

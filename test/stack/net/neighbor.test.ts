@@ -372,3 +372,25 @@ t.test('gateway → its MAC, the destination’s address', (t) => {
   t.equal(pair.b.hear(frame({ to: '8.8.8.8' }, macOf(2), macOf(1))), Verdict.IP_NOT_FOR_US);
   t.end();
 });
+
+t.test('REACHABLE, a transport gets no answers → STALE, and verified while it is used (RFC 9293 MUST-20)', (t) => {
+  const pair = quiet();
+  const a = new Probe(pair.a.net);
+  a.send('10.0.0.2', 10);
+  pair.run();
+  const address = pair.a.net.parseAddress('10.0.0.2');
+  const requests = pair.a.net.stats.arpRequestsSent;
+  pair.a.net.doubtReachable(address);
+  t.equal(stateOf(pair.a, '10.0.0.2'), NeighborState.STALE);
+  t.equal(pair.a.net.stats.pathDoubts, 1);
+  t.equal(a.send('10.0.0.2', 10), Verdict.OK, 'it is not cut off for a mere suspicion');
+  t.equal(stateOf(pair.a, '10.0.0.2'), NeighborState.DELAY);
+  pair.a.net.doubtReachable(address);
+  t.equal(stateOf(pair.a, '10.0.0.2'), NeighborState.DELAY, 'a doubt while it is being verified delays nothing');
+  pair.pass(5001);
+  t.equal(pair.a.net.stats.arpRequestsSent, requests + 1);
+  t.equal(stateOf(pair.a, '10.0.0.2'), NeighborState.REACHABLE);
+  pair.a.net.doubtReachable(pair.a.net.parseAddress('10.0.0.200'));
+  t.equal(stateOf(pair.a, '10.0.0.200'), NeighborState.FREE, 'a doubt about a stranger makes no entry');
+  t.end();
+});

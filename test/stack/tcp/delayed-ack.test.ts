@@ -146,3 +146,18 @@ t.test('ESTABLISHED, quickAck set → at once; cleared → late', (t) => {
   peer.expectNothing();
   t.end();
 });
+
+t.test(
+  'ESTABLISHED, many segments before the turn ends → all of them are taken, and one ACK is for all (MUST-58, 59)',
+  (t) => {
+    const peer = calm(t);
+    for (let i = 0; i < 10; i++) {
+      peer.receive({ data: 1460 });
+      peer.nxt += 1460;
+    }
+    peer.flush();
+    peer.expect({ flags: '.', ack: peer.nxt });
+    peer.expectNothing();
+    t.end();
+  },
+);

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { Event } from '../../../stack/net/event-queue.js';
+import { TcpOption } from '../../../stack/tcp/socket-options.js';
 import { Verdict } from '../../../stack/wire/verdict.js';
 import { type Peer } from './peer.js';
 import { established, handshakeBegins, listening, opened, synReceived, synSent } from './states.js';
@@ -368,5 +369,26 @@ t.test('OPEN, all ephemeral ports to one peer in use → EADDRNOTAVAIL; another 
   t.equal(ports.size, 4);
   t.throws(() => peer.tcp.open({ remoteAddress, remotePort: 9 }), { code: 'EADDRNOTAVAIL' });
   t.ok(peer.tcp.open({ remoteAddress, remotePort: 10 }) > 0);
+  t.end();
+});
+
+t.test('SYN-SENT, R1 SYNs in vain → IP is told to doubt the way (MUST-22)', (t) => {
+  const peer = synSent(t);
+  for (let i = 1; i <= 4; i++) {
+    peer.drain();
+    peer.untilSent();
+    t.equal(peer.stack.net.stats.pathDoubts, i < 3 ? 0 : 1, `${i} retransmissions`);
+  }
+  t.end();
+});
+
+t.test('SYN-SENT, more retries asked for → R2 of more than three minutes (MUST-23)', (t) => {
+  const peer = synSent(t);
+  peer.tcp.setOption(peer.id, TcpOption.SYN_RETRIES, 20);
+  peer.advanceMs(200_000);
+  peer.expectState('SYN-SENT');
+  peer.drain();
+  peer.advanceMs(3_600_000);
+  peer.expectState('CLOSED');
   t.end();
 });

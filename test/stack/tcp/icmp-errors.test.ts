@@ -180,3 +180,24 @@ t.test('no connection, any error → counted and dropped', (t) => {
   t.equal(peer.icmp(Icmpv4Type.DESTINATION_UNREACHABLE, Unreachable.PORT, other), Verdict.TCP_NO_CONNECTION);
   t.end();
 });
+
+t.test('ESTABLISHED, source route failed, time exceeded, parameter problem → goes on (MUST-56)', (t) => {
+  for (const [type, code] of [
+    [Icmpv4Type.DESTINATION_UNREACHABLE, Unreachable.SOURCE_ROUTE_FAILED],
+    [Icmpv4Type.TIME_EXCEEDED, 0],
+    [Icmpv4Type.TIME_EXCEEDED, 1],
+    [Icmpv4Type.PARAMETER_PROBLEM, 0],
+    [Icmpv4Type.PARAMETER_PROBLEM, 1],
+  ] as const) {
+    const peer = established(t);
+    peer.write(10);
+    const { datagram } = peer.expect({ length: 10 });
+    t.equal(peer.icmp(type, code, datagram), Verdict.OK, `type ${type} code ${code}`);
+    peer.expectState('ESTABLISHED');
+    t.equal(peer.tcp.takeError(peer.id), undefined);
+    peer.ack();
+    peer.data(10);
+    t.equal(peer.read().length, 10);
+  }
+  t.end();
+});

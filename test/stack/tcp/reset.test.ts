@@ -267,3 +267,16 @@ t.test('ESTABLISHED, window shrunk, abort → RST where the peer can take it', (
   t.ok(rst.seq <= 501, `sequence number ${rst.seq} lies in the window`);
   t.end();
 });
+
+t.test(
+  'ESTABLISHED, rcv RST with data → a RST like any other; what it carries is not for the program (SHLD-2)',
+  (t) => {
+    const peer = established(t);
+    peer.inject({ flags: 'R.', data: new TextEncoder().encode('no such service') });
+    peer.expectState('CLOSED');
+    peer.expectNothing();
+    t.equal(peer.tcp.readable(peer.id), 0);
+    t.equal(peer.tcp.takeError(peer.id), 'ECONNRESET');
+    t.end();
+  },
+);

@@ -263,3 +263,20 @@ t.test('ESTABLISHED, user timeout set, window shut and probes unanswered → it 
   peer.expectState('CLOSED');
   t.end();
 });
+
+t.test('ESTABLISHED, R1 retransmissions in vain → IP is told to doubt the way, once (MUST-20, SHLD-10)', (t) => {
+  const peer = established(t);
+  peer.write(100);
+  const doubts = () => peer.stack.net.stats.pathDoubts;
+  for (let i = 1; i <= 6; i++) {
+    peer.drain();
+    peer.untilSent();
+    t.equal(doubts(), i < 3 ? 0 : 1, `${i} retransmissions`);
+  }
+  peer.ack();
+  peer.drain();
+  peer.write(100);
+  peer.advanceMs(1_200_000);
+  t.equal(doubts(), 2, 'the next trouble counts anew');
+  t.end();
+});

@@ -48,6 +48,8 @@ export interface SegmentOptions {
   readonly ts?: readonly [number, number];
   /** Edges in pairs, relative. */
   readonly sack?: readonly (readonly [number, number])[];
+  /** Bytes as they stand, in front of all the others. */
+  readonly raw?: readonly number[];
 }
 
 /** Both ends' addresses and ports, and what their sequence numbers count from. */
@@ -105,6 +107,7 @@ function flagLetters(bits: number): string {
 
 function putOptions(view: DataView, headerAt: number, options: SegmentOptions, seqBase: number): number {
   let at = headerAt + Tcp.OPTIONS;
+  for (const byte of options.raw ?? []) view.setUint8(at++, byte);
   if (options.mss !== undefined) at = emitMss(view, at, options.mss);
   if (options.sackOk === true) at = emitSackPermitted(view, at);
   if (options.ts !== undefined) at = emitTimestamps(view, at, options.ts[0], options.ts[1]);

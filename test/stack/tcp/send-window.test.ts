@@ -226,3 +226,28 @@ t.test('send, low water of unsent bytes set → WRITABLE only below it', (t) => 
   t.ok(peer.told(Event.WRITABLE), `${peer.tcp.unsent(peer.id)} bytes are unsent`);
   t.end();
 });
+
+t.test('ESTABLISHED, a window whose highest bit is set → 65,535 bytes, no negative number (MUST-1)', (t) => {
+  const peer = established(t, { win: 65_535, tcp: { initialWindowSegments: 100 }, listen: { sendBytes: 200_000 } });
+  t.equal(peer.tcp.info(peer.id).sndWnd, 65_535);
+  peer.inject({ win: 0x8000 });
+  t.equal(peer.tcp.info(peer.id).sndWnd, 0x8000);
+  peer.write(100);
+  peer.expect({ length: 100 });
+  t.end();
+});
+
+t.test('ESTABLISHED, a scaled window of more than 65,535 → all of it may be used (REC-1)', (t) => {
+  const peer = established(t, {
+    syn: { mss: 1460, wscale: 7 },
+    win: 1000,
+    tcp: { initialWindowSegments: 200 },
+    listen: { sendBytes: 300_000 },
+  });
+  t.equal(peer.tcp.info(peer.id).sndWnd, 128_000);
+  peer.write(200_000);
+  for (let i = 0; i < 40 && peer.tcp.info(peer.id).sndNxt - peer.tcp.info(peer.id).sndUna < 120_000; i++) peer.ack();
+  const { sndNxt, sndUna } = peer.tcp.info(peer.id);
+  t.ok(sndNxt - sndUna > 120_000 && sndNxt - sndUna <= 128_000, `${sndNxt - sndUna} bytes in flight`);
+  t.end();
+});

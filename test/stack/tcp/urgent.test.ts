@@ -63,3 +63,47 @@ t.test(
     t.end();
   },
 );
+
+t.test('ESTABLISHED, urgent data beyond what has come → how much is left, until it is read (MUST-31, MUST-33)', (t) => {
+  const peer = established(t);
+  const left = () => peer.tcp.info(peer.id).urgentBytes;
+  t.equal(left(), 0);
+  peer.data(1000, { flags: 'PU.', urgent: 60_000 });
+  t.equal(left(), 60_000, 'many segments of it are still to come');
+  t.equal(peer.read(400).length, 400);
+  t.equal(left(), 59_600);
+  for (let i = 0; i < 60; i++) {
+    peer.data(1000);
+    peer.read();
+  }
+  t.equal(left(), 0, 'what is read now is ordinary');
+  t.end();
+});
+
+t.test('CLOSE-WAIT, urgent data not read yet → the FIN is not one of its bytes (MUST-33)', (t) => {
+  const peer = established(t);
+  peer.data(10, { flags: 'PU.', urgent: 6 });
+  peer.fin();
+  t.equal(peer.tcp.info(peer.id).urgentBytes, 6);
+  peer.read(5);
+  t.equal(peer.tcp.info(peer.id).urgentBytes, 1);
+  peer.read(1);
+  t.equal(peer.tcp.info(peer.id).urgentBytes, 0);
+  t.end();
+});
+
+t.test(
+  'ESTABLISHED, markUrgent of more than a segment pointer reaches → the pointer says as far as it can (MUST-31)',
+  (t) => {
+    const peer = established(t, { syn: { mss: 1460, wscale: 7 }, listen: { sendBytes: 200_000 } });
+    peer.tcp.send(peer.id, new Uint8Array(100_000));
+    peer.tcp.markUrgent(peer.id);
+    peer.flush();
+    peer.expect({ flags: '.U', seq: 1, urgent: 65_535 });
+    peer.drain();
+    for (let i = 0; i < 8 && peer.tcp.unsent(peer.id) > 0; i++) peer.ack();
+    const last = peer.drain().at(-1);
+    t.equal((last?.seq ?? 0) + (last?.urgent ?? 0), 100_001, 'and the last of it to its very end');
+    t.end();
+  },
+);
