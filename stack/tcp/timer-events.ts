@@ -11,7 +11,7 @@ import { onPersist } from './probe.js';
 import { rtoMs } from './rtt.js';
 import { State } from './state.js';
 import { sendOwnSyn } from './syn-sent.js';
-import { Cold, Flag, Tally, Tcb } from './tcb.js';
+import { Cold, Flag, Name, Tally, Tcb } from './tcb.js';
 import { rearm, startTimer, stopTimer, Timer, timerMs, timerRuns, wakeBy } from './timers.js';
 
 /** Segment path. What happens when a connection's entry in the wheel comes up: RFC 9293 §3.10.8 and the timers that have joined it since. */
@@ -108,7 +108,7 @@ function onRetransmit(tcp: TcpContext, c: number, k: number): void {
   cold[k + Cold.BACKOFF] += 1;
   troubleBegins(tcp, k);
   // R1, for SYNs as well (MUST-20, MUST-22).
-  if (cold[k + Cold.RETRANSMITS] === limits.retries1)
+  if (cold[k + Cold.RETRANSMITS] === tcp.limits.retries1)
     tcp.net.doubtReachable(tcp.names[(c >>> Tcb.SHIFT) * Name.SIZE + Name.REMOTE] as Address);
   if (handshake) {
     tcp.net.stats.tcpRetransSegs += 1;
