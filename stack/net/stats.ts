@@ -102,6 +102,14 @@ export class Stats {
   tcpListenDrops = 0;
   tcpListenOverflows = 0;
   tcpSynCookiesSent = 0;
+  tcpSynCookiesReceived = 0;
+  tcpSynCookiesFailed = 0;
+  /** SYNs turned away by a full queue of half-open connections, with SYN cookies off. */
+  tcpSynQueueFullDrops = 0;
+  /** Handshakes ended by the peer before they were complete. */
+  tcpEmbryonicResets = 0;
+  /** ACKs left aside because a listener waits for data (TCP_DEFER_ACCEPT). */
+  tcpDeferAcceptDrops = 0;
   tcpTimeWaits = 0;
   tcpTimeWaitsReused = 0;
   tcpKeepalives = 0;

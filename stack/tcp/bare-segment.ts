@@ -2,36 +2,17 @@ import type { Address } from '../base/units.js';
 import { Cause } from '../net/note.js';
 import { OutputFlag } from '../net/transport.js';
 import { emitTcp, finishTcpChecksum, Tcp, TcpFlag } from '../wire/tcp.js';
-import {
-  emitMss,
-  emitNop,
-  emitSackPermitted,
-  emitTimestamps,
-  emitTimestampsPadded,
-  emitWindowScale,
-} from '../wire/tcp-options.js';
+import { emitTimestampsPadded } from '../wire/tcp-options.js';
 import { localPort, remotePort } from './connection-table.js';
 import type { TcpContext } from './context.js';
 import { DEFAULT_TTL, PROTOCOL_TCP } from './emit.js';
 import type { State } from './state.js';
+import { emitSynOptions, type SynOffer } from './syn-options.js';
 import { noteSentAlone } from './trace-note.js';
 
 /** Segment path. Segments that do not come from a full row: SYN, SYN-ACK, RST, and the answers of TIME-WAIT and SYN-RECEIVED. */
 
-/** What a SYN offers. One record, filled before `sendSyn`. */
-export class SynOffer {
-  mss = 0;
-  sack = false;
-  timestamps = false;
-  tsVal = 0;
-  tsEcr = 0;
-  /** -1: window scaling is not offered. */
-  shift = -1;
-  tos = 0;
-  ttl = DEFAULT_TTL;
-}
-
-/** Sends SYN or SYN-ACK with its options in the order Linux lays them out. False when no frame is free. */
+/** Sends SYN or SYN-ACK, its options in the order of the stack's profile. False when no frame is free. */
 export function sendSyn(
   tcp: TcpContext,
   local: number,
@@ -49,20 +30,12 @@ export function sendSyn(
   if (net.room() <= 0) return false;
   const at = net.takeSegment();
   if (at < 0) return false;
-  const { view } = net.slab;
-  let to = emitMss(view, at + Tcp.OPTIONS, offer.mss);
-  if (offer.timestamps) {
-    if (offer.sack) to = emitSackPermitted(view, to);
-    else to = emitNop(view, emitNop(view, to));
-    to = emitTimestamps(view, to, offer.tsVal, offer.tsEcr);
-  } else if (offer.sack) {
-    to = emitSackPermitted(view, emitNop(view, emitNop(view, to)));
-  }
-  if (offer.shift >= 0) to = emitWindowScale(view, emitNop(view, to), offer.shift);
-  const headerBytes = to - at;
+  const { bytes, view } = net.slab;
+  const headerBytes = emitSynOptions(view, at, offer, tcp.profile.synLayout) - at;
   emitTcp(view, at, localPort(ports), remotePort(ports), seq, ack, headerBytes, flags, window, 0);
+  if (offer.textLength > 0) tcp.arena.copyOut(offer.textQueue, 0, bytes, at + headerBytes, offer.textLength);
   noteSentAlone(tcp, at, cause, state);
-  handOver(tcp, at, headerBytes, local, remote, offer.tos, offer.ttl);
+  handOver(tcp, at, headerBytes + offer.textLength, local, remote, offer.tos, offer.ttl || DEFAULT_TTL);
   return true;
 }
 

@@ -11,6 +11,7 @@ import { CongestionRegistry } from './congestion-registry.js';
 import { ConnectionTable } from './connection-table.js';
 import type { TcpLimits } from './limits.js';
 import type { ListenerTable } from './listener-table.js';
+import { resolveProfile, type TcpProfile } from './profile.js';
 import { ReassemblyPool } from './reassembly-pool.js';
 import { Segment } from './segment.js';
 import { SynTable } from './syn-table.js';
@@ -37,6 +38,7 @@ export class TcpContext {
   readonly clock: Clock;
   readonly events: EventQueue;
   readonly limits: TcpLimits;
+  readonly profile: TcpProfile;
   readonly table: ConnectionTable;
   /** `table`'s arrays, one step nearer. */
   readonly hot: Int32Array;
@@ -79,6 +81,7 @@ export class TcpContext {
     this.clock = parts.clock;
     this.events = parts.events;
     this.limits = limits;
+    this.profile = resolveProfile(limits.profile);
     this.listeners = parts.listeners;
     this.congestions = new CongestionRegistry(limits.congestion, parts.congestion);
     this.secret = secret;

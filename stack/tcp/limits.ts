@@ -1,5 +1,9 @@
+import type { TcpProfile } from './profile.js';
+
 /** Every limit of TCP, each with a default that argues for itself. All may be set when the stack is made. */
 export interface TcpLimits {
+  /** Whose TCP this one is to be on the wire: the order of options, and defaults for what is not said here. Linux's, which most peers and most tests have met. */
+  readonly profile: 'linux' | 'freebsd' | TcpProfile;
   /** Connections at once, all states with a full row. A million rows are 104 MB of address space, resident only where used. */
   readonly connectionsMax: number;
   /** Connections with something going on at once: cold rows, 512 bytes each while used. All of them, unless memory is short. */
@@ -23,6 +27,10 @@ export interface TcpLimits {
   /** Receive buffer at the start and at the most; auto-tuning moves between. Linux: tcp_rmem 131,072 and 6 MiB. */
   readonly receiveBytes: number;
   readonly receiveBytesMax: number;
+  /** Of a receive buffer, how many 256ths may be offered as window when a connection begins; the rest is for what memory costs beyond the bytes. Linux 6.6 and later: half. */
+  readonly receiveWindowShare: number;
+  /** What a program may raise the buffer to (Linux's net.core.rmem_max): the window scale allows for that, too. */
+  readonly receiveBytesCeiling: number;
   /** Send buffer likewise. Linux: tcp_wmem 16 KiB growing to 4 MiB; ours starts at what an initial window of jumbo writes needs. */
   readonly sendBytes: number;
   readonly sendBytesMax: number;
@@ -38,6 +46,21 @@ export interface TcpLimits {
   readonly synAckRetries: number;
   /** R1 as a count: this many retransmissions in vain, and IP is told to doubt the way there. Linux's tcp_retries1, 3, which is also the least RFC 9293 SHLD-10 asks for. */
   readonly retries1: number;
+  /** So many times a SYN is repeated after the same wait before the wait doubles, and `synRetries` counts from there: Linux's tcp_syn_linear_timeouts, 4. */
+  readonly synLinearTimeouts: number;
+  /** RTO for data when the handshake was repeated and left nothing to measure by: 3 s, RFC 6298 §5.7. */
+  readonly rtoFallbackMs: number;
+  /**
+   * SYN cookies (RFC 4987 §3.6), Linux's tcp_syncookies: 0 never, 1 when a listener's queue of half-open connections is full (more than its backlog), 2 always. 1: a flood then
+   * costs true peers nothing but options.
+   */
+  readonly synCookies: 0 | 1 | 2;
+  /** Without cookies, how many half-open connections a listener may have: Linux's tcp_max_syn_backlog, of which it leaves the last quarter to peers it knows. */
+  readonly synBacklogMax: number;
+  /** A handshake that completes while the accept queue is full is reset instead of left to be tried again: Linux's tcp_abort_on_overflow, off. */
+  readonly abortOnOverflow: boolean;
+  /** Text in a SYN-ACK is taken (RFC 9293 §3.10.7.3). Off: Linux leaves it to be sent again. */
+  readonly synAckText: boolean;
   /** R2 for data as a count: Linux's tcp_retries2, 15, about 15 minutes (RFC 9293 SHLD-11: at least 100 s). */
   readonly retries: number;
   /** The same for a connection nobody owns any more: Linux's tcp_orphan_retries. 0: eight while the back-off has not reached its end, then none. */
@@ -112,6 +135,7 @@ export interface TcpLimits {
 }
 
 export const TCP_LIMITS: TcpLimits = {
+  profile: 'linux',
   connectionsMax: 1 << 20,
   activeMax: 1 << 20,
   synReceivedMax: 4096,
@@ -124,6 +148,8 @@ export const TCP_LIMITS: TcpLimits = {
   tally: true,
   receiveBytes: 131_072,
   receiveBytesMax: 6 << 20,
+  receiveWindowShare: 128,
+  receiveBytesCeiling: 212_992,
   sendBytes: 131_072,
   sendBytesMax: 4 << 20,
   rtoMinMs: 200,
@@ -132,6 +158,12 @@ export const TCP_LIMITS: TcpLimits = {
   synRetries: 6,
   synAckRetries: 5,
   retries1: 3,
+  synLinearTimeouts: 4,
+  rtoFallbackMs: 3000,
+  synCookies: 1,
+  synBacklogMax: 4096,
+  abortOnOverflow: false,
+  synAckText: false,
   retries: 15,
   orphanRetries: 0,
   orphansMax: 1 << 16,

@@ -3,26 +3,31 @@ import { Cause } from '../net/note.js';
 import { TcpFlag } from '../wire/tcp.js';
 import { TcpOptionBit } from '../wire/tcp-options.js';
 import { Verdict } from '../wire/verdict.js';
-import { refuseSegment, SynOffer, sendSyn } from './bare-segment.js';
-import { localPort } from './connection-table.js';
+import { refuseSegment } from './bare-segment.js';
 import type { TcpContext } from './context.js';
-import { agreesToEcn, listenerTos } from './ecn.js';
-import { initialSequenceNumber, timestampOffset } from './isn.js';
+import { agreesToEcn } from './ecn.js';
+import { chooseWindow, WindowChoice } from './initial-window.js';
+import { initialSequenceNumber } from './isn.js';
 import type { Listener } from './listener-table.js';
-import { advertisedMss, DEFAULT_MSS, MSS_MIN, offeredShift } from './options.js';
+import { DEFAULT_MSS, MSS_MIN, offeredMss } from './options.js';
+import { TcpOption } from './socket-options.js';
 import { State } from './state.js';
+import { armHalfOpen, dropHalfOpen, sendSynAck } from './syn-ack.js';
+import { answerWithCookie } from './syn-cookie.js';
 import { Syn, SynOption } from './syn-table.js';
 
-/** Segment path. A segment for a listener: RFC 9293 §3.10.7.2, and the SYN-ACK with its repetitions. */
+/** Segment path. A segment for a listener: RFC 9293 §3.10.7.2. */
 
-const offer = new SynOffer();
+const choice = new WindowChoice();
+/** Half of a row of the SYN table: for an answer after which nothing is kept. */
+const scratch = new Int32Array(Syn.SIZE);
 
 /** `issAtLeast`: where a connection in TIME-WAIT gave way to this SYN, what its sequence numbers must be beyond; else 0. */
 export function listenArrives(tcp: TcpContext, listener: Listener, issAtLeast: number): Verdict {
-  const { seg, synTable, net } = tcp;
+  const { seg, net, limits } = tcp;
   // First: RST. There is nothing it could refer to.
   if ((seg.flags & TcpFlag.RST) !== 0) return Verdict.TCP_RST_INVALID;
-  // Second: ACK. It acknowledges something never sent.
+  // Second: ACK. It acknowledges something never sent. (That of a SYN cookie has been looked at before.)
   if ((seg.flags & TcpFlag.ACK) !== 0) {
     refuseSegment(tcp, Cause.RST_NO_CONNECTION, State.LISTEN);
     return Verdict.TCP_ACK_UNACCEPTABLE;
@@ -30,116 +35,109 @@ export function listenArrives(tcp: TcpContext, listener: Listener, issAtLeast: n
   // Third: SYN. With a FIN it is nobody's connection attempt. As Linux it is dropped in silence.
   if ((seg.flags & TcpFlag.SYN) === 0) return Verdict.TCP_NO_ACK;
   if ((seg.flags & TcpFlag.FIN) !== 0) return Verdict.TCP_FLAGS;
+  // A pair that comes out of TIME-WAIT is somebody we know, and is not turned away.
+  const full = listener.synQueueFull || (tcp.synTable.full && limits.synCookies !== 0);
+  if (full && issAtLeast === 0 && limits.synCookies === 0) {
+    net.stats.tcpSynQueueFullDrops += 1;
+    net.stats.tcpListenDrops += 1;
+    return Verdict.TCP_SYN_QUEUE_FULL;
+  }
   if (listener.full) {
     net.stats.tcpListenOverflows += 1;
+    net.stats.tcpListenDrops += 1;
     return Verdict.TCP_ACCEPT_QUEUE_FULL;
   }
-  let row = synTable.take(seg.local, seg.remote, seg.ports);
-  if (row < 0) {
-    // RFC 4987 §3.5: the oldest gives way. In a flood that is the flood's; a true peer answers within a round trip.
-    dropHalfOpen(tcp, synTable.oldest());
-    net.stats.tcpListenDrops += 1;
-    row = synTable.take(seg.local, seg.remote, seg.ports);
+  if (issAtLeast === 0 && (full || limits.synCookies === 2)) {
+    name(tcp, scratch);
+    fill(tcp, listener, scratch, 0);
+    answerWithCookie(tcp, listener, scratch);
+    return Verdict.OK;
   }
-  fill(tcp, listener, row, issAtLeast);
-  sendSynAck(tcp, row);
-  synTable.wheel.arm(row, (tcp.clock.ms + tcp.limits.rtoInitialMs) | 0);
+  if (limits.synCookies === 0 && issAtLeast === 0 && isLastQuarter(tcp, listener)) {
+    net.stats.tcpListenDrops += 1;
+    return Verdict.TCP_SYN_QUEUE_FULL;
+  }
+  const row = takeRow(tcp);
+  const rows = tcp.synTable.rows;
+  const at = row * Syn.SIZE;
+  let iss = initialSequenceNumber(tcp, seg.local, seg.remote, seg.ports);
+  if (issAtLeast !== 0 && ((iss - issAtLeast) | 0) < 0) iss = issAtLeast;
+  fill(tcp, listener, rows, at);
+  rows[at + Syn.ISS] = iss;
+  listener.halfOpen += 1;
+  listener.young += 1;
+  sendSynAck(tcp, rows, at, listener, tcp.clock.ms);
+  armHalfOpen(tcp, row);
   // Deviation: RFC 9293 allows text in a SYN to be kept for later. As everybody without Fast Open we let it be sent again.
   return Verdict.OK;
 }
 
-/** What the SYN said and what we answer. */
-function fill(tcp: TcpContext, listener: Listener, row: number, issAtLeast: number): void {
-  const { seg, options, limits, synTable } = tcp;
-  const rows = synTable.rows;
-  const at = row * Syn.SIZE;
-  let iss = initialSequenceNumber(tcp, seg.local, seg.remote, seg.ports);
-  if (issAtLeast !== 0 && ((iss - issAtLeast) | 0) < 0) iss = issAtLeast;
-  rows[at + Syn.ISS] = iss;
+/** RFC 4987 §3.5: in a full table the oldest gives way. In a flood that is the flood's; a true peer answers within a round trip. */
+function takeRow(tcp: TcpContext): number {
+  const { seg, synTable } = tcp;
+  const row = synTable.take(seg.local, seg.remote, seg.ports);
+  if (row >= 0) return row;
+  dropHalfOpen(tcp, synTable.oldest());
+  tcp.net.stats.tcpListenDrops += 1;
+  return synTable.take(seg.local, seg.remote, seg.ports);
+}
+
+/** As Linux: without cookies the last quarter of the queue (tcp_max_syn_backlog) is for peers known from before, and we know none. */
+function isLastQuarter(tcp: TcpContext, listener: Listener): boolean {
+  const max = tcp.limits.synBacklogMax;
+  return max - listener.halfOpen < max >>> 2;
+}
+
+function name(tcp: TcpContext, rows: Int32Array): void {
+  const { seg } = tcp;
+  rows.fill(0);
+  rows[Syn.LOCAL] = seg.local;
+  rows[Syn.REMOTE] = seg.remote;
+  rows[Syn.PORTS] = seg.ports;
+}
+
+/** What the SYN said and what we answer, but for our sequence number. */
+function fill(tcp: TcpContext, listener: Listener, rows: Int32Array, at: number): void {
+  const { seg, options, limits } = tcp;
+  const wishes = listener.defaults.options;
   rows[at + Syn.IRS] = seg.SEQ;
   rows[at + Syn.SND_WND] = seg.WND;
+  rows[at + Syn.TOS] = seg.tos;
   const present = options.present;
   let mss = (present & TcpOptionBit.MSS) !== 0 ? options.mss : DEFAULT_MSS;
   if (mss < MSS_MIN) mss = MSS_MIN;
   let word = mss;
-  if (limits.windowScaling && (present & TcpOptionBit.WINDOW_SCALE) !== 0) {
-    word |= SynOption.WINDOW_SCALE | (options.windowScale << 16);
-  }
+  const scaling = limits.windowScaling && (present & TcpOptionBit.WINDOW_SCALE) !== 0;
   if (limits.sack && (present & TcpOptionBit.SACK_PERMITTED) !== 0) word |= SynOption.SACK;
+  let overhead = 0;
   if (limits.timestamps && (present & TcpOptionBit.TIMESTAMPS) !== 0) {
     word |= SynOption.TIMESTAMPS;
     rows[at + Syn.TS_RECENT] = options.tsVal;
+    overhead = 12;
   }
   if (agreesToEcn(tcp, listener)) word |= SynOption.ECN;
-  rows[at + Syn.OPTIONS] = word;
-  const receiveBytes = listener.defaults.receiveBytes ?? limits.receiveBytes;
-  rows[at + Syn.RCV_WND] = receiveBytes < 0xffff ? receiveBytes : 0xffff;
-  rows[at + Syn.SENT_AT_US] = tcp.clock.us32;
-  listener.halfOpen += 1;
-}
-
-/** <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>, with what both sides can do. */
-export function sendSynAck(tcp: TcpContext, row: number): boolean {
-  const { limits } = tcp;
-  const rows = tcp.synTable.rows;
-  const at = row * Syn.SIZE;
-  const local = rows[at + Syn.LOCAL];
-  const remote = rows[at + Syn.REMOTE];
-  const ports = rows[at + Syn.PORTS];
-  const word = rows[at + Syn.OPTIONS];
-  offer.mss = advertisedMss(tcp, remote as Address);
-  offer.sack = (word & SynOption.SACK) !== 0;
-  offer.timestamps = (word & SynOption.TIMESTAMPS) !== 0;
-  offer.tsVal = (tcp.clock.ms + timestampOffset(tcp, local, remote, ports)) | 0;
-  offer.tsEcr = rows[at + Syn.TS_RECENT];
-  offer.shift = (word & SynOption.WINDOW_SCALE) !== 0 ? offeredShift(limits.receiveBytesMax) : -1;
-  // RFC 3168 §6.1.1: ECE alone agrees.
-  const ecn = (word & SynOption.ECN) !== 0 ? TcpFlag.ECE : 0;
-  offer.tos = ecn === 0 ? 0 : listenerTos(tcp, listenerOf(tcp, row));
-  return sendSyn(
+  chooseListenersWindow(
     tcp,
-    local,
-    remote,
-    ports,
-    rows[at + Syn.ISS],
-    (rows[at + Syn.IRS] + 1) | 0,
-    TcpFlag.SYN | TcpFlag.ACK | ecn,
-    rows[at + Syn.RCV_WND],
-    offer,
-    Cause.SYN_ACK,
-    State.SYN_RECEIVED,
+    listener,
+    offeredMss(tcp, seg.remote as Address, wishes?.get(TcpOption.MAX_SEGMENT) ?? 0) - overhead,
+    scaling,
   );
+  if (scaling) word |= SynOption.WINDOW_SCALE | (options.windowScale << 16) | (choice.shift << 20);
+  rows[at + Syn.OPTIONS] = word;
+  rows[at + Syn.RCV_WND] = choice.window < 0xffff ? choice.window : 0xffff;
+  rows[at + Syn.SENT_AT_US] = tcp.clock.us32;
 }
 
-/** By address and not by row: between two segments the row may have become another port's listener. */
-function listenerOf(tcp: TcpContext, row: number): Listener | undefined {
-  const at = row * Syn.SIZE;
-  return tcp.listeners.find(tcp.synTable.rows[at + Syn.LOCAL], localPort(tcp.synTable.rows[at + Syn.PORTS]));
-}
-
-/** The half-open connection is given up. */
-export function dropHalfOpen(tcp: TcpContext, row: number): void {
-  const listener = listenerOf(tcp, row);
-  if (listener !== undefined && listener.halfOpen > 0) listener.halfOpen -= 1;
-  tcp.synTable.give(row);
-}
-
-/** SYN-ACKs that were not answered: sent again, further and further apart, and given up in the end (RFC 9293 MUST-23). */
-export function expireHalfOpen(tcp: TcpContext): void {
-  const { synTable, limits } = tcp;
-  const rows = synTable.rows;
-  for (let row = synTable.wheel.expire(tcp.clock.ms); row >= 0; row = synTable.wheel.expire(tcp.clock.ms)) {
-    const at = row * Syn.SIZE;
-    const retransmits = rows[at + Syn.RETRANSMITS];
-    if (retransmits >= limits.synAckRetries || listenerOf(tcp, row) === undefined) {
-      tcp.net.stats.tcpAttemptFails += 1;
-      dropHalfOpen(tcp, row);
-      continue;
-    }
-    rows[at + Syn.RETRANSMITS] = retransmits + 1;
-    tcp.net.stats.tcpRetransSegs += 1;
-    sendSynAck(tcp, row);
-    const wait = limits.rtoInitialMs * (1 << (retransmits + 1));
-    synTable.wheel.arm(row, (tcp.clock.ms + (wait < limits.rtoMaxMs ? wait : limits.rtoMaxMs)) | 0);
-  }
+/** The window a SYN-ACK of this listener offers, and its shift. */
+export function chooseListenersWindow(
+  tcp: TcpContext,
+  listener: Listener,
+  mss: number,
+  scaling: boolean,
+): WindowChoice {
+  const { defaults } = listener;
+  const asked = defaults.receiveBytes ?? defaults.options?.get(TcpOption.RECEIVE_BYTES);
+  const clamp = defaults.options?.get(TcpOption.WINDOW_CLAMP) ?? 0;
+  chooseWindow(tcp, choice, asked ?? tcp.limits.receiveBytes, asked !== undefined, clamp, mss, scaling);
+  return choice;
 }

@@ -22,6 +22,11 @@ export class Listener {
   count = 0;
   /** Half-open connections of this listener. */
   halfOpen = 0;
+  /** Those of them whose SYN-ACK has not timed out yet. */
+  young = 0;
+  /** A SYN cookie was sent, and when the last one was, ms: only then is one looked for. */
+  cookiesSent = false;
+  cookieSentAt = 0;
 
   constructor(
     readonly row: number,
@@ -37,6 +42,11 @@ export class Listener {
   /** Linux's rule: one more than the backlog may wait. */
   get full(): boolean {
     return this.count > this.backlog;
+  }
+
+  /** The same for half-open connections. */
+  get synQueueFull(): boolean {
+    return this.halfOpen > this.backlog;
   }
 
   /** Control path. Who waits already goes on waiting, whatever the new backlog. */

@@ -32,17 +32,16 @@ export function receiveShift(tcp: TcpContext, c: number): number {
   return (tcp.hot[c + Tcb.MSS_AND_SHIFTS] >>> 20) & 0xf;
 }
 
-/** The shift to offer, RFC 7323 §2.3: enough for the largest receive buffer auto-tuning may reach. */
-export function offeredShift(receiveBytesMax: number): number {
-  let shift = 0;
-  while (shift < 14 && 0xffff << shift < receiveBytesMax) shift += 1;
-  return shift;
-}
-
 /** The MSS we tell the peer: the interface's MTU towards it less the fixed headers, RFC 9293 §3.7.1 (RFC 6691 §2). */
 export function advertisedMss(tcp: TcpContext, remote: Address): number {
   const mss = tcp.net.interfaceMtu(remote) - tcp.net.headerBytes(remote) - 20;
   return mss < 0xffff ? mss : 0xffff;
+}
+
+/** What our SYN says: that, unless the program wants less (TCP_MAXSEG). */
+export function offeredMss(tcp: TcpContext, remote: Address, clamp: number): number {
+  const mss = advertisedMss(tcp, remote);
+  return clamp !== 0 && clamp < mss ? clamp : mss;
 }
 
 /** The MSS the path to `remote` carries now. */

@@ -77,7 +77,8 @@ export function takeSample(tcp: TcpContext, c: number, k: number, us: number): v
 export function baseRtoMs(tcp: TcpContext, c: number): number {
   const limits = tcp.limits;
   const srtt = tcp.hot[c + Tcb.SRTT];
-  if (srtt === 0) return limits.rtoInitialMs;
+  // Before any measurement; RTTVAR is set where a repeated handshake has left none (RFC 6298 §5.7).
+  if (srtt === 0) return Math.ceil(tcp.hot[c + Tcb.RTTVAR] / 1000) || limits.rtoInitialMs;
   const varianceMs = Math.ceil(tcp.hot[c + Tcb.RTTVAR] / 1000);
   const floor = limits.rtoMinMs;
   const rto = Math.ceil((srtt >> 3) / 1000) + (varianceMs > floor ? varianceMs : floor);

@@ -33,8 +33,9 @@ export function segmentArrives(tcp: TcpContext, c: number): Verdict {
   if (tcp.tallies) tcp.tally[(c >>> Tcb.SHIFT) * Tally.SIZE + Tally.SEGS_IN] += 1;
   if ((hot[c + Tcb.STATE] & Flag.STATE_MASK) === State.SYN_SENT) {
     const verdict = synSentArrives(tcp, c, k);
-    // Text and FIN may come with the SYN; they begin one after it.
     if (verdict !== Verdict.OK || (hot[c + Tcb.STATE] & Flag.STATE_MASK) < State.ESTABLISHED) return verdict;
+    // Text and FIN may come with the SYN; they begin one after it. Deviation: as Linux they are left to come again, unless the profile takes them.
+    if (!tcp.limits.synAckText) return Verdict.OK;
     seg.SEQ = (seg.SEQ + 1) | 0;
     seg.LEN -= 1;
     trimToWindow(tcp, c);

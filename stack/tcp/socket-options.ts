@@ -43,6 +43,8 @@ export enum TcpOption {
   MAX_PACING_RATE = 'maxPacingRate',
   /** 0 or 1: urgent data stays in the stream, as it always does here. */
   OOB_INLINE = 'oobInline',
+  /** Whole seconds, 0: off. Of a listener: no connection is offered before data has come. Of one we open: the handshake's last ACK waits for data to go with it. */
+  DEFER_ACCEPT_SECONDS = 'deferAcceptSeconds',
 }
 
 /** Smallest and largest value of each option. */
@@ -67,6 +69,7 @@ const RANGES: Record<TcpOption, readonly [number, number]> = {
   [TcpOption.WINDOW_CLAMP]: [0, 1 << 30],
   [TcpOption.MAX_PACING_RATE]: [0, 0xffff_ffff],
   [TcpOption.OOB_INLINE]: [0, 1],
+  [TcpOption.DEFER_ACCEPT_SECONDS]: [0, 0x7fffffff],
 };
 
 /** Options that are one flag of the hot row. */
@@ -90,6 +93,7 @@ const FIELDS: Partial<Record<TcpOption, Cold>> = {
   [TcpOption.NOT_SENT_LOW_WATER]: Cold.NOTSENT_LOWAT,
   [TcpOption.WINDOW_CLAMP]: Cold.WINDOW_CLAMP,
   [TcpOption.MAX_PACING_RATE]: Cold.MAX_PACING_RATE,
+  [TcpOption.DEFER_ACCEPT_SECONDS]: Cold.DEFER_ACCEPT,
 };
 
 export function checkOption(option: TcpOption, value: number): void {

@@ -1,4 +1,4 @@
-import { seqDiff, seqLt } from '../base/seq.js';
+import { seqLt } from '../base/seq.js';
 import type { Address } from '../base/units.js';
 import { Event, SocketKind } from '../net/event-queue.js';
 import { Cause } from '../net/note.js';
@@ -6,18 +6,19 @@ import { TcpFlag } from '../wire/tcp.js';
 import { Verdict } from '../wire/verdict.js';
 import { sampleByTimestamp } from './ack.js';
 import { refuseSegment, sendBare } from './bare-segment.js';
-import { stackAllows } from './challenge-ack.js';
 import { beginCongestionControl } from './congestion.js';
 import { release, tell, wake } from './connection.js';
 import { localPort } from './connection-table.js';
 import type { TcpContext } from './context.js';
 import { timestampOffset } from './isn.js';
-import { dropHalfOpen, sendSynAck } from './listen.js';
+import { chooseListenersWindow } from './listen.js';
 import type { Listener } from './listener-table.js';
-import { offeredShift, pathMss, setSendMss } from './options.js';
+import { pathMss, setSendMss } from './options.js';
 import { takeSample } from './rtt.js';
 import { applyDefaults } from './socket-options.js';
 import { State } from './state.js';
+import { armHalfOpen, deferredTimeouts, dropHalfOpen, listenerOf, repeatSynAck } from './syn-ack.js';
+import { CookieVerdict, takeCookie } from './syn-cookie.js';
 import { Syn, SynOption } from './syn-table.js';
 import { Cold, Flag, Tally, Tcb } from './tcb.js';
 import { Timer } from './timers.js';
@@ -28,60 +29,120 @@ import { initialWindow } from './window-growth.js';
  * completes the handshake makes it a full row, and then goes through the eight checks with it.
  */
 
+/** A half-open connection that comes out of a cookie. */
+const scratch = new Int32Array(Syn.SIZE);
+
 /** The hot row's offset when the handshake is complete and the segment is to be processed there; else -1, and `tcp.verdict` says what became of it. */
 export function synReceivedArrives(tcp: TcpContext, row: number): number {
   const { seg } = tcp;
   const rows = tcp.synTable.rows;
   const at = row * Syn.SIZE;
-  const rcvNxt = (rows[at + Syn.IRS] + 1) | 0;
-  // A SYN again: our SYN-ACK was lost. As Linux it is repeated at once, and counts as a repetition.
-  if ((seg.flags & (TcpFlag.SYN | TcpFlag.ACK | TcpFlag.RST)) === TcpFlag.SYN && seg.SEQ === rows[at + Syn.IRS]) {
-    if (rows[at + Syn.RETRANSMITS] < tcp.limits.synAckRetries && sendSynAck(tcp, row)) rows[at + Syn.RETRANSMITS] += 1;
+  const irs = rows[at + Syn.IRS];
+  const rcvNxt = (irs + 1) | 0;
+  const old = isOld(tcp, at);
+  // A SYN again: our SYN-ACK was lost, or is late. As Linux it is repeated at once, but not twice within the limit on answers, and waited for anew.
+  if ((seg.flags & HANDSHAKE_FLAGS) === TcpFlag.SYN && seg.SEQ === irs && !old) {
+    if (mayAnswer(tcp, at) && repeatSynAck(tcp, row, listenerOf(tcp, row))) armHalfOpen(tcp, row);
     return drop(tcp, Verdict.TCP_DUPLICATE);
   }
-  if (isOld(tcp, at)) {
-    answer(tcp, at);
-    return drop(tcp, Verdict.TCP_PAWS);
-  }
-  // First check: the sequence number.
-  const ahead = seqDiff(seg.SEQ, rcvNxt);
-  if (ahead < 0 || ahead >= rows[at + Syn.RCV_WND]) {
-    if ((seg.flags & TcpFlag.RST) === 0) answer(tcp, at);
-    return drop(tcp, Verdict.TCP_SEQUENCE);
-  }
-  // Second: RST. Back to LISTEN, in silence; RFC 5961 §3.2 wants the exact number.
-  if ((seg.flags & TcpFlag.RST) !== 0) {
-    if (ahead !== 0) {
-      answer(tcp, at);
-      return drop(tcp, Verdict.TCP_RST_CHALLENGED);
-    }
-    tcp.net.stats.tcpAttemptFails += 1;
-    dropHalfOpen(tcp, row);
-    return drop(tcp, Verdict.TCP_RESET);
-  }
-  // Fourth: SYN. RFC 5961 §4.2.
-  if ((seg.flags & TcpFlag.SYN) !== 0) {
-    answer(tcp, at);
-    return drop(tcp, Verdict.TCP_SYN_IN_WINDOW);
-  }
-  // Fifth: ACK.
-  if ((seg.flags & TcpFlag.ACK) === 0) return drop(tcp, Verdict.TCP_NO_ACK);
-  if (seg.ACK !== ((rows[at + Syn.ISS] + 1) | 0)) {
+  // Fifth check, before the first (as Linux): an ACK of what was never sent is nobody's, whatever its sequence number.
+  if ((seg.flags & TcpFlag.ACK) !== 0 && seg.ACK !== ((rows[at + Syn.ISS] + 1) | 0)) {
     refuseSegment(tcp, Cause.RST_UNACCEPTABLE_ACK, State.SYN_RECEIVED);
     return drop(tcp, Verdict.TCP_ACK_UNACCEPTABLE);
   }
+  // First check: the sequence number.
+  if (old || !inWindow(seg.SEQ, seg.LEN, rcvNxt, rows[at + Syn.RCV_WND])) {
+    if ((seg.flags & TcpFlag.RST) === 0 && mayAnswer(tcp, at)) answer(tcp, at);
+    if (old) tcp.net.stats.tcpPawsRejected += 1;
+    return drop(tcp, old ? Verdict.TCP_PAWS : Verdict.TCP_SEQUENCE);
+  }
+  if (seg.hasTimestamps && !seqLt(rcvNxt, seg.SEQ)) rows[at + Syn.TS_RECENT] = seg.TSval;
+  // Second and fourth: RST, and a SYN that is not the one we have. Deviation: RFC 5961 §3.2 would have a RST at the very next number only, and a SYN challenged.
+  // As Linux either ends the attempt: there is nothing to lose yet, and a peer that lives will try again.
+  const syn = (seg.flags & TcpFlag.SYN) !== 0 && seg.SEQ !== irs;
+  if ((seg.flags & TcpFlag.RST) !== 0 || syn) {
+    refuseSegment(tcp, Cause.RST_UNACCEPTABLE_ACK, State.SYN_RECEIVED);
+    tcp.net.stats.tcpAttemptFails += 1;
+    tcp.net.stats.tcpEmbryonicResets += 1;
+    dropHalfOpen(tcp, row);
+    return drop(tcp, syn ? Verdict.TCP_SYN_IN_WINDOW : Verdict.TCP_RESET);
+  }
+  if ((seg.flags & TcpFlag.ACK) === 0) return drop(tcp, Verdict.TCP_NO_ACK);
   const listener = tcp.listeners.find(seg.local, localPort(seg.ports));
   if (listener === undefined) {
     refuseSegment(tcp, Cause.RST_LISTENER_CLOSED, State.SYN_RECEIVED);
     dropHalfOpen(tcp, row);
     return drop(tcp, Verdict.TCP_NO_CONNECTION);
   }
+  // TCP_DEFER_ACCEPT: an ACK without data is left aside until the period is over, and nobody is woken for it.
+  const bare = ((seg.SEQ + seg.LEN) | 0) === rcvNxt;
+  if (bare && rows[at + Syn.TIMEOUTS] < deferredTimeouts(tcp, listener)) {
+    rows[at + Syn.OPTIONS] |= SynOption.ACKED;
+    tcp.net.stats.tcpDeferAcceptDrops += 1;
+    return drop(tcp, Verdict.TCP_DEFERRED);
+  }
+  if (listener.full) return overflow(tcp, row);
+  return promote(tcp, row, listener);
+}
+
+const HANDSHAKE_FLAGS = TcpFlag.SYN | TcpFlag.ACK | TcpFlag.RST;
+
+/** The four cases of §3.4, table 6, with Linux's reading of the edge: an empty segment may stand at it. */
+function inWindow(seq: number, length: number, left: number, window: number): boolean {
+  if (seq === left) return true;
+  const right = (left + window) | 0;
+  if (seqLt(left, (seq + length) | 0) && seqLt(seq, right)) return true;
+  return seq === right && length === 0;
+}
+
+/** Answers that only a lost segment or a forger asks for: one in `challengeAckIntervalMs` (Linux: tcp_invalid_ratelimit). */
+function mayAnswer(tcp: TcpContext, at: number): boolean {
+  const rows = tcp.synTable.rows;
+  // Text is no part of a loop of ACKs.
+  if (tcp.seg.LEN > 0 && (tcp.seg.flags & TcpFlag.SYN) === 0) return true;
+  const elapsed = (tcp.clock.ms - rows[at + Syn.ANSWERED_AT]) | 0;
+  const answered = (rows[at + Syn.OPTIONS] & SynOption.ANSWERED) !== 0;
+  if (answered && elapsed >= 0 && elapsed < tcp.limits.challengeAckIntervalMs) return false;
+  rows[at + Syn.OPTIONS] |= SynOption.ANSWERED;
+  rows[at + Syn.ANSWERED_AT] = tcp.clock.ms;
+  return true;
+}
+
+/** The accept queue is full. As Linux the ACK is as good as lost, and our SYN-ACK will ask for it again; or the peer is told at once. */
+function overflow(tcp: TcpContext, row: number): number {
+  tcp.net.stats.tcpListenOverflows += 1;
+  tcp.net.stats.tcpListenDrops += 1;
+  if (tcp.limits.abortOnOverflow) {
+    refuseSegment(tcp, Cause.RST_ABORT, State.SYN_RECEIVED);
+    tcp.net.stats.tcpEmbryonicResets += 1;
+    dropHalfOpen(tcp, row);
+  } else tcp.synTable.rows[row * Syn.SIZE + Syn.OPTIONS] |= SynOption.ACKED;
+  return drop(tcp, Verdict.TCP_ACCEPT_QUEUE_FULL);
+}
+
+/** The ACK of a SYN cookie, if it is one: -1 and OK when none is expected, and the segment is the listener's like any other. */
+export function cookieArrives(tcp: TcpContext, listener: Listener): number {
+  const { seg } = tcp;
+  tcp.verdict = Verdict.OK;
+  if ((seg.flags & (TcpFlag.ACK | TcpFlag.SYN | TcpFlag.RST)) !== TcpFlag.ACK) return -1;
+  const verdict = takeCookie(tcp, listener, scratch);
+  if (verdict !== CookieVerdict.VALID) return -1;
+  // What Linux calls listen_drop: nothing is kept, so the peer's next segment will try again.
   if (listener.full) {
-    // As Linux: the ACK is as good as lost; our SYN-ACK will ask for it again.
     tcp.net.stats.tcpListenOverflows += 1;
+    tcp.net.stats.tcpListenDrops += 1;
     return drop(tcp, Verdict.TCP_ACCEPT_QUEUE_FULL);
   }
-  return promote(tcp, row, listener);
+  const scaling = (scratch[Syn.OPTIONS] & SynOption.WINDOW_SCALE) !== 0;
+  const choice = chooseListenersWindow(tcp, listener, scratch[Syn.OPTIONS] & 0xffff, scaling);
+  scratch[Syn.OPTIONS] |= choice.shift << 20;
+  scratch[Syn.RCV_WND] = choice.window < 0xffff ? choice.window : 0xffff;
+  const c = becomeRow(tcp, scratch, 0, listener);
+  if (c < 0) return -1;
+  const k = tcp.hot[c + Tcb.COLD];
+  sampleByTimestamp(tcp, c, k);
+  startCongestionControl(tcp, c, k, false);
+  return c;
 }
 
 function drop(tcp: TcpContext, verdict: Verdict): number {
@@ -99,9 +160,8 @@ function isOld(tcp: TcpContext, at: number): boolean {
   );
 }
 
-/** <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>, within the limit on challenge ACKs. */
+/** <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>. */
 function answer(tcp: TcpContext, at: number): void {
-  if (!stackAllows(tcp)) return;
   const rows = tcp.synTable.rows;
   const local = rows[at + Syn.LOCAL];
   const remote = rows[at + Syn.REMOTE];
@@ -116,7 +176,7 @@ function answer(tcp: TcpContext, at: number): void {
     TcpFlag.ACK,
     // Not a SYN any more, so the window is scaled (RFC 7323 §2.2).
     rows[at + Syn.RCV_WND] >>>
-      ((rows[at + Syn.OPTIONS] & SynOption.WINDOW_SCALE) !== 0 ? offeredShift(tcp.limits.receiveBytesMax) : 0),
+      ((rows[at + Syn.OPTIONS] & SynOption.WINDOW_SCALE) !== 0 ? (rows[at + Syn.OPTIONS] >>> 20) & 0xf : 0),
     (rows[at + Syn.OPTIONS] & SynOption.TIMESTAMPS) !== 0,
     (tcp.clock.ms + timestampOffset(tcp, local, remote, ports)) | 0,
     rows[at + Syn.TS_RECENT],
@@ -125,11 +185,35 @@ function answer(tcp: TcpContext, at: number): void {
   );
 }
 
-/** The small row becomes a full one, still in SYN-RECEIVED; the fifth check will establish it. */
+/** The handshake is complete: the small row becomes a full one. */
 function promote(tcp: TcpContext, row: number, listener: Listener): number {
-  const { hot, cold, limits } = tcp;
   const rows = tcp.synTable.rows;
   const at = row * Syn.SIZE;
+  const c = becomeRow(tcp, rows, at, listener);
+  if (c < 0) return -1;
+  const k = tcp.hot[c + Tcb.COLD];
+  const repeated = rows[at + Syn.RETRANSMITS];
+  // RFC 6298 §3, Karn: only if the SYN-ACK was sent once.
+  if (repeated === 0) takeSample(tcp, c, k, (tcp.clock.us32 - rows[at + Syn.SENT_AT_US]) | 0);
+  else sampleByTimestamp(tcp, c, k);
+  const lost = repeated > 1 && rows[at + Syn.TIMEOUTS] > 0 && !answersFirstSynAck(tcp, c, k, rows[at + Syn.SENT_AT_US]);
+  dropHalfOpen(tcp, row);
+  startCongestionControl(tcp, c, k, lost);
+  return c;
+}
+
+/** The echoed timestamp is that of the first SYN-ACK: it was only late, and the repetitions were needless (RFC 4015). */
+function answersFirstSynAck(tcp: TcpContext, c: number, k: number, sentAtUs: number): boolean {
+  const { seg } = tcp;
+  if ((tcp.hot[c + Tcb.STATE] & Flag.TIMESTAMPS) === 0 || !seg.hasTimestamps || seg.TSecr === 0) return false;
+  const agoMs = (tcp.clock.ms + tcp.cold[k + Cold.TS_OFFSET] - seg.TSecr) | 0;
+  const sentMs = Math.floor((tcp.clock.us - ((tcp.clock.us32 - sentAtUs) | 0)) / 1000) | 0;
+  return ((tcp.clock.ms - sentMs) | 0) === agoMs;
+}
+
+/** A full row, still in SYN-RECEIVED, of a half-open connection; the fifth check will establish it. -1 without memory. */
+export function becomeRow(tcp: TcpContext, rows: Int32Array, at: number, listener: Listener): number {
+  const { hot } = tcp;
   const remote = rows[at + Syn.REMOTE] as Address;
   const c = tcp.table.take(rows[at + Syn.LOCAL], remote, rows[at + Syn.PORTS]);
   if (c < 0) {
@@ -155,26 +239,19 @@ function promote(tcp: TcpContext, row: number, listener: Listener): number {
   hot[c + Tcb.RCV_WND] = rows[at + Syn.RCV_WND];
   hot[c + Tcb.TS_RECENT] = rows[at + Syn.TS_RECENT];
   hot[c + Tcb.LAST_ACTIVITY] = tcp.clock.ms;
-  hot[c + Tcb.MSS_AND_SHIFTS] = scaled
-    ? (((word >>> 16) & 0xf) << 16) | (offeredShift(limits.receiveBytesMax) << 20)
-    : 0;
+  // Both shifts lie as they do in the hot row.
+  hot[c + Tcb.MSS_AND_SHIFTS] = scaled ? word & 0xff_0000 : 0;
   const k = wake(tcp, c);
   if (k === 0) {
     tcp.table.unname(c);
     release(tcp, c);
     return drop(tcp, Verdict.TCP_CONNECTION_LIMIT);
   }
+  noteInitials(tcp, c, iss, irs);
+  applyDefaults(tcp, c, k, listener.defaults);
   const peerMss = word & 0xffff;
   const mss = pathMss(tcp, remote);
   setSendMss(tcp, c, peerMss < mss ? peerMss : mss);
-  noteInitials(tcp, c, iss, irs);
-  applyDefaults(tcp, c, k, listener.defaults);
-  // RFC 6298 §3, Karn: only if the SYN-ACK was sent once.
-  const lost = rows[at + Syn.RETRANSMITS] > 0;
-  if (!lost) takeSample(tcp, c, k, (tcp.clock.us32 - rows[at + Syn.SENT_AT_US]) | 0);
-  else if (!sampleByTimestamp(tcp, c, k)) cold[k + Cold.RETRANSMITS] = rows[at + Syn.RETRANSMITS];
-  dropHalfOpen(tcp, row);
-  startCongestionControl(tcp, c, k, lost);
   return c;
 }
 
@@ -185,7 +262,7 @@ export function noteInitials(tcp: TcpContext, c: number, iss: number, irs: numbe
   tcp.tally[at + Tally.IRS] = irs;
 }
 
-/** RFC 5681 §3.1: IW, one segment if the SYN or SYN-ACK was lost; ssthresh as high as can be. */
+/** RFC 5681 §3.1: IW, one segment if the SYN or SYN-ACK was lost (syn-sent.ts says what counts as that); ssthresh as high as can be. */
 export function startCongestionControl(tcp: TcpContext, c: number, k: number, handshakeLost: boolean): void {
   tcp.hot[c + Tcb.SSTHRESH] = 0x7fffffff;
   tcp.hot[c + Tcb.CWND] = handshakeLost ? tcp.hot[c + Tcb.MSS_AND_SHIFTS] & 0xffff : initialWindow(tcp, c);
@@ -207,9 +284,9 @@ export function establish(tcp: TcpContext, c: number, k: number): void {
     else tcp.net.stats.tcpCurrEstab += 1;
   }
   hot[c + Tcb.LAST_ACTIVITY] = tcp.clock.ms;
-  // RFC 6298 §5.7: after a SYN was lost and nothing could be measured, data begins with an RTO of three seconds. Two doublings of the
-  // initial second are four; the first measurement ends them.
-  tcp.cold[k + Cold.BACKOFF] = tcp.cold[k + Cold.RETRANSMITS] > 0 && hot[c + Tcb.SRTT] === 0 ? 2 : 0;
+  // RFC 6298 §5.7: after a SYN was lost and nothing could be measured, data begins with an RTO of three seconds; the first measurement replaces it.
+  if (hot[c + Tcb.SRTT] === 0) hot[c + Tcb.RTTVAR] = tcp.limits.rtoFallbackMs * 1000;
+  tcp.cold[k + Cold.BACKOFF] = 0;
   tcp.cold[k + Cold.RETRANSMITS] = 0;
   tcp.cold[k + Cold.TROUBLE_SINCE] = 0;
   tcp.cold[k + Cold.QUICK_ACKS] = tcp.limits.quickAcks;

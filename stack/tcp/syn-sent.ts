@@ -6,43 +6,56 @@ import { TcpFlag } from '../wire/tcp.js';
 import { TcpOptionBit } from '../wire/tcp-options.js';
 import { Verdict } from '../wire/verdict.js';
 import { sampleByTimestamp } from './ack.js';
-import { refuseSegment, SynOffer, sendSyn } from './bare-segment.js';
+import { refuseSegment, sendSyn } from './bare-segment.js';
 import { fail, mark } from './connection.js';
 import type { TcpContext } from './context.js';
 import { ackNow } from './delayed-ack.js';
 import { needsEcn, requestEcn, takeEcnAnswer } from './ecn.js';
 import { ConnectionError } from './errors.js';
-import { advertisedMss, DEFAULT_MSS, offeredShift, pathMss, setSendMss } from './options.js';
-import { abandonMeasurement, beginMeasurement, endMeasurement, rtoMs } from './rtt.js';
+import { chooseWindow, WindowChoice } from './initial-window.js';
+import { DEFAULT_MSS, offeredMss, pathMss, receiveShift, setSendMss } from './options.js';
+import { abandonMeasurement, beginMeasurement, endMeasurement } from './rtt.js';
 import { State } from './state.js';
+import { SynOffer } from './syn-options.js';
 import { establish, noteInitials, startCongestionControl } from './syn-received.js';
-import { Cold, Flag, Name, Tcb } from './tcb.js';
+import { Cold, Custom, Flag, Name, Tcb } from './tcb.js';
 import { startTimer, stopTimer, Timer } from './timers.js';
 
 /** Segment path. SYN-SENT, RFC 9293 §3.10.7.3, and the SYN itself. */
 
 const offer = new SynOffer();
+const choice = new WindowChoice();
 
-/** Sends our SYN, or SYN-ACK after a simultaneous open, and starts the timer that repeats it. */
+/** Chooses the window our SYN offers and the shift that goes with it: once, every repetition says the same. */
+export function chooseOwnWindow(tcp: TcpContext, c: number, k: number): void {
+  const { hot, cold } = tcp;
+  const remote = tcp.names[(c >>> Tcb.SHIFT) * Name.SIZE + Name.REMOTE] as Address;
+  const fixed = (cold[k + Cold.CUSTOM] & Custom.RCV_LIMIT) !== 0;
+  const mss = offeredMss(tcp, remote, cold[k + Cold.MSS_CLAMP]);
+  const clamp = cold[k + Cold.WINDOW_CLAMP];
+  chooseWindow(tcp, choice, cold[k + Cold.RCV_LIMIT], fixed, clamp, mss, tcp.limits.windowScaling);
+  hot[c + Tcb.MSS_AND_SHIFTS] = choice.shift << 20;
+  hot[c + Tcb.RCV_WND] = choice.window < 0xffff ? choice.window : 0xffff;
+}
+
+/** Sends our SYN, or SYN-ACK after a simultaneous open. The timer that repeats it is the caller's. */
 export function sendOwnSyn(tcp: TcpContext, c: number, k: number): void {
   const { hot, cold, limits } = tcp;
   const n = (c >>> Tcb.SHIFT) * Name.SIZE;
   const remote = tcp.names[n + Name.REMOTE] as Address;
   const answering = (hot[c + Tcb.STATE] & Flag.STATE_MASK) === State.SYN_RECEIVED;
   const word = hot[c + Tcb.STATE];
-  offer.mss = advertisedMss(tcp, remote);
-  if (cold[k + Cold.MSS_CLAMP] !== 0 && cold[k + Cold.MSS_CLAMP] < offer.mss) offer.mss = cold[k + Cold.MSS_CLAMP];
+  offer.mss = offeredMss(tcp, remote, cold[k + Cold.MSS_CLAMP]);
   // In answer to a SYN only what that one offered: RFC 7323 §2.2, §3.2, RFC 2018 §2.
   offer.sack = answering ? (word & Flag.SACK) !== 0 : limits.sack;
   offer.timestamps = answering ? (word & Flag.TIMESTAMPS) !== 0 : limits.timestamps;
   offer.tsVal = (tcp.clock.ms + cold[k + Cold.TS_OFFSET]) | 0;
   offer.tsEcr = answering ? hot[c + Tcb.TS_RECENT] : 0;
   const scaling = answering ? (word & Flag.WINDOW_SCALE) !== 0 : limits.windowScaling;
-  offer.shift = scaling ? offeredShift(limits.receiveBytesMax) : -1;
-  const window = cold[k + Cold.RCV_LIMIT] < 0xffff ? cold[k + Cold.RCV_LIMIT] : 0xffff;
-  hot[c + Tcb.RCV_WND] = window;
+  offer.shift = scaling ? receiveShift(tcp, c) : -1;
   const ecn = answering ? ((word & Flag.ECN) !== 0 ? TcpFlag.ECE : 0) : requestEcn(tcp, c, k);
   offer.tos = (cold[k + Cold.TOS_AND_TTL] >>> 8) | (ecn !== 0 && needsEcn(tcp, k) ? Ecn.ECT0 : 0);
+  offer.ttl = cold[k + Cold.TOS_AND_TTL] & 0xff;
   sendSyn(
     tcp,
     tcp.names[n + Name.LOCAL],
@@ -51,24 +64,31 @@ export function sendOwnSyn(tcp: TcpContext, c: number, k: number): void {
     hot[c + Tcb.SND_UNA],
     answering ? hot[c + Tcb.RCV_NXT] : 0,
     (answering ? TcpFlag.SYN | TcpFlag.ACK : TcpFlag.SYN) | ecn,
-    window,
+    hot[c + Tcb.RCV_WND],
     offer,
     answering ? Cause.SYN_ACK : Cause.SYN,
     answering ? State.SYN_RECEIVED : State.SYN_SENT,
   );
   if (cold[k + Cold.RETRANSMITS] === 0) beginMeasurement(tcp, k, hot[c + Tcb.SND_NXT]);
   else abandonMeasurement(tcp, k);
-  startTimer(tcp, c, k, Timer.RETRANSMIT, rtoMs(tcp, c, cold[k + Cold.BACKOFF]));
 }
 
 /** Gives the segment its verdict. After OK the connection may be established, and the text of the segment is the caller's to process. */
 export function synSentArrives(tcp: TcpContext, c: number, k: number): Verdict {
-  const { hot, seg } = tcp;
+  const { hot, cold, seg } = tcp;
   const acks = (seg.flags & TcpFlag.ACK) !== 0;
   // First: ACK. SND.UNA is ISS here.
   if (acks && (seqLeq(seg.ACK, hot[c + Tcb.SND_UNA]) || seqGt(seg.ACK, hot[c + Tcb.SND_NXT]))) {
     refuseSegment(tcp, Cause.RST_UNACCEPTABLE_ACK, State.SYN_SENT);
+    // Some old connection of the same name stood in the way, and our RST has removed it. As Linux the SYN goes again at once, if it is the first.
+    if (cold[k + Cold.RETRANSMITS] === 0) startTimer(tcp, c, k, Timer.RETRANSMIT, TIMER_MS_MIN);
     return Verdict.TCP_ACK_UNACCEPTABLE;
+  }
+  if (acks && echoesNothingOfOurs(tcp, c, k)) {
+    // As Linux: a SYN-ACK that echoes a time before our first SYN, or one to come, answers somebody else's.
+    tcp.net.stats.tcpPawsRejected += 1;
+    refuseSegment(tcp, Cause.RST_UNACCEPTABLE_ACK, State.SYN_SENT);
+    return Verdict.TCP_PAWS;
   }
   // Second: RST. Only one that acknowledges our SYN can come from whom we called (RFC 5961 §3.2's reasoning).
   if ((seg.flags & TcpFlag.RST) !== 0) {
@@ -82,21 +102,54 @@ export function synSentArrives(tcp: TcpContext, c: number, k: number): Verdict {
   takeSyn(tcp, c, k);
   takeEcnAnswer(tcp, c);
   if (acks) {
+    const lost = handshakeWasLost(tcp, c, k);
     hot[c + Tcb.SND_UNA] = seg.ACK;
     if (!endMeasurement(tcp, c, k, seg.ACK)) sampleByTimestamp(tcp, c, k);
-    const lost = tcp.cold[k + Cold.RETRANSMITS] > 0;
     stopTimer(tcp, k, Timer.RETRANSMIT);
     startCongestionControl(tcp, c, k, lost);
     establish(tcp, c, k);
-    ackNow(tcp, c, k, Cause.ACK_NOW);
+    acknowledgeSynAck(tcp, c, k);
     mark(tcp, c);
     return Verdict.OK;
   }
-  // Simultaneous open: both have sent SYN. Ours goes again, with an ACK for theirs.
+  // Simultaneous open: both have sent SYN. Ours goes again, with an ACK for theirs; the timer of the first goes on (as Linux).
   tcp.table.setState(c, State.SYN_RECEIVED);
-  startCongestionControl(tcp, c, k, tcp.cold[k + Cold.RETRANSMITS] > 0);
+  startCongestionControl(tcp, c, k, false);
   sendOwnSyn(tcp, c, k);
   return Verdict.OK;
+}
+
+/** Linux's TCP_TIMEOUT_MIN: two ticks. */
+const TIMER_MS_MIN = 2;
+
+/** The first SYN went when LAST_ACTIVITY was set: nothing has come since. */
+function echoesNothingOfOurs(tcp: TcpContext, c: number, k: number): boolean {
+  const { seg } = tcp;
+  if (!seg.hasTimestamps || seg.TSecr === 0) return false;
+  const echoed = (seg.TSecr - tcp.cold[k + Cold.TS_OFFSET]) | 0;
+  return ((echoed - tcp.hot[c + Tcb.LAST_ACTIVITY]) | 0) < 0 || ((tcp.clock.ms - echoed) | 0) < 0;
+}
+
+/**
+ * RFC 5681 §3.1 takes a lost SYN for congestion. Deviation: as Linux only the second loss counts, since RFC 6298 has brought the first wait down to a
+ * second, which a SYN may well be on its way; and not where the echoed timestamp shows that the first SYN has arrived after all (RFC 4015's reasoning).
+ */
+export function handshakeWasLost(tcp: TcpContext, c: number, k: number): boolean {
+  const { seg } = tcp;
+  if (tcp.cold[k + Cold.RETRANSMITS] < 2) return false;
+  if (!seg.hasTimestamps || seg.TSecr === 0) return true;
+  return ((seg.TSecr - tcp.cold[k + Cold.TS_OFFSET]) | 0) !== tcp.hot[c + Tcb.LAST_ACTIVITY];
+}
+
+/** At once; but if the program is about to send, or has asked for it, the ACK waits for the data (as Linux). What is queued already carries it in any case. */
+function acknowledgeSynAck(tcp: TcpContext, c: number, k: number): void {
+  const { hot, cold, limits } = tcp;
+  if ((hot[c + Tcb.STATE] & Flag.INTERACTIVE) === 0 && cold[k + Cold.DEFER_ACCEPT] === 0) {
+    ackNow(tcp, c, k, Cause.ACK_NOW);
+    return;
+  }
+  hot[c + Tcb.STATE] = (hot[c + Tcb.STATE] | Flag.ACK_PENDING) & ~Flag.INTERACTIVE;
+  startTimer(tcp, c, k, Timer.DELAYED_ACK, limits.delayedAckMaxMs);
 }
 
 /** What the peer's SYN says: IRS, its window, which is not scaled, and its options. */
@@ -119,7 +172,7 @@ function takeSyn(tcp: TcpContext, c: number, k: number): void {
   let shifts = 0;
   if (limits.windowScaling && (present & TcpOptionBit.WINDOW_SCALE) !== 0) {
     word |= Flag.WINDOW_SCALE;
-    shifts = (options.windowScale << 16) | (offeredShift(limits.receiveBytesMax) << 20);
+    shifts = (options.windowScale << 16) | (receiveShift(tcp, c) << 20);
   }
   hot[c + Tcb.STATE] = word;
   hot[c + Tcb.MSS_AND_SHIFTS] = shifts;

@@ -11,15 +11,17 @@ export const enum Syn {
   LOCAL = 0,
   REMOTE = 1,
   PORTS = 2,
+  /** How often the timer has run out: the wait doubles by it, and it decides when to give up. */
+  TIMEOUTS = 3,
   ISS = 4,
   IRS = 5,
   /** The window of the SYN, never scaled (RFC 7323 §2.2). */
   SND_WND = 6,
-  /** The peer's MSS, bits 0–15; its shift 16–19; SynOption bits from 24. */
+  /** The peer's MSS, bits 0–15; its shift 16–19; ours 20–23; SynOption bits from 24. */
   OPTIONS = 7,
   /** TSval of the SYN. */
   TS_RECENT = 8,
-  /** SYN-ACKs sent beyond the first. */
+  /** SYN-ACKs sent beyond the first, for whatever reason. */
   RETRANSMITS = 9,
   /** When the first SYN-ACK went out, µs: the first round-trip sample, if none was repeated. */
   SENT_AT_US = 10,
@@ -29,6 +31,8 @@ export const enum Syn {
   TOS = 13,
   /** Right edge we promised: window in the SYN-ACK. */
   RCV_WND = 14,
+  /** When something that needed an answer last got one, ms; valid with SynOption.ANSWERED. */
+  ANSWERED_AT = 15,
   SIZE = 16,
 }
 
@@ -37,6 +41,9 @@ export const enum SynOption {
   SACK = 1 << 25,
   WINDOW_SCALE = 1 << 26,
   ECN = 1 << 27,
+  /** The handshake's ACK has come and was left aside: for want of room in the accept queue, or of data (TCP_DEFER_ACCEPT). */
+  ACKED = 1 << 28,
+  ANSWERED = 1 << 29,
 }
 
 export class SynTable {
@@ -44,6 +51,7 @@ export class SynTable {
   readonly index: HashIndex;
   readonly wheel: TimerWheel;
   readonly #pool: RowPool;
+  readonly #max: number;
   #oldest = 0;
   #newest = 0;
 
@@ -52,10 +60,15 @@ export class SynTable {
     this.index = new HashIndex(this.rows, Syn.SIZE, secret0, secret1);
     this.wheel = new TimerWheel(max, nowMs);
     this.#pool = new RowPool(max);
+    this.#max = max;
   }
 
   get count(): number {
     return this.#pool.used;
+  }
+
+  get full(): boolean {
+    return this.#pool.used >= this.#max;
   }
 
   find(local: number, remote: number, ports: number): number {

@@ -264,6 +264,11 @@ export const enum Cold {
   CWR_OUT = 111,
   /** Whether the last text came marked: DCTCP.CE of RFC 8257 §3.2. */
   CE_STATE = 112,
+  /** TCP_DEFER_ACCEPT of a connection we opened: the handshake's last ACK waits for data to go with it. */
+  DEFER_ACCEPT = 113,
+  /** The end of what the program has pushed: the segment that ends there says PSH. PUSHED_AT: up to where a PSH went out. */
+  PUSH_SEQ = 114,
+  PUSHED_AT = 115,
   SIZE = 128,
 }
 
@@ -319,4 +324,6 @@ export const enum Custom {
   SND_LIMIT = 2,
   /** The program will not read any more (SHUT_RD). */
   RECEIVE_SHUT = 4,
+  /** The last SEND said that more follows (MSG_MORE): a partial segment waits, until the next one or an ACK. */
+  MORE_FOLLOWS = 8,
 }

@@ -29,11 +29,13 @@ import { PROTOCOL_TCP } from './emit.js';
 import { errorCode } from './errors.js';
 import { onIcmpError } from './icmp-errors.js';
 import { info, type TcpInfo } from './info.js';
-import { TCP_LIMITS, type TcpLimits } from './limits.js';
-import { expireHalfOpen, listenArrives } from './listen.js';
-import { type ConnectionDefaults, ListenerTable } from './listener-table.js';
+import type { TcpLimits } from './limits.js';
+import { listenArrives } from './listen.js';
+import { ListenerTable } from './listener-table.js';
+import { type ListenOptions, openListener } from './listeners.js';
 import { outputMarked } from './output.js';
 import { EphemeralPorts } from './ports.js';
+import { limitsOf } from './profile.js';
 import { readableBytes, unacknowledgedBytes, unsentBytes, writableBytes } from './queue-lengths.js';
 import { segmentArrives } from './segment-arrives.js';
 import {
@@ -45,7 +47,8 @@ import {
   type TcpOption,
 } from './socket-options.js';
 import { State } from './state.js';
-import { synReceivedArrives } from './syn-received.js';
+import { expireHalfOpen } from './syn-ack.js';
+import { cookieArrives, synReceivedArrives } from './syn-received.js';
 import { Flag, Name, Tcb } from './tcb.js';
 import { expireTimeWaits, giveWay, timeWaitArrives } from './time-wait.js';
 import { Wait } from './time-wait-table.js';
@@ -53,13 +56,7 @@ import { expireTimers } from './timer-events.js';
 import { noteArrival, noteReceived } from './trace-note.js';
 import { feedStarved, markUrgent, type OpenOptions, open, receive, rowFor, send } from './user-calls.js';
 
-export interface ListenOptions extends ConnectionDefaults {
-  /** Of this stack; 0 or absent: any of its addresses. */
-  readonly address?: Address;
-  readonly port: number;
-  /** Established connections that may wait to be accepted. */
-  readonly backlog?: number;
-}
+export type { ListenOptions } from './listeners.js';
 
 export interface TcpParts {
   readonly net: Network;
@@ -78,7 +75,7 @@ export class Tcp implements Transport {
   readonly #ports = new EphemeralPorts();
 
   constructor(parts: TcpParts) {
-    this.limits = { ...TCP_LIMITS, ...parts.limits };
+    this.limits = limitsOf(parts.limits);
     this.context = new TcpContext({
       net: parts.net,
       clock: parts.clock,
@@ -168,7 +165,14 @@ export class Tcp implements Transport {
     const tcp = this.context;
     const { seg } = tcp;
     const listener = tcp.listeners.find(seg.local, localPort(seg.ports));
-    if (listener !== undefined) return listenArrives(tcp, listener, issAtLeast);
+    if (listener !== undefined) {
+      const c = cookieArrives(tcp, listener);
+      if (c >= 0) {
+        tcp.noteRow = c;
+        return segmentArrives(tcp, c);
+      }
+      return tcp.verdict === Verdict.OK ? listenArrives(tcp, listener, issAtLeast) : tcp.verdict;
+    }
     // CLOSED, §3.10.7.1.
     refuseSegment(tcp, Cause.RST_NO_CONNECTION, State.CLOSED);
     return (seg.flags & TcpFlag.RST) !== 0 ? Verdict.TCP_RST_INVALID : Verdict.TCP_NO_CONNECTION;
@@ -235,20 +239,7 @@ export class Tcp implements Transport {
 
   /** Passive OPEN. Throws EADDRINUSE, EADDRNOTAVAIL, EMFILE. */
   listen(options: ListenOptions): ListenerId {
-    const { port, backlog = this.limits.backlog } = options;
-    const address = options.address ?? (0 as Address);
-    if (!Number.isInteger(port) || port < 1 || port > 0xffff) {
-      throw new StackError('ERR_OUT_OF_RANGE', `port is ${port}; allowed are whole numbers from 1 to 65535`);
-    }
-    if (!Number.isInteger(backlog) || backlog < 0 || backlog > 0xffff) {
-      throw new StackError('ERR_OUT_OF_RANGE', `backlog is ${backlog}; allowed are whole numbers from 0 to 65535`);
-    }
-    const { net } = this.context;
-    if (address !== 0 && !net.isLocal(address)) {
-      throw new StackError('EADDRNOTAVAIL', `${net.formatAddress(address)} is not an address of this stack`);
-    }
-    checkDefaults(this.context, options);
-    return this.context.listeners.open(address, port, backlog, options).id;
+    return openListener(this.context, options);
   }
 
   /** The connection that has waited longest, or 0. What it has to say is said again as events. */

@@ -97,37 +97,60 @@ function onRetransmit(tcp: TcpContext, c: number, k: number): void {
   const state = hot[c + Tcb.STATE] & Flag.STATE_MASK;
   const handshake = state === State.SYN_SENT || state === State.SYN_RECEIVED;
   if (!handshake && hot[c + Tcb.SND_UNA] === hot[c + Tcb.SND_NXT]) return;
-  if (handshake ? handshakeTimedOut(tcp, k) : writeTimedOut(tcp, c, k)) {
+  if (handshake ? handshakeTimedOut(tcp, c, k) : writeTimedOut(tcp, c, k)) {
     if (handshake) giveUp(tcp, c, k);
     return;
   }
-  if (!handshake) onTimeout(tcp, c, k);
-  // In front of a window that was taken back it is a probe, and says nothing about the path.
-  if (handshake || hot[c + Tcb.SND_WND] > 0 || (hot[c + Tcb.STATE] & Flag.ORPHAN) !== 0)
-    cold[k + Cold.RETRANSMITS] += 1;
-  cold[k + Cold.BACKOFF] += 1;
-  troubleBegins(tcp, k);
-  // R1, for SYNs as well (MUST-20, MUST-22).
-  if (cold[k + Cold.RETRANSMITS] === tcp.limits.retries1)
-    tcp.net.doubtReachable(tcp.names[(c >>> Tcb.SHIFT) * Name.SIZE + Name.REMOTE] as Address);
   if (handshake) {
-    tcp.net.stats.tcpRetransSegs += 1;
-    if (tcp.tallies) tcp.tally[(c >>> Tcb.SHIFT) * Tally.SIZE + Tally.RETRANSMITTED] += 1;
-    sendOwnSyn(tcp, c, k);
-    if (cold[k + Cold.USER_TIMEOUT_MS] !== 0)
-      startTimer(tcp, c, k, Timer.RETRANSMIT, withinUserTimeout(tcp, k, timerMs(tcp, k, Timer.RETRANSMIT)));
+    repeatSyn(tcp, c, k, state);
     return;
   }
+  onTimeout(tcp, c, k);
+  // In front of a window that was taken back it is a probe, and says nothing about the path.
+  if (hot[c + Tcb.SND_WND] > 0 || (hot[c + Tcb.STATE] & Flag.ORPHAN) !== 0) cold[k + Cold.RETRANSMITS] += 1;
+  cold[k + Cold.BACKOFF] += 1;
+  troubleBegins(tcp, k);
+    return;
+  }
+  onTimeout(tcp, c, k);
+  cold[k + Cold.RETRANSMITS] += 1;
+  cold[k + Cold.BACKOFF] += 1;
   startTimer(tcp, c, k, Timer.RETRANSMIT, withinUserTimeout(tcp, k, rtoMs(tcp, c, cold[k + Cold.BACKOFF])));
   mark(tcp, c);
 }
 
 /** R2 of the handshake is a count (RFC 9293 MUST-23 asks for three minutes); a user timeout ends it, too. */
-function handshakeTimedOut(tcp: TcpContext, k: number): boolean {
+function handshakeTimedOut(tcp: TcpContext, c: number, k: number): boolean {
   const { cold, limits } = tcp;
-  if (cold[k + Cold.RETRANSMITS] >= (cold[k + Cold.SYN_RETRIES] || limits.synRetries)) return true;
+  if (cold[k + Cold.RETRANSMITS] >= handshakeRetries(tcp, c, k)) return true;
   const userTimeout = cold[k + Cold.USER_TIMEOUT_MS];
   return userTimeout !== 0 && retransmitsTimedOut(tcp, k, 0, userTimeout, limits.rtoInitialMs);
+}
+
+/** The first few repetitions of a SYN come after the same wait, and do not count. */
+function handshakeRetries(tcp: TcpContext, c: number, k: number): number {
+  const { limits } = tcp;
+  const word = tcp.hot[c + Tcb.STATE];
+  const retries =
+    tcp.cold[k + Cold.SYN_RETRIES] || ((word & Flag.PASSIVE) !== 0 ? limits.synAckRetries : limits.synRetries);
+  return (word & Flag.STATE_MASK) === State.SYN_SENT ? retries + limits.synLinearTimeouts : retries;
+}
+
+/**
+ * Our SYN again, or the SYN-ACK of a simultaneous open. RFC 6298 §5.5 would double the wait each time. Deviation: as Linux and FreeBSD a SYN is sent
+ * a few times at the first distance, since a lost one costs a whole second and says little about congestion.
+ */
+function repeatSyn(tcp: TcpContext, c: number, k: number, state: State): void {
+  const { cold } = tcp;
+  cold[k + Cold.RETRANSMITS] += 1;
+  if (state !== State.SYN_SENT || cold[k + Cold.RETRANSMITS] > tcp.limits.synLinearTimeouts)
+    cold[k + Cold.BACKOFF] += 1;
+  troubleBegins(tcp, k);
+  tcp.net.stats.tcpRetransSegs += 1;
+  if (tcp.tallies) tcp.tally[(c >>> Tcb.SHIFT) * Tally.SIZE + Tally.RETRANSMITTED] += 1;
+  sendOwnSyn(tcp, c, k);
+  startTimer(tcp, c, k, Timer.RETRANSMIT, withinUserTimeout(tcp, k, rtoMs(tcp, c, cold[k + Cold.BACKOFF])));
+}
 }
 
 function onDelayedAck(tcp: TcpContext, c: number, k: number): void {

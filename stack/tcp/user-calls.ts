@@ -9,9 +9,10 @@ import { initialSequenceNumber } from './isn.js';
 import type { ConnectionDefaults } from './listener-table.js';
 import { type EphemeralPorts, pairIsFree } from './ports.js';
 import { urgentBytes } from './queue-lengths.js';
+import { rtoMs } from './rtt.js';
 import { applyDefaults } from './socket-options.js';
 import { State } from './state.js';
-import { sendOwnSyn } from './syn-sent.js';
+import { chooseOwnWindow, sendOwnSyn } from './syn-sent.js';
 import { Cold, Custom, Flag, Tcb } from './tcb.js';
 import { Wait } from './time-wait-table.js';
 import { wakeBy } from './timers.js';
@@ -104,7 +105,9 @@ function openRow(tcp: TcpContext, local: Address, remote: Address, ports: number
   tcp.table.setState(c, State.SYN_SENT);
   tcp.net.stats.tcpActiveOpens += 1;
   applyDefaults(tcp, c, k, options);
+  chooseOwnWindow(tcp, c, k);
   sendOwnSyn(tcp, c, k);
+  startTimer(tcp, c, k, Timer.RETRANSMIT, rtoMs(tcp, c, 0));
   return tcp.table.idOf(c >>> Tcb.SHIFT);
 }
 

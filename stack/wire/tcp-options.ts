@@ -14,6 +14,8 @@ export const enum TcpOptionKind {
   AO = 29,
   MPTCP = 30,
   FAST_OPEN = 34,
+  /** RFC 3692-style experiment 2, shared by a magic number: RFC 6994. */
+  EXPERIMENT = 254,
 }
 
 /** Lengths, kind and length byte included. */
@@ -31,6 +33,9 @@ export const enum TcpOptionBytes {
   USER_TIMEOUT = 4,
   /** Kind, length, two key ids; a code of any length follows: RFC 5925 §2.2. */
   AO_MIN = 4,
+  /** Before the cookie: kind and length; in the experimental form also the magic number. */
+  FAST_OPEN_HEADER = 2,
+  FAST_OPEN_EXPERIMENTAL_HEADER = 4,
 }
 
 /** Bits of `TcpOptions.present`. */
@@ -50,6 +55,12 @@ export const enum TcpOptionBit {
 
 /** As many as fit: 40 bytes of options, 2 of header, 8 a block. */
 export const SACK_BLOCKS_MAX = 4;
+
+/** RFC 7413 §4.1.1: 4 to 16 bytes, and an even number of them. */
+export const FAST_OPEN_COOKIE_BYTES_MIN = 4;
+export const FAST_OPEN_COOKIE_BYTES_MAX = 16;
+/** What marks Fast Open among the experiments: the ExID of RFC 7413 appendix A, as its first deployments sent it. */
+const FAST_OPEN_MAGIC = 0xf989;
 
 /** RFC 7323 §2.3: a larger shift would let the window pass half of the sequence space. */
 export const WINDOW_SHIFT_MAX = 14;
@@ -73,6 +84,8 @@ export class TcpOptions {
   /** Offset in the view and length of the cookie; length 0 asks for one. RFC 7413 §4.1.1. */
   fastOpenAt = 0;
   fastOpenLength = 0;
+  /** It came in the experimental option, and is answered in kind. */
+  fastOpenExperimental = false;
   /** Offset in the view of the whole MD5 (RFC 2385) or TCP-AO (RFC 5925) option. */
   signatureAt = 0;
 }
@@ -161,7 +174,11 @@ function takeOption(view: DataView, at: number, kind: number, length: number, in
       into.present |= TcpOptionBit.USER_TIMEOUT;
       return true;
     case TcpOptionKind.FAST_OPEN:
-      takeFastOpen(at, length, into);
+      takeFastOpen(at + 2, length - 2, false, into);
+      return true;
+    case TcpOptionKind.EXPERIMENT:
+      if (length >= 4 && view.getUint16(at + 2) === FAST_OPEN_MAGIC) takeFastOpen(at + 4, length - 4, true, into);
+      else into.present |= TcpOptionBit.UNKNOWN;
       return true;
     default:
       into.present |= TcpOptionBit.UNKNOWN;
@@ -180,14 +197,17 @@ function takeSack(view: DataView, at: number, length: number, into: TcpOptions):
 }
 
 /** RFC 7413 §4.1.1: a cookie of 4 to 16 bytes, even, or none; the option is ignored when it is of another size. */
-function takeFastOpen(at: number, length: number, into: TcpOptions): void {
-  const cookieBytes = length - 2;
-  if (cookieBytes !== 0 && (cookieBytes < 4 || cookieBytes > 16 || (cookieBytes & 1) !== 0)) {
+function takeFastOpen(at: number, cookieBytes: number, experimental: boolean, into: TcpOptions): void {
+  if (
+    cookieBytes !== 0 &&
+    (cookieBytes < FAST_OPEN_COOKIE_BYTES_MIN || cookieBytes > FAST_OPEN_COOKIE_BYTES_MAX || (cookieBytes & 1) !== 0)
+  ) {
     into.present |= TcpOptionBit.UNKNOWN;
     return;
   }
-  into.fastOpenAt = at + 2;
+  into.fastOpenAt = at;
   into.fastOpenLength = cookieBytes;
+  into.fastOpenExperimental = experimental;
   into.present |= TcpOptionBit.FAST_OPEN;
 }
 
@@ -239,6 +259,21 @@ export function emitUserTimeout(view: DataView, at: number, value: number): numb
   view.setUint16(at, (TcpOptionKind.USER_TIMEOUT << 8) | TcpOptionBytes.USER_TIMEOUT);
   view.setUint16(at + 2, value);
   return at + TcpOptionBytes.USER_TIMEOUT;
+}
+/** Fast Open: `length` bytes of `cookie`, or a request for one where that is 0. */
+export function emitFastOpen(
+  view: DataView,
+  at: number,
+  cookie: Uint8Array,
+  length: number,
+  experimental: boolean,
+): number {
+  const header = experimental ? TcpOptionBytes.FAST_OPEN_EXPERIMENTAL_HEADER : TcpOptionBytes.FAST_OPEN_HEADER;
+  view.setUint8(at, experimental ? TcpOptionKind.EXPERIMENT : TcpOptionKind.FAST_OPEN);
+  view.setUint8(at + 1, header + length);
+  if (experimental) view.setUint16(at + 2, FAST_OPEN_MAGIC);
+  for (let i = 0; i < length; i++) view.setUint8(at + header + i, cookie[i]);
+  return at + header + length;
 }
 /** Pads from `at` with EOL and zeros to a multiple of four counted from `headerAt`: RFC 9293 §3.1. Returns the header's end. */
 export function emitTcpPadding(view: DataView, headerAt: number, at: number): number {
@@ -307,9 +342,16 @@ function printOption(view: DataView, at: number, kind: number, length: number, a
       return `mptcp ${length}`;
     case TcpOptionKind.FAST_OPEN:
       return length === 2 ? 'tfo cookiereq' : `tfo cookie ${printHex(view, at + 2, length - 2)}`;
+    case TcpOptionKind.EXPERIMENT:
+      if ((printed.present & TcpOptionBit.FAST_OPEN) === 0) return printUnknown(view, at, kind, length);
+      return length === 4 ? 'exp-tfo cookiereq' : `exp-tfo cookie ${printHex(view, at + 4, length - 4)}`;
     default:
-      return length === 2 ? `unknown-${kind}` : `unknown-${kind} 0x${printHex(view, at + 2, length - 2)}`;
+      return printUnknown(view, at, kind, length);
   }
+}
+
+function printUnknown(view: DataView, at: number, kind: number, length: number): string {
+  return length === 2 ? `unknown-${kind}` : `unknown-${kind} 0x${printHex(view, at + 2, length - 2)}`;
 }
 
 function printHex(view: DataView, at: number, count: number): string {

@@ -117,6 +117,7 @@ const ENTRIES: Readonly<Record<Exclude<Verdict, Verdict.COUNT>, Entry>> = {
   ],
   [Verdict.TCP_TIME_WAIT]: ['TCP_TIME_WAIT', 'an old duplicate for a connection in TIME-WAIT', 'RFC 9293 §3.10.7.4'],
   [Verdict.TCP_SIGNATURE]: ['TCP_SIGNATURE', 'its signature is missing, wrong or not expected', 'RFC 5925 §7.3'],
+  [Verdict.TCP_DEFERRED]: ['TCP_DEFERRED', 'the listener waits for data before it offers the connection', ''],
 
   [Verdict.NO_ROUTE]: ['NO_ROUTE', 'no route to the destination', 'RFC 1122 §3.3.1'],
   [Verdict.NO_NEIGHBOR]: ['NO_NEIGHBOR', 'the next hop does not answer', 'RFC 4861 §7.2.2'],

@@ -81,6 +81,7 @@ export const enum Verdict {
   TCP_CONNECTION_LIMIT = 74,
   TCP_TIME_WAIT = 75,
   TCP_SIGNATURE = 76,
+  TCP_DEFERRED = 77,
   // Sending
   NO_ROUTE = 80,
   NO_NEIGHBOR = 81,

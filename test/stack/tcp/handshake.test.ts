@@ -7,9 +7,9 @@ import { established, handshakeBegins, listening, opened, synReceived, synSent }
 
 /** RFC 9293 §3.5, listening, and what a flood of SYNs may cost. */
 
-t.test('SYN-SENT, the SYN is not answered → again after 1, 2, 4, … s, then ETIMEDOUT', (t) => {
+t.test('SYN-SENT, the SYN is not answered → again after 1, 1, 1, 1, 1, 2, 4, … s, then ETIMEDOUT', (t) => {
   const peer = synSent(t);
-  for (const wait of [1000, 2000, 4000, 8000, 16_000, 32_000]) {
+  for (const wait of [1000, 1000, 1000, 1000, 1000, 2000, 4000, 8000, 16_000, 32_000]) {
     t.equal(peer.untilSent(), wait);
     peer.expect({ flags: 'S', seq: 0, length: 0 });
   }
@@ -25,15 +25,17 @@ t.test('SYN-SENT, the SYN is not answered → again after 1, 2, 4, … s, then E
 });
 
 t.test('SYN-SENT, synRetries set → that many', (t) => {
-  const peer = synSent(t, { tcp: { synRetries: 2 } });
+  const peer = synSent(t, { tcp: { synRetries: 2, synLinearTimeouts: 0 } });
   peer.advanceMs(8000);
   t.equal(peer.drain().length, 2);
   peer.expectState('CLOSED');
   t.end();
 });
 
-t.test('SYN-SENT, SYN lost → one segment of initial window, RTO of at least three seconds (RFC 6298 §5.7)', (t) => {
+t.test('SYN-SENT, SYN lost twice → one segment of initial window, RTO of three seconds (RFC 6298 §5.7)', (t) => {
   const peer = synSent(t);
+  peer.untilSent();
+  peer.drain();
   peer.untilSent();
   peer.drain();
   peer.inject({ flags: 'S.', seq: 0, ack: 1, options: { mss: 1000 } });
@@ -41,7 +43,7 @@ t.test('SYN-SENT, SYN lost → one segment of initial window, RTO of at least th
   peer.drain();
   peer.write(5000);
   t.equal(peer.drain().length, 1, 'IW is one segment (RFC 5681 §3.1)');
-  t.ok(peer.untilSent() >= 3000);
+  t.equal(peer.untilSent(), 3000);
   t.end();
 });
 
@@ -76,15 +78,6 @@ t.test('SYN-RECEIVED by simultaneous open, nothing more comes → SYN,ACK again'
   peer.expect({ flags: 'S.', seq: 0, ack: 1 });
   peer.untilSent();
   peer.expect({ flags: 'S.', seq: 0, ack: 1 });
-  t.end();
-});
-
-t.test('SYN-SENT, SYN,ACK with data and FIN → taken with it', (t) => {
-  const peer = synSent(t);
-  peer.inject({ flags: 'SF.', seq: 0, ack: 1, data: new TextEncoder().encode('hello'), options: { mss: 1460 } });
-  peer.expectState('CLOSE-WAIT');
-  peer.expect({ flags: '.', seq: 1, ack: 7 });
-  t.equal(new TextDecoder().decode(peer.read()), 'hello');
   t.end();
 });
 
@@ -183,26 +176,29 @@ t.test('LISTEN, accept queue full → the ACK is as good as lost, new SYNs too; 
   t.end();
 });
 
-t.test('LISTEN, a flood of SYNs → memory bounded, the oldest give way, and a true peer gets through', (t) => {
-  const peer = listening(t, { tcp: { synReceivedMax: 8 } });
-  for (let i = 0; i < 1000; i++) {
-    peer.peerPort = 10_000 + i;
-    peer.inject({ flags: 'S', seq: 0, options: peer.synOptions });
-  }
-  t.equal(peer.drain().length, 1000, 'each is answered');
-  t.equal(peer.tcp.counts.halfOpen, 8);
-  t.equal(call(peer, 5001), Verdict.OK);
-  peer.accept();
-  peer.expectState('ESTABLISHED');
-  peer.abort();
-  peer.advanceMs(100_000);
-  peer.drain();
-  peer.expectAllFreed();
-  t.end();
-});
+t.test(
+  'LISTEN, a flood of SYNs, no cookies → memory bounded, the oldest give way, and a true peer gets through',
+  (t) => {
+    const peer = listening(t, { tcp: { synReceivedMax: 8, synCookies: 0 } });
+    for (let i = 0; i < 1000; i++) {
+      peer.peerPort = 10_000 + i;
+      peer.inject({ flags: 'S', seq: 0, options: peer.synOptions });
+    }
+    t.equal(peer.drain().length, 1000, 'each is answered');
+    t.equal(peer.tcp.counts.halfOpen, 8);
+    t.equal(call(peer, 5001), Verdict.OK);
+    peer.accept();
+    peer.expectState('ESTABLISHED');
+    peer.abort();
+    peer.advanceMs(100_000);
+    peer.drain();
+    peer.expectAllFreed();
+    t.end();
+  },
+);
 
 t.test('LISTEN, half-open connections end in any order → it is still the oldest that gives way', (t) => {
-  const peer = listening(t, { tcp: { synReceivedMax: 4 } });
+  const peer = listening(t, { tcp: { synReceivedMax: 4, synCookies: 0 } });
   const iss: number[] = [];
   const syn = (i: number) => {
     peer.peerPort = 7000 + i;
@@ -213,13 +209,7 @@ t.test('LISTEN, half-open connections end in any order → it is still the oldes
   const alive = (i: number) => {
     peer.peerPort = 7000 + i;
     peer.stackIss = iss[i] as number;
-    // A stranger's ACK in the window is answered from SYN-RECEIVED only.
-    peer.inject({ flags: '.', seq: 1, ack: 77 });
-    const [answer] = peer.drain();
-    return (
-      answer !== undefined &&
-      peer.tcp.context.synTable.find(peer.stackAddress, peer.peerAddress, (80 << 16) | peer.peerPort) >= 0
-    );
+    return peer.tcp.context.synTable.find(peer.stackAddress, peer.peerAddress, (80 << 16) | peer.peerPort) >= 0;
   };
   for (const i of [0, 1, 2, 3]) syn(i);
   // From the middle, from the end, from the beginning.

@@ -34,11 +34,12 @@ t.test('ESTABLISHED, the program does not read → the window closes, byte by by
 });
 
 t.test('ESTABLISHED, more than the window in one segment → cut at its edge', (t) => {
-  const peer = established(t, { listen: { receiveBytes: 2304 } });
+  const peer = established(t, { listen: { receiveBytes: 2920 }, tcp: { receiveWindowShare: 256 } });
   peer.inject({ data: 1400 });
   peer.inject({ seq: 1401, data: 1400 });
-  t.equal(peer.tcp.readable(peer.id), 2304);
-  t.same(peer.read(), pattern(2304));
+  peer.inject({ seq: 2801, data: 1400 });
+  t.equal(peer.tcp.readable(peer.id), 2920);
+  t.same(peer.read(), pattern(2920));
   t.end();
 });
 
@@ -89,7 +90,7 @@ t.test('ESTABLISHED, window shut → ACK and RST still count (MUST-66)', (t) => 
 t.test(
   'ESTABLISHED with a shift, a stream of single bytes nobody reads → the buffer holds (rounding never outruns it)',
   (t) => {
-    const peer = established(t, { syn: { mss: 1460, wscale: 0 }, listen: { receiveBytes: 4096 } });
+    const peer = established(t, { syn: { mss: 1460, wscale: 0 }, tcp: { receiveBytes: 4096 } });
     t.ok(peer.tcp.info(peer.id).rcvWscale > 0);
     let offered = 0;
     for (let i = 0; i < 10_000; i++) {

@@ -126,7 +126,7 @@ arrow('SYN-SENT', 'rcv RST,ACK of SYN', 'CLOSED', (t) => {
 
 arrow('SYN-SENT', 'time-out', 'CLOSED', (t) => {
   const peer = synSent(t);
-  peer.advanceMs(130_000);
+  peer.advanceMs(131_000);
   peer.expectState('CLOSED');
   t.equal(peer.tcp.takeError(peer.id), 'ETIMEDOUT');
 });

@@ -1,0 +1,178 @@
+import type { Address } from '../base/units.js';
+import { Cause } from '../net/note.js';
+import { TcpFlag } from '../wire/tcp.js';
+import { sendSyn } from './bare-segment.js';
+import { localPort } from './connection-table.js';
+import type { TcpContext } from './context.js';
+import { listenerTos } from './ecn.js';
+import { timestampOffset } from './isn.js';
+import type { Listener } from './listener-table.js';
+import { offeredMss } from './options.js';
+import { TcpOption } from './socket-options.js';
+import { State } from './state.js';
+import { SynOffer } from './syn-options.js';
+import { Syn, SynOption } from './syn-table.js';
+
+/** Segment path. The SYN-ACK of a half-open connection, its repetitions, and how they end. */
+
+/** Half-open connections of a listener below this many are not hurried: as Linux. */
+const HURRY_ABOVE = 8;
+/** However many there are, each has its SYN-ACK repeated this often. */
+const HURRIED_RETRIES = 2;
+
+const offer = new SynOffer();
+
+/**
+ * <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>, with what both sides can do. `at` is a row's place in `rows`: of the table, or a scratch row that lives only for
+ * this answer. `tsVal` without the connection's offset.
+ */
+export function sendSynAck(
+  tcp: TcpContext,
+  rows: Int32Array,
+  at: number,
+  listener: Listener | undefined,
+  tsVal: number,
+): boolean {
+  const local = rows[at + Syn.LOCAL];
+  const remote = rows[at + Syn.REMOTE];
+  const ports = rows[at + Syn.PORTS];
+  const word = rows[at + Syn.OPTIONS];
+  const wishes = listener?.defaults.options;
+  offer.mss = offeredMss(tcp, remote as Address, wishes?.get(TcpOption.MAX_SEGMENT) ?? 0);
+  offer.sack = (word & SynOption.SACK) !== 0;
+  offer.timestamps = (word & SynOption.TIMESTAMPS) !== 0;
+  offer.tsVal = (tsVal + timestampOffset(tcp, local, remote, ports)) | 0;
+  offer.tsEcr = rows[at + Syn.TS_RECENT];
+  offer.shift = (word & SynOption.WINDOW_SCALE) !== 0 ? (word >>> 20) & 0xf : -1;
+  // RFC 3168 §6.1.1: ECE alone agrees.
+  const ecn = (word & SynOption.ECN) !== 0 ? TcpFlag.ECE : 0;
+  offer.tos = (wishes?.get(TcpOption.TOS) ?? 0) | (ecn === 0 ? 0 : listenerTos(tcp, listener));
+  offer.ttl = wishes?.get(TcpOption.TTL) ?? 0;
+  return sendSyn(
+    tcp,
+    local,
+    remote,
+    ports,
+    rows[at + Syn.ISS],
+    (rows[at + Syn.IRS] + 1) | 0,
+    TcpFlag.SYN | TcpFlag.ACK | ecn,
+    rows[at + Syn.RCV_WND] < 0xffff ? rows[at + Syn.RCV_WND] : 0xffff,
+    offer,
+    Cause.SYN_ACK,
+    State.SYN_RECEIVED,
+  );
+}
+
+/** By address and not by row: between two segments the row may have become another port's listener. */
+export function listenerOf(tcp: TcpContext, row: number): Listener | undefined {
+  const at = row * Syn.SIZE;
+  return tcp.listeners.find(tcp.synTable.rows[at + Syn.LOCAL], localPort(tcp.synTable.rows[at + Syn.PORTS]));
+}
+
+/** The half-open connection is given up. */
+export function dropHalfOpen(tcp: TcpContext, row: number): void {
+  const listener = listenerOf(tcp, row);
+  if (listener !== undefined && listener.halfOpen > 0) {
+    listener.halfOpen -= 1;
+    if (tcp.synTable.rows[row * Syn.SIZE + Syn.TIMEOUTS] === 0 && listener.young > 0) listener.young -= 1;
+  }
+  tcp.synTable.give(row);
+}
+
+/** Once more. It counts as a repetition, whatever the reason: the answer no longer tells which one it answers (Karn). */
+export function repeatSynAck(tcp: TcpContext, row: number, listener: Listener | undefined): boolean {
+  const rows = tcp.synTable.rows;
+  const at = row * Syn.SIZE;
+  if (!sendSynAck(tcp, rows, at, listener, tcp.clock.ms)) return false;
+  rows[at + Syn.RETRANSMITS] += 1;
+  tcp.net.stats.tcpRetransSegs += 1;
+  return true;
+}
+
+/** Until the SYN-ACK goes again: doubled for each time it was not answered, RFC 6298 §5.5. */
+export function armHalfOpen(tcp: TcpContext, row: number): void {
+  const { limits, synTable } = tcp;
+  const timeouts = synTable.rows[row * Syn.SIZE + Syn.TIMEOUTS];
+  const wait = limits.rtoInitialMs * 2 ** timeouts;
+  synTable.wheel.arm(row, (tcp.clock.ms + (wait < limits.rtoMaxMs ? wait : limits.rtoMaxMs)) | 0);
+}
+
+/** SYN-ACKs that were not answered: sent again, further and further apart, and given up in the end (RFC 9293 MUST-23). */
+export function expireHalfOpen(tcp: TcpContext): void {
+  const { synTable } = tcp;
+  const rows = synTable.rows;
+  for (let row = synTable.wheel.expire(tcp.clock.ms); row >= 0; row = synTable.wheel.expire(tcp.clock.ms)) {
+    const at = row * Syn.SIZE;
+    const listener = listenerOf(tcp, row);
+    const acked = (rows[at + Syn.OPTIONS] & SynOption.ACKED) !== 0;
+    const timeouts = rows[at + Syn.TIMEOUTS];
+    const deferred = listener === undefined ? 0 : deferredTimeouts(tcp, listener);
+    const retries = listener === undefined ? 0 : synAckRetries(tcp, listener);
+    // Whose ACK came and waits for data has all of the deferring period, however short the retries.
+    if (timeouts >= retries && (deferred === 0 || !acked || timeouts >= deferred)) {
+      tcp.net.stats.tcpAttemptFails += 1;
+      dropHalfOpen(tcp, row);
+      continue;
+    }
+    // While data is waited for the peer is not asked again, but for one last chance at the end of the period.
+    const ask = deferred === 0 || !acked || timeouts >= deferred - 1;
+    if (ask) repeatSynAck(tcp, row, listener);
+    if (timeouts === 0 && listener !== undefined && listener.young > 0) listener.young -= 1;
+    rows[at + Syn.TIMEOUTS] = timeouts + 1;
+    armHalfOpen(tcp, row);
+  }
+}
+
+/**
+ * tcp_synack_retries, or the listener's own (TCP_SYNCNT). Where more than half of the queue is taken, and most of it by those that did not answer the first SYN-ACK,
+ * they are given up sooner, as Linux does: in a flood the place is worth more.
+ */
+function synAckRetries(tcp: TcpContext, listener: Listener): number {
+  let retries = listener.defaults.options?.get(TcpOption.SYN_RETRIES) ?? tcp.limits.synAckRetries;
+  const backlog = listener.backlog > HURRY_ABOVE ? listener.backlog : HURRY_ABOVE;
+  if (listener.halfOpen * 2 <= backlog) return retries;
+  let young = listener.young * 2;
+  while (retries > HURRIED_RETRIES && listener.halfOpen >= young) {
+    retries -= 1;
+    young *= 2;
+    if (young === 0) return HURRIED_RETRIES;
+  }
+  return retries;
+}
+
+/**
+ * TCP_DEFER_ACCEPT in seconds as a number of time-outs of the SYN-ACK, which is how Linux counts it: the first lasts a second, each next twice as
+ * long. Zero: not asked for.
+ */
+export function deferredTimeouts(tcp: TcpContext, listener: Listener): number {
+  const seconds = listener.defaults.options?.get(TcpOption.DEFER_ACCEPT_SECONDS) ?? 0;
+  return secondsToTimeouts(tcp, seconds);
+}
+
+export function secondsToTimeouts(tcp: TcpContext, seconds: number): number {
+  if (seconds <= 0) return 0;
+  const { limits } = tcp;
+  let wait = limits.rtoInitialMs;
+  let period = wait;
+  let timeouts = 1;
+  while (seconds * 1000 > period && timeouts < TIMEOUTS_MAX) {
+    timeouts += 1;
+    wait = wait * 2 < limits.rtoMaxMs ? wait * 2 : limits.rtoMaxMs;
+    period += wait;
+  }
+  return timeouts;
+}
+/** One octet in Linux. */
+const TIMEOUTS_MAX = 255;
+
+/** The other way: what `getOption` tells of the seconds that were set. */
+export function timeoutsToSeconds(tcp: TcpContext, timeouts: number): number {
+  const { limits } = tcp;
+  let wait = limits.rtoInitialMs;
+  let period = 0;
+  for (let i = 0; i < timeouts; i++) {
+    period += wait;
+    wait = wait * 2 < limits.rtoMaxMs ? wait * 2 : limits.rtoMaxMs;
+  }
+  return Math.floor(period / 1000);
+}
