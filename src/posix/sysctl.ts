@@ -66,7 +66,16 @@ const SECOND = 1000;
 
 const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ['net.core.somaxconn', own('somaxconn', 0)],
-  ['net.core.rmem_max', own('rmemMax', 2304)],
+  [
+    'net.core.rmem_max',
+    {
+      read: (settings) => String(settings.sockets.rmemMax),
+      write: (settings, value) => {
+        settings.sockets.rmemMax = integer(value, 2304, INT_MAX);
+        settings.limits.receiveBytesCeiling = settings.sockets.rmemMax;
+      },
+    },
+  ],
   ['net.core.wmem_max', own('wmemMax', 4608)],
   ['net.ipv4.tcp_timestamps', onOff('timestamps')],
   ['net.ipv4.tcp_sack', onOff('sack')],
@@ -78,6 +87,10 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ['net.ipv4.tcp_wmem', triple('sendBytes', 'sendBytesMax')],
   ['net.ipv4.tcp_syn_retries', count('synRetries', 1, 127)],
   ['net.ipv4.tcp_synack_retries', count('synAckRetries', 0, 255)],
+  ['net.ipv4.tcp_syn_linear_timeouts', count('synLinearTimeouts', 0, 127)],
+  ['net.ipv4.tcp_syncookies', count('synCookies', 0, 2)],
+  ['net.ipv4.tcp_max_syn_backlog', count('synBacklogMax', 0, INT_MAX)],
+  ['net.ipv4.tcp_abort_on_overflow', onOff('abortOnOverflow')],
   ['net.ipv4.tcp_retries2', count('retries', 0, 255)],
   ['net.ipv4.tcp_orphan_retries', count('orphanRetries', 0, 255)],
   ['net.ipv4.tcp_max_orphans', count('orphansMax', 0, INT_MAX)],

@@ -54,7 +54,7 @@ export interface TcpLimits {
    * SYN cookies (RFC 4987 §3.6), Linux's tcp_syncookies: 0 never, 1 when a listener's queue of half-open connections is full (more than its backlog), 2 always. 1: a flood then
    * costs true peers nothing but options.
    */
-  readonly synCookies: 0 | 1 | 2;
+  readonly synCookies: number;
   /** Without cookies, how many half-open connections a listener may have: Linux's tcp_max_syn_backlog, of which it leaves the last quarter to peers it knows. */
   readonly synBacklogMax: number;
   /** A handshake that completes while the accept queue is full is reset instead of left to be tried again: Linux's tcp_abort_on_overflow, off. */

@@ -110,11 +110,6 @@ function onRetransmit(tcp: TcpContext, c: number, k: number): void {
   if (hot[c + Tcb.SND_WND] > 0 || (hot[c + Tcb.STATE] & Flag.ORPHAN) !== 0) cold[k + Cold.RETRANSMITS] += 1;
   cold[k + Cold.BACKOFF] += 1;
   troubleBegins(tcp, k);
-    return;
-  }
-  onTimeout(tcp, c, k);
-  cold[k + Cold.RETRANSMITS] += 1;
-  cold[k + Cold.BACKOFF] += 1;
   startTimer(tcp, c, k, Timer.RETRANSMIT, withinUserTimeout(tcp, k, rtoMs(tcp, c, cold[k + Cold.BACKOFF])));
   mark(tcp, c);
 }
@@ -150,7 +145,6 @@ function repeatSyn(tcp: TcpContext, c: number, k: number, state: State): void {
   if (tcp.tallies) tcp.tally[(c >>> Tcb.SHIFT) * Tally.SIZE + Tally.RETRANSMITTED] += 1;
   sendOwnSyn(tcp, c, k);
   startTimer(tcp, c, k, Timer.RETRANSMIT, withinUserTimeout(tcp, k, rtoMs(tcp, c, cold[k + Cold.BACKOFF])));
-}
 }
 
 function onDelayedAck(tcp: TcpContext, c: number, k: number): void {

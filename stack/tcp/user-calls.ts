@@ -15,7 +15,7 @@ import { State } from './state.js';
 import { chooseOwnWindow, sendOwnSyn } from './syn-sent.js';
 import { Cold, Custom, Flag, Tcb } from './tcb.js';
 import { Wait } from './time-wait-table.js';
-import { wakeBy } from './timers.js';
+import { startTimer, Timer, wakeBy } from './timers.js';
 import { tuneReceiveBuffer } from './window.js';
 
 /** User calls, RFC 9293 §3.9.1 and §3.10: OPEN, SEND, RECEIVE, CLOSE, ABORT. Errors are the caller's and are thrown. */

@@ -108,7 +108,7 @@ t.test(
 );
 
 t.test('ESTABLISHED with a shift, any sizes of segments and reads → the edge moves left by less than a unit', (t) => {
-  const peer = established(t, { syn: { mss: 1460, wscale: 0 }, listen: { receiveBytes: 50_000 } });
+  const peer = established(t, { syn: { mss: 1460, wscale: 0 }, tcp: { receiveBytes: 50_000 } });
   let edge = 0;
   let x = 1;
   for (let i = 0; i < 3000; i++) {
