@@ -110,8 +110,15 @@ function onRetransmit(tcp: TcpContext, c: number, k: number): void {
   if (hot[c + Tcb.SND_WND] > 0 || (hot[c + Tcb.STATE] & Flag.ORPHAN) !== 0) cold[k + Cold.RETRANSMITS] += 1;
   cold[k + Cold.BACKOFF] += 1;
   troubleBegins(tcp, k);
+  adviseAfterR1(tcp, c, k);
   startTimer(tcp, c, k, Timer.RETRANSMIT, withinUserTimeout(tcp, k, rtoMs(tcp, c, cold[k + Cold.BACKOFF])));
   mark(tcp, c);
+}
+
+/** R1, for SYNs as well (RFC 9293 MUST-20, MUST-22): IP is told to doubt the way there. */
+function adviseAfterR1(tcp: TcpContext, c: number, k: number): void {
+  if (tcp.cold[k + Cold.RETRANSMITS] !== tcp.limits.retries1) return;
+  tcp.net.doubtReachable(tcp.names[(c >>> Tcb.SHIFT) * Name.SIZE + Name.REMOTE] as Address);
 }
 
 /** R2 of the handshake is a count (RFC 9293 MUST-23 asks for three minutes); a user timeout ends it, too. */
@@ -141,6 +148,7 @@ function repeatSyn(tcp: TcpContext, c: number, k: number, state: State): void {
   if (state !== State.SYN_SENT || cold[k + Cold.RETRANSMITS] > tcp.limits.synLinearTimeouts)
     cold[k + Cold.BACKOFF] += 1;
   troubleBegins(tcp, k);
+  adviseAfterR1(tcp, c, k);
   tcp.net.stats.tcpRetransSegs += 1;
   if (tcp.tallies) tcp.tally[(c >>> Tcb.SHIFT) * Tally.SIZE + Tally.RETRANSMITTED] += 1;
   sendOwnSyn(tcp, c, k);
