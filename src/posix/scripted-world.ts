@@ -59,6 +59,7 @@ export class ScriptedWorld implements World {
       slab,
       // A script has a handful of connections; the tables are made for each world anew.
       tcp: {
+        profile: options.profile ?? 'linux',
         connectionsMax: 1024,
         activeMax: 1024,
         synReceivedMax: 1024,

@@ -120,6 +120,13 @@ const RULES: ReadonlyMap<number, TcpOptionRule> = new Map<number, TcpOptionRule>
       get: (target) => target.getTcpOption(TcpOption.NOT_SENT_LOW_WATER),
     },
   ],
+  [
+    TCP.TCP_DEFER_ACCEPT,
+    {
+      set: (target, value) => target.setTcpOption(TcpOption.DEFER_ACCEPT_SECONDS, Math.max(0, value)),
+      get: (target) => deferredSeconds(target.getTcpOption(TcpOption.DEFER_ACCEPT_SECONDS)),
+    },
+  ],
   [TCP.TCP_INQ, remember(TCP.TCP_INQ, 0, 1, 'TCP_INQ')],
   [TCP.TCP_SAVE_SYN, remember(TCP.TCP_SAVE_SYN, 0, 2, 'TCP_SAVE_SYN')],
   [TCP.TCP_THIN_LINEAR_TIMEOUTS, remember(TCP.TCP_THIN_LINEAR_TIMEOUTS, 0, 1, 'TCP_THIN_LINEAR_TIMEOUTS')],
@@ -129,6 +136,13 @@ const RULES: ReadonlyMap<number, TcpOptionRule> = new Map<number, TcpOptionRule>
   [TCP.TCP_REPAIR, { get: () => 0 }],
   [TCP.TCP_TIMESTAMP, { get: () => 0 }],
 ]);
+
+/** Linux keeps how many retransmissions of the SYN-ACK the time is worth, and tells back how long those take. */
+function deferredSeconds(asked: number): number {
+  let seconds = 0;
+  for (let timeout = 1; seconds < asked; timeout = Math.min(timeout * 2, 120)) seconds += timeout;
+  return seconds;
+}
 
 /** False: ENOPROTOOPT. */
 export function setTcpLevel(target: TcpOptionTarget, option: number, value: Uint8Array): boolean {

@@ -231,3 +231,31 @@ t.test('options → kept before the connection, asked of it after; unknown ones 
   t.equal(s.calls.getsockopt(listener, TCP.SOL_TCP, TCP.TCP_INFO, 1000).data?.[0], 10, 'LISTEN');
   t.end();
 });
+
+t.test('TCP_DEFER_ACCEPT → told back as the time of whole retransmissions; no accept before data', (t) => {
+  const s = new Script(t);
+  const listener = s.listen();
+  s.ok(s.calls.setsockopt(listener, TCP.SOL_TCP, TCP.TCP_DEFER_ACCEPT, intBytes(5)));
+  t.same(s.calls.getsockopt(listener, TCP.SOL_TCP, TCP.TCP_DEFER_ACCEPT, 4).data, intBytes(7));
+  s.ok(s.calls.fcntl(listener, FILE.F_SETFL, FILE.O_NONBLOCK));
+  s.handshake();
+  s.fails(s.calls.accept(listener).outcome, 'EAGAIN');
+  s.inject({ flags: 'P.', data: TEXT });
+  s.done(s.calls.accept(listener), 4);
+  s.done(s.calls.recv(4, 2000, 0), 1000);
+  t.end();
+});
+
+t.test('the profile of FreeBSD → its order of options', (t) => {
+  const linux = new Script(t);
+  const freebsd = new Script(t, { profile: 'freebsd' });
+  const layouts = [linux, freebsd].map((s) => {
+    s.listen();
+    s.inject({ flags: 'S', options: { mss: 1000, sackOk: true, ts: [1, 0], wscale: 7 } });
+    const synAck = s.world.takeSent()?.datagram ?? new Uint8Array(0);
+    return [...synAck.subarray(40)].join(' ').replaceAll(/^2 4 \d+ \d+/g, 'mss');
+  });
+  t.match(layouts[0], /^mss 4 2 8 10 /);
+  t.match(layouts[1], /^mss 1 3 3 \d+ 4 2 8 10 /);
+  t.end();
+});
