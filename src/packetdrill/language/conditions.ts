@@ -1,0 +1,90 @@
+import { type Place, ScriptError } from './script-error.js';
+
+/** `#if`, not `# if`: a comment may begin with the word. */
+const DIRECTIVE = /^[ \t]*#(ifdef|ifndef|if|elif|else|endif|define|undef)\b[ \t]*(.*?)[ \t\r]*$/;
+const NAME = /^[A-Za-z_]\w*$/;
+
+interface Branch {
+  readonly place: Place;
+  /** What surrounds it is in effect. */
+  readonly outer: boolean;
+  /** One of its branches has been chosen. */
+  chosen: boolean;
+  active: boolean;
+  sawElse: boolean;
+}
+
+/**
+ * The text with the lines blanked that `#ifdef NAME`, `#ifndef NAME`, `#if`, `#elif`, `#else` and `#endif` leave out, so that places stay
+ * true. `#if` takes a number, `NAME`, `defined(NAME)`, `!` and `NAME == VALUE`. `#define NAME VALUE` adds to `definitions`.
+ */
+export function applyConditions(file: string, text: string, definitions: Map<string, string>): string {
+  if (!/^[ \t]*#(?:if|define|undef)/m.test(text)) return text;
+  const open: Branch[] = [];
+  const lines = text.split('\n');
+  for (let i = 0; i < lines.length; i++) {
+    const match = DIRECTIVE.exec(lines[i]);
+    const active = open.length === 0 || open[open.length - 1].active;
+    if (match === null) {
+      if (!active) lines[i] = '';
+      continue;
+    }
+    const place = { file, line: i + 1, column: lines[i].indexOf('#') + 1 };
+    direct(match[1], match[2], place, open, definitions);
+    lines[i] = '';
+  }
+  const left = open.at(-1);
+  if (left !== undefined) throw new ScriptError(left.place, 'a condition that begins here has no #endif');
+  return lines.join('\n');
+}
+
+function direct(word: string, rest: string, place: Place, open: Branch[], definitions: Map<string, string>): void {
+  const top = open.at(-1);
+  const active = top === undefined || top.active;
+  switch (word) {
+    case 'define': {
+      const [, name, value] = /^(\w+)[ \t]*(.*)$/.exec(rest) ?? [];
+      if (name === undefined || !NAME.test(name)) throw new ScriptError(place, '#define needs a name');
+      if (active) definitions.set(name, value.replace(/\/\/.*$/, '').trim());
+      return;
+    }
+    case 'undef':
+      if (active) definitions.delete(rest);
+      return;
+    case 'ifdef':
+    case 'ifndef':
+    case 'if': {
+      const holds = word === 'if' ? condition(rest, place, definitions) : definitions.has(nameOf(rest, place)) === (word === 'ifdef');
+      open.push({ place, outer: active, chosen: holds, active: active && holds, sawElse: false });
+      return;
+    }
+    default:
+      if (top === undefined) throw new ScriptError(place, `#${word} without #if`);
+      if (word === 'endif') {
+        open.pop();
+        return;
+      }
+      if (top.sawElse) throw new ScriptError(place, `#${word} after #else`);
+      top.sawElse = word === 'else';
+      top.active = top.outer && !top.chosen && (word === 'else' || condition(rest, place, definitions));
+      top.chosen ||= top.active;
+  }
+}
+
+function nameOf(rest: string, place: Place): string {
+  const name = rest.replace(/(?:\/\/|\/\*).*$/, '').trim();
+  if (!NAME.test(name)) throw new ScriptError(place, `"${rest}" is not a name`);
+  return name;
+}
+
+function condition(text: string, place: Place, definitions: Map<string, string>): boolean {
+  const bare = text.replace(/(?:\/\/|\/\*).*$/, '').trim();
+  if (bare.startsWith('!') && !bare.startsWith('!=')) return !condition(bare.slice(1), place, definitions);
+  const defined = /^defined[ \t]*\(?[ \t]*(\w+)[ \t]*\)?$/.exec(bare);
+  if (defined !== null) return definitions.has(defined[1]);
+  const compared = /^(\w+)[ \t]*(==|!=)[ \t]*("[^"]*"|\w+)$/.exec(bare);
+  const value = (word: string) => definitions.get(word) ?? word.replace(/"/g, '');
+  if (compared !== null) return (value(compared[1]) === value(compared[3])) === (compared[2] === '==');
+  if (/^\w+$/.test(bare)) return !['0', 'false', ''].includes(value(bare)) && (definitions.has(bare) || !NAME.test(bare));
+  throw new ScriptError(place, `#if understands NAME, defined(NAME), NAME == VALUE and !, not "${text}"`);
+}

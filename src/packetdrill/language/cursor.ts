@@ -1,0 +1,189 @@
+import { type Place, ScriptError } from './script-error.js';
+
+const WORD = /[A-Za-z_][A-Za-z0-9_]*/y;
+const INTEGER = /0[xX][0-9a-fA-F]+|[0-9]+/y;
+/** `0.5`, `.1`, `3`; a point belongs to the number only when a digit follows, so that `0...1` is a range. */
+const DECIMAL = /[0-9]+(?:\.[0-9]+)?|\.[0-9]+/y;
+const HEX = /[0-9a-fA-F]+/y;
+
+/**
+ * A script's text and how far it has been read. There is no separate lexer: `.5` is a time before a direction, flags with an
+ * ACE field behind it, so only the reader knows what comes next.
+ */
+export class Cursor {
+  at = 0;
+
+  /** `firstLine` and `firstColumn`: where in the file the text begins. */
+  constructor(
+    readonly file: string,
+    readonly text: string,
+    private readonly firstLine = 1,
+    private readonly firstColumn = 1,
+  ) {}
+
+  place(at = this.at): Place {
+    let line = 0;
+    let start = 0;
+    for (let i = this.text.indexOf('\n'); i !== -1 && i < at; i = this.text.indexOf('\n', i + 1)) {
+      line += 1;
+      start = i + 1;
+    }
+    return {
+      file: this.file,
+      line: this.firstLine + line,
+      column: at - start + (line === 0 ? this.firstColumn : 1),
+    };
+  }
+
+  /** `what`: what should have stood here. */
+  fail(what: string, at = this.at): never {
+    const seen = at >= this.text.length ? 'the end of the script' : `"${this.glimpse(at)}"`;
+    throw new ScriptError(this.place(at), `expected ${what}, found ${seen}`);
+  }
+
+  refuse(message: string, at = this.at): never {
+    throw new ScriptError(this.place(at), message);
+  }
+
+  /** Over blanks and comments, in any of the three forms. */
+  skip(): void {
+    const { text } = this;
+    for (;;) {
+      const c = text.charCodeAt(this.at);
+      if (c === 32 || (c >= 9 && c <= 13)) {
+        this.at += 1;
+      } else if (c === 35 || (c === 47 && text.charCodeAt(this.at + 1) === 47)) {
+        const end = text.indexOf('\n', this.at);
+        this.at = end === -1 ? text.length : end + 1;
+      } else if (c === 47 && text.charCodeAt(this.at + 1) === 42) {
+        const end = text.indexOf('*/', this.at + 2);
+        if (end === -1) this.refuse('a comment that begins here does not end');
+        this.at = end + 2;
+      } else {
+        return;
+      }
+    }
+  }
+
+  get ended(): boolean {
+    this.skip();
+    return this.at >= this.text.length;
+  }
+
+  /** Whether `token` comes next; blanks before it are passed over either way. */
+  sees(token: string): boolean {
+    this.skip();
+    return this.text.startsWith(token, this.at);
+  }
+
+  takes(token: string): boolean {
+    if (!this.sees(token)) return false;
+    this.at += token.length;
+    return true;
+  }
+
+  expect(token: string): void {
+    if (!this.takes(token)) this.fail(`"${token}"`);
+  }
+
+  peekWord(): string | undefined {
+    this.skip();
+    return this.match(WORD);
+  }
+
+  word(what: string): string {
+    const word = this.peekWord();
+    if (word === undefined) this.fail(what);
+    this.at += word.length;
+    return word;
+  }
+
+  takesWord(word: string): boolean {
+    if (this.peekWord() !== word) return false;
+    this.at += word.length;
+    return true;
+  }
+
+  /** Decimal or 0x…, from 0 to `max`. */
+  integer(what: string, max = 0xffff_ffff): number {
+    this.skip();
+    const at = this.at;
+    const digits = this.match(INTEGER);
+    if (digits === undefined) this.fail(what);
+    const value = Number(digits);
+    if (!(value <= max)) this.refuse(`${digits} is too large for ${what}: at most ${max}`, at);
+    this.at += digits.length;
+    return value;
+  }
+
+  /** Seconds, as µs. */
+  peekSeconds(): boolean {
+    this.skip();
+    return this.match(DECIMAL) !== undefined;
+  }
+
+  seconds(): number {
+    this.skip();
+    const digits = this.match(DECIMAL);
+    if (digits === undefined) this.fail('a time in seconds');
+    this.at += digits.length;
+    return Math.round(Number(digits) * 1e6);
+  }
+
+  /** An even number of hexadecimal digits; empty where there are none. */
+  hex(what: string): string {
+    this.skip();
+    const at = this.at;
+    const digits = this.match(HEX) ?? '';
+    if (digits.length % 2 !== 0) this.refuse(`${what} "${digits}" has an odd number of hexadecimal digits`, at);
+    this.at += digits.length;
+    return digits.toLowerCase();
+  }
+
+  /** `"…"` or `'…'`, with C's escapes. */
+  string(): string {
+    this.skip();
+    const start = this.at;
+    const quote = this.text[this.at];
+    if (quote !== '"' && quote !== "'") this.fail('a string');
+    let value = '';
+    this.at += 1;
+    for (;;) {
+      const c = this.text[this.at];
+      if (c === undefined || c === '\n') this.refuse('a string that begins here does not end', start);
+      this.at += 1;
+      if (c === quote) return value;
+      value += c === '\\' ? this.escape() : c;
+    }
+  }
+
+  /** Everything up to `end`, which is taken, too. `what` is complained of when it does not come. */
+  until(end: string, what: string, from: number): string {
+    const at = this.text.indexOf(end, this.at);
+    if (at === -1) this.refuse(`${what} that begins here does not end`, from);
+    const text = this.text.slice(this.at, at);
+    this.at = at + end.length;
+    return text;
+  }
+
+  /** The first match of a sticky pattern here, not taken. */
+  match(pattern: RegExp): string | undefined {
+    pattern.lastIndex = this.at;
+    return pattern.exec(this.text)?.[0];
+  }
+
+  private escape(): string {
+    const c = this.text[this.at++] ?? '';
+    if (c === 'x') {
+      const code = this.match(/[0-9a-fA-F]{1,2}/y) ?? '';
+      this.at += code.length;
+      return String.fromCharCode(Number.parseInt(code, 16) || 0);
+    }
+    return { n: '\n', r: '\r', t: '\t', '0': '\0' }[c] ?? c;
+  }
+
+  private glimpse(at: number): string {
+    const line = this.text.slice(at, at + 24).split('\n')[0];
+    return line.trim() === '' ? (this.text[at] === '\n' ? 'the end of the line' : line) : line.trimEnd();
+  }
+}
