@@ -1,0 +1,190 @@
+import { TcpFlag } from '../../../stack/wire/tcp.js';
+import type { Ports, TcpOption, TcpPacket } from '../language/ast.js';
+
+/** How far a socket of the script has come: what decides which packets are of it. */
+export type SocketState =
+  | 'new'
+  | 'listening'
+  /** A packet arrived at a listener: the child's first. */
+  | 'passive-arrived'
+  | 'passive-answered'
+  | 'passive-acked'
+  | 'connecting'
+  | 'syn-sent'
+  | 'syn-acked';
+
+/** One end as the script numbers it, and as the wire has it. */
+export interface End {
+  port: number;
+  /** Undefined until it was seen. */
+  isn: number | undefined;
+}
+
+export class ScriptSocket {
+  state: SocketState = 'new';
+  /** Undefined while nobody has a descriptor of it. */
+  scriptFd: number | undefined;
+  liveFd: number | undefined;
+  closed = false;
+  protocol: 'tcp' | 'udp' = 'tcp';
+  /** Whether the script gave ports, which then tell its sockets apart. */
+  readonly script: { ports: Ports | undefined; local: number; remote: number } = { ports: undefined, local: 0, remote: 0 };
+  /** int32 addresses. */
+  readonly live = { localAddress: 0, localPort: 0, remoteAddress: 0, remotePort: 0, localIsn: 0, remoteIsn: 0 };
+  /** Timestamps of the stack by what the script calls them. */
+  private readonly timestamps = new Map<number, number>();
+  firstTimestamp: { readonly script: number; readonly live: number; readonly scriptUs: number } | undefined;
+  lastInjected: TcpPacket | undefined;
+  lastSeen: TcpPacket | undefined;
+
+  get onWire(): boolean {
+    return this.protocol === 'udp' || (this.state !== 'new' && this.state !== 'listening');
+  }
+
+  /**
+   * From a script's number to the wire's. In SYNs a script writes initial sequence numbers as they are, so they are moved by the
+   * difference; in all others numbers count from the initial one.
+   */
+  private localOffset(syn: boolean): number {
+    return syn ? this.live.localIsn - this.script.local : this.live.localIsn;
+  }
+
+  private remoteOffset(syn: boolean): number {
+    return syn ? this.live.remoteIsn - this.script.remote : this.live.remoteIsn;
+  }
+
+  /** A segment that will arrive, in the wire's numbers. */
+  toWire(packet: TcpPacket): TcpPacket {
+    const syn = (packet.flags & TcpFlag.SYN) !== 0;
+    const remote = this.remoteOffset(syn);
+    const local = this.localOffset(syn);
+    return {
+      ...packet,
+      range: moved(packet.range, remote),
+      // A number without the flag says nothing of this connection.
+      ack: packet.ack === undefined || (packet.flags & TcpFlag.ACK) === 0 ? packet.ack : (packet.ack + local) >>> 0,
+      options: packet.options?.map((option) => this.optionToWire(option)),
+    };
+  }
+
+  private optionToWire(option: TcpOption): TcpOption {
+    if (option.kind === 'sack') return { ...option, blocks: movedBlocks(option.blocks, this.localOffset(false)) };
+    if (option.kind === 'TS') return { ...option, ecr: this.timestamps.get(option.ecr) ?? option.ecr };
+    return option;
+  }
+
+  /** A segment the stack sent, in the script's numbers. Its timestamp is still the stack's. */
+  toScript(packet: TcpPacket): TcpPacket {
+    const syn = (packet.flags & TcpFlag.SYN) !== 0;
+    const local = this.localOffset(syn);
+    const remote = this.remoteOffset(syn);
+    return {
+      ...packet,
+      range: moved(packet.range, -local),
+      ack: packet.ack === undefined ? undefined : (packet.ack - remote) >>> 0,
+      options: packet.options?.map((option) =>
+        option.kind === 'sack' ? { ...option, blocks: movedBlocks(option.blocks, -this.remoteOffset(false)) } : option,
+      ),
+    };
+  }
+
+  /** The sequence range of a packet of ours that an ICMP message quotes, in the wire's numbers. */
+  quotedToWire(range: TcpPacket['range']): TcpPacket['range'] {
+    return moved(range, this.localOffset(false));
+  }
+
+  mapTimestamp(script: number, live: number): void {
+    this.timestamps.set(script, live);
+  }
+}
+
+function moved(range: TcpPacket['range'], by: number): TcpPacket['range'] {
+  return { start: (range.start + by) >>> 0, end: (range.end + by) >>> 0, length: range.length };
+}
+
+function movedBlocks<T extends { readonly left: number; readonly right: number }>(blocks: readonly T[], by: number) {
+  return blocks.map(({ left, right }) => ({ left: (left + by) >>> 0, right: (right + by) >>> 0 }));
+}
+
+/** What a datagram says of whom it is of. */
+interface Tuple {
+  readonly source: number;
+  readonly destination: number;
+  readonly ports: Ports;
+}
+
+/** The sockets of a script, and which of them a packet is of. */
+export class Connections {
+  readonly all: ScriptSocket[] = [];
+  /** As packetdrill has it: the one that was made last, by a call or by a packet to a listener. */
+  underTest: ScriptSocket | undefined;
+
+  add(): ScriptSocket {
+    const socket = new ScriptSocket();
+    this.all.push(socket);
+    this.underTest = socket;
+    return socket;
+  }
+
+  byFd(scriptFd: number): ScriptSocket | undefined {
+    return this.all.findLast((socket) => socket.scriptFd === scriptFd && !socket.closed);
+  }
+
+  /** The child that accept() gave: known by the peer's port, which is different for each. */
+  byPeer(remoteAddress: number, remotePort: number): ScriptSocket | undefined {
+    return this.all.findLast(
+      (socket) =>
+        socket.liveFd === undefined && socket.live.remoteAddress === remoteAddress && socket.live.remotePort === remotePort,
+    );
+  }
+
+  /** Whom a datagram of the stack is of. Of a connecting socket nobody knows the port yet. */
+  bySent({ source, destination, ports }: Tuple): ScriptSocket | undefined {
+    const toPeer = (socket: ScriptSocket) => socket.live.remoteAddress === destination && socket.live.remotePort === ports.destination;
+    return (
+      this.all.findLast(
+        (socket) =>
+          socket.onWire &&
+          socket.state !== 'connecting' &&
+          toPeer(socket) &&
+          socket.live.localAddress === source &&
+          socket.live.localPort === ports.source,
+      ) ?? this.all.findLast((socket) => socket.state === 'connecting' && toPeer(socket))
+    );
+  }
+
+  /** The listener that a script's inbound packet is for, when it begins a connection. */
+  listenerFor(packet: TcpPacket): ScriptSocket | undefined {
+    const { underTest } = this;
+    if (packet.ports === undefined) return underTest?.state === 'listening' ? underTest : undefined;
+    if (this.byScriptPorts(packet.ports.destination, packet.ports.source) !== undefined) return undefined;
+    return this.all.findLast((socket) => socket.state === 'listening' && !socket.closed);
+  }
+
+  /** Which socket a script's packet is of. Ports tell, where they are written; else it is the one under test. */
+  ofScript(local: number | undefined, remote: number | undefined, connecting: boolean): ScriptSocket | undefined {
+    if (local !== undefined && remote !== undefined) {
+      const known = this.byScriptPorts(local, remote);
+      if (known !== undefined) return known;
+      if (connecting) {
+        const fresh = this.all.findLast((socket) => socket.state === 'connecting' && socket.script.ports === undefined);
+        if (fresh !== undefined) return fresh;
+      }
+    }
+    const { underTest } = this;
+    if (underTest?.onWire === true) return underTest;
+    return this.all.findLast((socket) => socket.onWire);
+  }
+
+  private byScriptPorts(local: number, remote: number): ScriptSocket | undefined {
+    return this.all.findLast(
+      ({ script: { ports } }) => ports !== undefined && ports.source === local && ports.destination === remote,
+    );
+  }
+
+  /** Whose TCP_INFO a code block sees: the socket under test, or the last that has a descriptor. */
+  forCode(): ScriptSocket | undefined {
+    const usable = (socket: ScriptSocket | undefined) => socket?.liveFd !== undefined && !socket.closed;
+    return usable(this.underTest) ? this.underTest : this.all.findLast(usable);
+  }
+}
