@@ -76,6 +76,10 @@ export class Clockwork {
     return this.sent.slice(this.next);
   }
 
+  get unseenCount(): number {
+    return this.sent.length - this.next;
+  }
+
   /** Time goes on until something was sent that nobody looked at, or until `limitUs`. False when nothing came. */
   awaitSent(limitUs: number, place: Place): boolean {
     return this.goOn(() => this.oldest !== undefined, limitUs, place);

@@ -1,0 +1,89 @@
+import { readFileSync, statSync } from 'node:fs';
+import type { World } from '../posix/world.js';
+import type { Event, Script } from './language/ast.js';
+import { parseScript, SCRIPT_BYTES_MAX } from './language/parse-script.js';
+import { type Place, ScriptError, Unsupported } from './language/script-error.js';
+import type { ScriptOutcome } from './outcome.js';
+import { Mismatch } from './run/failure.js';
+import { ScriptRun } from './run/script-run.js';
+import { applyOptions, defaultSettings, type Profile, type Settings } from './run/settings.js';
+
+/** A world that ends with its script. */
+export interface ClosableWorld extends World {
+  close(): void;
+}
+
+export interface RunOptions {
+  readonly profile: Profile;
+  readonly definitions: ReadonlyMap<string, string>;
+  /** A fresh one for each script. */
+  makeWorld(settings: Settings): ClosableWorld;
+  readonly tell?: (line: string) => void;
+}
+
+/** One file, from reading to judgment. Throws nothing that a script could bring about. */
+export function runScriptFile(file: string, options: RunOptions): ScriptOutcome {
+  let text: string;
+  try {
+    const { size } = statSync(file);
+    if (size > SCRIPT_BYTES_MAX) throw new Error(`larger than ${SCRIPT_BYTES_MAX} bytes`);
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    return { ...NOTHING, file, result: 'failed', reason: (error as Error).message, error: true };
+  }
+  return runScript(file, text, options);
+}
+
+const NOTHING = { packets: [], notes: [] } as const;
+
+export function runScript(file: string, text: string, options: RunOptions): ScriptOutcome {
+  const notes: string[] = [];
+  const note = (line: string) => {
+    if (notes.length < NOTES_MAX) notes.push(line);
+  };
+  let script: Script | undefined;
+  let run: ScriptRun | undefined;
+  let world: ClosableWorld | undefined;
+  try {
+    const settings = defaultSettings(options.profile, options.definitions);
+    script = parseScript(file, text, settings.definitions);
+    applyOptions(settings, script.options);
+    if (!settings.dryRun) {
+      world = options.makeWorld(settings);
+      run = new ScriptRun(script, settings, world, { note, ...(options.tell === undefined ? {} : { tell: options.tell }) });
+      run.run();
+    }
+    return { file, result: 'passed', reason: '', packets: [], notes, error: false };
+  } catch (error) {
+    return { file, ...judged(error, script), packets: run?.packets ?? [], notes };
+  } finally {
+    world?.close();
+  }
+}
+
+/** A block that prints in a script of a thousand lines is no reason to say it a thousand times. */
+const NOTES_MAX = 100;
+
+type Judgment = Omit<ScriptOutcome, 'file' | 'packets' | 'notes'>;
+
+function judged(error: unknown, script: Script | undefined): Judgment {
+  if (error instanceof Mismatch) {
+    const { place, message, expected, seen } = error;
+    return { result: 'failed', reason: message, place, source: sourceAt(script, place), expected, seen, error: false };
+  }
+  if (error instanceof Unsupported) {
+    return { result: 'skipped', reason: `not supported: ${error.message}`, place: error.place, error: false };
+  }
+  if (error instanceof ScriptError) {
+    return { result: 'failed', reason: error.message, place: error.place, source: sourceAt(script, error.place), error: true };
+  }
+  // Ours: worth its stack trace.
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { result: 'failed', reason: `an error of the stack or of this interpreter: ${text}`, error: true };
+}
+
+/** The event that a place lies in. */
+function sourceAt(script: Script | undefined, place: Place): string | undefined {
+  const before = (event: Event) => event.place.line < place.line || (event.place.line === place.line && event.place.column <= place.column);
+  return script?.events.findLast(before)?.source;
+}

@@ -1,0 +1,159 @@
+import { formatIpv4Address, parseIpv4Address } from '../../../../stack/wire/ipv4.js';
+import { MESSAGE, SOCKET } from '../../../posix/constants.js';
+import type { Outcome, SocketAddress } from '../../../posix/socket-calls.js';
+import { numberOf } from '../c-values.js';
+import type { ScriptSocket } from '../connections.js';
+import type { CallRun, Issued } from './call-run.js';
+
+/** `socket(..., SOCK_STREAM, IPPROTO_TCP) = 3` */
+export function socket(run: CallRun): Issued {
+  run.takes(3);
+  const [domain] = run.args;
+  const family = domain.kind === 'any' ? SOCKET.AF_INET : numberOf(domain, 'a family');
+  const type = run.number(1, 'a type');
+  const call = run.calls.socket(family, type, run.number(2, 'a protocol'));
+  return {
+    call,
+    finish: (outcome) => {
+      if (outcome.result < 0) return;
+      const made = run.stage.connections.add();
+      made.protocol = (type & 0xf) === SOCKET.SOCK_DGRAM ? 'udp' : 'tcp';
+      made.live.localAddress = run.stage.settings.localAddress;
+      opened(run, made, outcome.result);
+    },
+  };
+}
+
+/** The script's number for a descriptor is what it wrote as the result. */
+function opened(run: CallRun, socket: ScriptSocket, liveFd: number): void {
+  socket.liveFd = liveFd;
+  socket.scriptFd = run.event.result === undefined ? liveFd : run.stage.evaluator.number(run.event.result);
+}
+
+export function bind(run: CallRun): Issued {
+  run.takes(3);
+  const { settings } = run.stage;
+  const address = run.address(run.args[1]) ?? local(settings.localAddress, settings.bindPort);
+  const socket = run.socket(0);
+  const fd = run.fd(0);
+  const call = run.calls.bind(fd, address);
+  return {
+    call,
+    finish: (outcome) => {
+      if (outcome.result === 0 && socket !== undefined) learnLocal(run, socket, fd);
+    },
+  };
+}
+
+function local(address: number, port: number): SocketAddress {
+  return { family: SOCKET.AF_INET, host: formatIpv4Address(address), port };
+}
+
+/** Port 0 means one that the stack chooses. */
+function learnLocal(run: CallRun, socket: ScriptSocket, fd: number): void {
+  const name = run.calls.getsockname(fd);
+  if (name.address === undefined) return;
+  socket.live.localPort = name.address.port;
+  // Bound to any address, it is reached under ours.
+  const bound = parseIpv4Address(name.address.host) ?? 0;
+  if (bound !== 0) socket.live.localAddress = bound;
+}
+
+export function listen(run: CallRun): Issued {
+  run.takes(2);
+  const socket = run.socket(0);
+  const fd = run.fd(0);
+  const call = run.calls.listen(fd, run.number(1));
+  return {
+    call,
+    finish: (outcome) => {
+      if (outcome.result !== 0 || socket === undefined) return;
+      // Without bind() it listens on a port of the stack's choice.
+      learnLocal(run, socket, fd);
+      if (socket.state === 'new') socket.state = 'listening';
+    },
+  };
+}
+
+/** accept and accept4 */
+export function accept(run: CallRun): Issued {
+  run.takes(3, 4);
+  const call = run.calls.accept(run.fd(0), run.args.length > 3 ? run.number(3, 'flags') : 0);
+  return {
+    call,
+    finish: (outcome) => {
+      if (outcome.result < 0) return;
+      const { connections } = run.stage;
+      const host = parseIpv4Address(outcome.address?.host ?? '') ?? 0;
+      const child = connections.byPeer(host, outcome.address?.port ?? 0) ?? connections.add();
+      opened(run, child, outcome.result);
+      run.compareAddress(run.args[1], outcome.address);
+    },
+  };
+}
+
+export function connect(run: CallRun): Issued {
+  run.takes(3);
+  const address = connectAddress(run, 1);
+  begin(run, address);
+  return { call: run.calls.connect(run.fd(0), address) };
+}
+
+function connectAddress(run: CallRun, i: number): SocketAddress {
+  const { settings } = run.stage;
+  return run.address(run.args[i]) ?? local(settings.remoteAddress, settings.connectPort);
+}
+
+/** From here on the socket's SYN may come. */
+function begin(run: CallRun, address: SocketAddress): void {
+  const socket = run.socket(0);
+  if (socket === undefined) return;
+  run.stage.connections.underTest = socket;
+  if (socket.state === 'new' && socket.protocol === 'tcp') socket.state = 'connecting';
+  if (address.host === '') return;
+  socket.live.remoteAddress = parseIpv4Address(address.host) ?? 0;
+  socket.live.remotePort = address.port;
+}
+
+/** sendto may open a connection (RFC 7413), and of UDP says to whom. */
+export function destination(run: CallRun, i: number, flags: number): SocketAddress | undefined {
+  const socket = run.socket(0);
+  const wanted = run.args[i];
+  const opening = (flags & MESSAGE.MSG_FASTOPEN) !== 0;
+  const udp = socket?.protocol === 'udp';
+  const none = wanted === undefined || (wanted.kind === 'number' && wanted.value === 0);
+  if (none || (wanted.kind === 'any' && !opening && !udp)) return undefined;
+  // A connected socket for UDP may leave it open, and then means its peer.
+  if (wanted.kind === 'any' && udp && socket.live.remotePort !== 0) return undefined;
+  const address = connectAddress(run, i);
+  if (opening || udp) begin(run, address);
+  return address;
+}
+
+export function close(run: CallRun): Issued {
+  run.takes(1);
+  const socket = run.socket(0);
+  const call = run.calls.close(run.fd(0));
+  // The number may be given anew while the call still lingers.
+  if (socket !== undefined) socket.closed = true;
+  return { call };
+}
+
+export function shutdown(run: CallRun): Issued {
+  run.takes(2);
+  return { call: run.calls.shutdown(run.fd(0), run.number(1, 'SHUT_RD, SHUT_WR or SHUT_RDWR')) };
+}
+
+export function getsockname(run: CallRun): Issued {
+  run.takes(3);
+  return { call: run.calls.getsockname(run.fd(0)), finish: (outcome) => compareName(run, outcome) };
+}
+
+export function getpeername(run: CallRun): Issued {
+  run.takes(3);
+  return { call: run.calls.getpeername(run.fd(0)), finish: (outcome) => compareName(run, outcome) };
+}
+
+function compareName(run: CallRun, outcome: Outcome): void {
+  run.compareAddress(run.args[1], outcome.address);
+}

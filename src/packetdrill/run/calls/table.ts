@@ -1,0 +1,49 @@
+import type { CallRun, Issued } from './call-run.js';
+import { read, readv, recvmsg, sendmsg, write, writev } from './data.js';
+import { fcntl, getsockopt, ioctl, setsockopt } from './options.js';
+import { poll } from './poll.js';
+import { accept, bind, close, connect, getpeername, getsockname, listen, shutdown, socket } from './sockets.js';
+
+/** The system calls there are, by name. */
+const CALLS: ReadonlyMap<string, (run: CallRun) => Issued> = new Map([
+  ['socket', socket],
+  ['bind', bind],
+  ['listen', listen],
+  ['accept', accept],
+  ['accept4', accept],
+  ['connect', connect],
+  ['read', read],
+  ['recv', read],
+  ['recvfrom', read],
+  ['readv', readv],
+  ['recvmsg', recvmsg],
+  ['write', write],
+  ['send', write],
+  ['sendto', write],
+  ['writev', writev],
+  ['sendmsg', sendmsg],
+  ['close', close],
+  ['shutdown', shutdown],
+  ['getsockname', getsockname],
+  ['getpeername', getpeername],
+  ['setsockopt', setsockopt],
+  ['getsockopt', getsockopt],
+  ['fcntl', fcntl],
+  ['ioctl', ioctl],
+  ['poll', poll],
+]);
+
+/** Calls of kernels that suites use, and that have nothing behind them here. */
+const UNSUPPORTED = new Set(
+  `epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait select pselect ppoll pipe pipe2 splice vmsplice tee sendfile open openat
+   sendmmsg recvmmsg cap_set dup dup2 dup3 socketpair mmap munmap io_setup io_submit sctp_bindx sctp_sendmsg sctp_recvmsg
+   sctp_connectx sctp_peeloff kqueue kevent fork`.split(/\s+/),
+);
+
+export function callOf(name: string): ((run: CallRun) => Issued) | undefined {
+  return CALLS.get(name);
+}
+
+export function isKnownElsewhere(name: string): boolean {
+  return UNSUPPORTED.has(name);
+}

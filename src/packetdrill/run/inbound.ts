@@ -1,0 +1,116 @@
+import { TcpFlag } from '../../../stack/wire/tcp.js';
+import type { IcmpPacket, PacketEvent, TcpPacket, UdpPacket } from '../language/ast.js';
+import { ScriptError, Unsupported } from '../language/script-error.js';
+import { buildIcmp, buildTcp, buildUdp, type Route } from '../wire/build.js';
+import type { ScriptSocket } from './connections.js';
+import type { Stage } from './stage.js';
+
+/** Peers' ports: from here on, one for each connection to a listener. */
+const FIRST_PEER_PORT = 40_000;
+
+/** Where the script has no window, a peer offers what it can without scaling. */
+const WINDOW_UNSAID = 65_535;
+
+/** A packet of the script arrives at the stack. */
+export function inject(stage: Stage, event: PacketEvent): void {
+  const { packet } = event;
+  switch (packet.protocol) {
+    case 'tcp':
+      injectTcp(stage, event, packet);
+      return;
+    case 'udp':
+      injectUdp(stage, event, packet);
+      return;
+    case 'icmp':
+      injectIcmp(stage, event, packet);
+  }
+}
+
+function injectTcp(stage: Stage, event: PacketEvent, packet: TcpPacket): void {
+  const socket = child(stage, packet) ?? ofScript(stage, event, packet);
+  follow(socket, packet);
+  const said = { ...packet, window: packet.window ?? socket.lastInjected?.window ?? WINDOW_UNSAID };
+  socket.lastInjected = said;
+  send(stage, event, buildTcp(socket.toWire(said), toStack(socket)));
+}
+
+/** A packet to a listener begins a connection of its own, which is then under test. */
+function child(stage: Stage, packet: TcpPacket): ScriptSocket | undefined {
+  const { connections, settings } = stage;
+  const listener = connections.listenerFor(packet);
+  if (listener === undefined) return undefined;
+  const socket = connections.add();
+  socket.state = 'passive-arrived';
+  socket.live.localAddress = settings.localAddress;
+  socket.live.localPort = listener.live.localPort;
+  socket.live.remoteAddress = settings.remoteAddress;
+  socket.live.remotePort = packet.ports?.source ?? FIRST_PEER_PORT + connections.all.length;
+  socket.live.remoteIsn = packet.range.start;
+  socket.script.remote = packet.range.start;
+  if (packet.ports !== undefined) socket.script.ports = { source: packet.ports.destination, destination: packet.ports.source };
+  return socket;
+}
+
+function ofScript(stage: Stage, event: PacketEvent, packet: TcpPacket | UdpPacket): ScriptSocket {
+  const socket = stage.connections.ofScript(packet.ports?.destination, packet.ports?.source, false);
+  if (socket === undefined) throw new ScriptError(event.place, 'no socket of the script can be meant by this packet');
+  return socket;
+}
+
+/** What an arriving segment tells of how far the connection is. */
+function follow(socket: ScriptSocket, packet: TcpPacket): void {
+  const syn = (packet.flags & TcpFlag.SYN) !== 0;
+  const ack = (packet.flags & TcpFlag.ACK) !== 0;
+  if (socket.state === 'passive-answered' && ack) {
+    socket.state = 'passive-acked';
+  } else if (socket.state === 'syn-sent' && syn) {
+    socket.script.remote = packet.range.start;
+    socket.live.remoteIsn = packet.range.start;
+    if (ack) socket.state = 'syn-acked';
+  }
+}
+
+function injectUdp(stage: Stage, event: PacketEvent, packet: UdpPacket): void {
+  const socket = ofScript(stage, event, packet);
+  if (socket.protocol !== 'udp') throw new ScriptError(event.place, 'the socket under test is not one for UDP');
+  send(stage, event, buildUdp(packet, toStack(socket)));
+}
+
+function injectIcmp(stage: Stage, event: PacketEvent, packet: IcmpPacket): void {
+  const { connections, settings } = stage;
+  if (packet.version === 6) throw new Unsupported(event.place, 'IPv6');
+  const route: Route = { source: settings.remoteAddress, destination: settings.localAddress, sourcePort: 0, destinationPort: 0 };
+  if (packet.quoted === undefined) {
+    send(stage, event, buildIcmp(packet, route, undefined));
+    return;
+  }
+  const socket = connections.ofScript(undefined, undefined, false);
+  if (socket === undefined) throw new ScriptError(event.place, 'no socket of the script can have sent what this message quotes');
+  const { quoted } = packet;
+  const live = quoted.protocol === 'udp' ? quoted : { ...quoted, range: socket.quotedToWire(quoted.range) };
+  send(stage, event, buildIcmp({ ...packet, quoted: live }, { ...route, source: socket.live.remoteAddress }, fromStack(socket)));
+}
+
+function send(stage: Stage, event: PacketEvent, datagram: Uint8Array): void {
+  stage.trace.arrived(event.packet, stage.clock.nowUs);
+  stage.tell(stage.trace.lastLine);
+  stage.clock.deliver(datagram, event.place);
+}
+
+export function toStack({ live }: ScriptSocket): Route {
+  return {
+    source: live.remoteAddress,
+    destination: live.localAddress,
+    sourcePort: live.remotePort,
+    destinationPort: live.localPort,
+  };
+}
+
+function fromStack({ live }: ScriptSocket): Route {
+  return {
+    source: live.localAddress,
+    destination: live.remoteAddress,
+    sourcePort: live.localPort,
+    destinationPort: live.remotePort,
+  };
+}

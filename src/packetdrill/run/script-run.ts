@@ -1,0 +1,152 @@
+import { dirname } from 'node:path';
+import { TcpFlag } from '../../../stack/wire/tcp.js';
+import type { World } from '../../posix/world.js';
+import type { Event, PacketEvent, Script } from '../language/ast.js';
+import { buildTcp } from '../wire/build.js';
+import { Evaluator } from './c-values.js';
+import { type Bounds, BOUNDS, Clockwork } from './clockwork.js';
+import { CodeBlocks } from './code.js';
+import { Commands } from './commands.js';
+import { Connections } from './connections.js';
+import { Mismatch } from './failure.js';
+import { inject, toStack } from './inbound.js';
+import { expectPacket, findLeftOver } from './outbound.js';
+import type { Settings } from './settings.js';
+import type { Stage } from './stage.js';
+import { SystemCalls } from './system-calls.js';
+import { type Due, secondsText, Timing } from './timing.js';
+import { PacketTrace } from './trace.js';
+
+export interface RunHooks {
+  /** Of everything that happens, a line. */
+  readonly tell?: (line: string) => void;
+  readonly note?: (text: string) => void;
+  readonly bounds?: Bounds;
+}
+
+/** One script against one world, from its first event to its last. */
+export class ScriptRun {
+  private readonly stage: Stage;
+  private readonly calls: SystemCalls;
+  private readonly code: CodeBlocks;
+  private readonly commands: Commands;
+  /** How many of the packets nobody has looked at had been sent at the script's last word about packets. */
+  private described = 0;
+
+  constructor(script: Script, settings: Settings, world: World, hooks: RunHooks = {}) {
+    const clock = new Clockwork(world, hooks.bounds ?? BOUNDS);
+    const connections = new Connections();
+    const trace = new PacketTrace(connections);
+    const note = hooks.note ?? (() => {});
+    const tell = hooks.tell ?? (() => {});
+    this.stage = {
+      script,
+      settings,
+      clock,
+      connections,
+      trace,
+      note,
+      tell,
+      timing: new Timing(settings),
+      evaluator: new Evaluator(settings.definitions),
+    };
+    clock.onSent = (seen) => {
+      trace.sent(seen);
+      tell(trace.lastLine);
+    };
+    this.calls = new SystemCalls(this.stage);
+    this.code = new CodeBlocks(this.stage);
+    const sleep = (us: number) => clock.advanceTo(clock.nowUs + us, { file: script.file, line: 1, column: 1 });
+    this.commands = new Commands({ world, note, sleep }, dirname(script.file));
+  }
+
+  /** Throws a Mismatch where the stack does otherwise, a ScriptError where the script is wrong, Unsupported where it asks for too much. */
+  run(): void {
+    const { script, settings, clock } = this.stage;
+    const start = { file: script.file, line: 1, column: 1 };
+    for (const path of settings.initScripts) this.commands.include(path, start);
+    for (const event of script.events) this.runEvent(event);
+    const last = script.events.at(-1);
+    this.calls.finishWaiting();
+    const endUs = clock.nowUs;
+    const left = findLeftOver(this.stage, this.described, endUs);
+    if (left !== undefined) {
+      const seen = `${secondsText(left.timeUs)} > ${this.stage.trace.sentText(left)}`;
+      throw new Mismatch(last?.place ?? start, 'a packet the script does not expect', 'nothing more', seen);
+    }
+    this.resetAll();
+  }
+
+  /** The last packets both ways. */
+  get packets(): string[] {
+    return this.stage.trace.lines();
+  }
+
+  private runEvent(event: Event): void {
+    const { clock, timing } = this.stage;
+    const due = timing.due(event, clock.nowUs);
+    if (event.kind === 'packet' && event.direction === 'outbound') {
+      const seenUs = expectPacket(this.stage, event, due);
+      this.described = clock.unseenCount;
+      timing.passed(due, seenUs);
+      this.calls.look();
+      return;
+    }
+    clock.advanceTo(due.fromUs, event.place);
+    this.calls.look();
+    timing.check(event, WHAT[event.kind], due, clock.nowUs);
+    this.happen(event, due);
+    timing.passed(due, clock.nowUs);
+    this.calls.look();
+  }
+
+  private happen(event: Event, due: Due): void {
+    switch (event.kind) {
+      case 'packet':
+        this.inject(event);
+        return;
+      case 'call':
+        this.calls.run(event, due);
+        return;
+      case 'command':
+        this.commands.run(event.text, event.place);
+        return;
+      case 'code':
+        this.code.run(event);
+    }
+  }
+
+  private inject(event: PacketEvent): void {
+    this.stage.clock.collect(event.place);
+    this.described = this.stage.clock.unseenCount;
+    inject(this.stage, event);
+  }
+
+  /** What packetdrill does to each connection in the end, so that a kernel forgets it; a stack that falls over it has a fault, too. */
+  private resetAll(): void {
+    const { connections, clock, script } = this.stage;
+    for (const socket of connections.all) {
+      const { lastInjected, lastSeen } = socket;
+      const base = lastInjected ?? lastSeen;
+      if (socket.protocol !== 'tcp' || base === undefined) continue;
+      const syn = (base.flags & TcpFlag.SYN) !== 0 ? 1 : 0;
+      const fin = (base.flags & TcpFlag.FIN) !== 0 ? 1 : 0;
+      const behind = (base.range.end + syn + fin) >>> 0;
+      const seq = lastInjected === undefined ? (base.ack ?? 0) : behind;
+      const reset = socket.toWire({
+        protocol: 'tcp',
+        marks: {},
+        ports: undefined,
+        flags: TcpFlag.RST | TcpFlag.ACK,
+        range: { start: seq, end: seq, length: 0 },
+        ack: lastInjected === undefined ? behind : (base.ack ?? 0),
+        window: base.window ?? 0,
+        urgent: undefined,
+        options: [],
+      });
+      clock.deliver(buildTcp(reset, toStack(socket)), { file: script.file, line: 1, column: 1 });
+    }
+  }
+}
+
+const WHAT = { packet: 'the packet', call: 'the system call', command: 'the command', code: 'the code block' } as const;
