@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { addDemo } from './commands/demo.js';
 import { addEcho } from './commands/echo.js';
 import { addIperf3 } from './commands/iperf3.js';
+import { addPacketdrill } from './commands/packetdrill.js';
 import { addPing } from './commands/ping.js';
 import { addServe } from './commands/serve.js';
 import { addSs } from './commands/ss.js';
@@ -32,6 +33,7 @@ function makeProgram(): Command {
   addEcho(program);
   addIperf3(program);
   addPing(program);
+  addPacketdrill(program);
   addSs(program);
   for (const command of [program, ...program.commands]) {
     command.exitOverride();

@@ -8,16 +8,11 @@ import { Mismatch } from './run/failure.js';
 import { ScriptRun } from './run/script-run.js';
 import { applyOptions, defaultSettings, type Profile, type Settings } from './run/settings.js';
 
-/** A world that ends with its script. */
-export interface ClosableWorld extends World {
-  close(): void;
-}
-
 export interface RunOptions {
   readonly profile: Profile;
   readonly definitions: ReadonlyMap<string, string>;
   /** A fresh one for each script. */
-  makeWorld(settings: Settings): ClosableWorld;
+  makeWorld(settings: Settings): World;
   readonly tell?: (line: string) => void;
 }
 
@@ -43,21 +38,20 @@ export function runScript(file: string, text: string, options: RunOptions): Scri
   };
   let script: Script | undefined;
   let run: ScriptRun | undefined;
-  let world: ClosableWorld | undefined;
   try {
     const settings = defaultSettings(options.profile, options.definitions);
     script = parseScript(file, text, settings.definitions);
     applyOptions(settings, script.options);
     if (!settings.dryRun) {
-      world = options.makeWorld(settings);
-      run = new ScriptRun(script, settings, world, { note, ...(options.tell === undefined ? {} : { tell: options.tell }) });
+      run = new ScriptRun(script, settings, options.makeWorld(settings), {
+        note,
+        ...(options.tell === undefined ? {} : { tell: options.tell }),
+      });
       run.run();
     }
     return { file, result: 'passed', reason: '', packets: [], notes, error: false };
   } catch (error) {
     return { file, ...judged(error, script), packets: run?.packets ?? [], notes };
-  } finally {
-    world?.close();
   }
 }
 
@@ -75,7 +69,13 @@ function judged(error: unknown, script: Script | undefined): Judgment {
     return { result: 'skipped', reason: `not supported: ${error.message}`, place: error.place, error: false };
   }
   if (error instanceof ScriptError) {
-    return { result: 'failed', reason: error.message, place: error.place, source: sourceAt(script, error.place), error: true };
+    return {
+      result: 'failed',
+      reason: error.message,
+      place: error.place,
+      source: sourceAt(script, error.place),
+      error: true,
+    };
   }
   // Ours: worth its stack trace.
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -84,6 +84,7 @@ function judged(error: unknown, script: Script | undefined): Judgment {
 
 /** The event that a place lies in. */
 function sourceAt(script: Script | undefined, place: Place): string | undefined {
-  const before = (event: Event) => event.place.line < place.line || (event.place.line === place.line && event.place.column <= place.column);
+  const before = (event: Event) =>
+    event.place.line < place.line || (event.place.line === place.line && event.place.column <= place.column);
   return script?.events.findLast(before)?.source;
 }

@@ -116,7 +116,10 @@ export interface IcmpPacket {
   readonly id: number;
   readonly seq: number;
   /** The packet that is complained of; undefined where none is quoted. */
-  readonly quoted: { readonly protocol: 'tcp'; readonly range: SequenceRange } | { readonly protocol: 'udp'; readonly length: number } | undefined;
+  readonly quoted:
+    | { readonly protocol: 'tcp'; readonly range: SequenceRange }
+    | { readonly protocol: 'udp'; readonly length: number }
+    | undefined;
 }
 
 export interface SackBlock {

@@ -19,7 +19,7 @@ interface Branch {
  * true. `#if` takes a number, `NAME`, `defined(NAME)`, `!` and `NAME == VALUE`. `#define NAME VALUE` adds to `definitions`.
  */
 export function applyConditions(file: string, text: string, definitions: Map<string, string>): string {
-  if (!/^[ \t]*#(?:if|define|undef)/m.test(text)) return text;
+  if (!/^[ \t]*#(?:if|el|endif|define|undef)/m.test(text)) return text;
   const open: Branch[] = [];
   const lines = text.split('\n');
   for (let i = 0; i < lines.length; i++) {
@@ -54,7 +54,10 @@ function direct(word: string, rest: string, place: Place, open: Branch[], defini
     case 'ifdef':
     case 'ifndef':
     case 'if': {
-      const holds = word === 'if' ? condition(rest, place, definitions) : definitions.has(nameOf(rest, place)) === (word === 'ifdef');
+      const holds =
+        word === 'if'
+          ? condition(rest, place, definitions)
+          : definitions.has(nameOf(rest, place)) === (word === 'ifdef');
       open.push({ place, outer: active, chosen: holds, active: active && holds, sawElse: false });
       return;
     }
@@ -85,6 +88,7 @@ function condition(text: string, place: Place, definitions: Map<string, string>)
   const compared = /^(\w+)[ \t]*(==|!=)[ \t]*("[^"]*"|\w+)$/.exec(bare);
   const value = (word: string) => definitions.get(word) ?? word.replace(/"/g, '');
   if (compared !== null) return (value(compared[1]) === value(compared[3])) === (compared[2] === '==');
-  if (/^\w+$/.test(bare)) return !['0', 'false', ''].includes(value(bare)) && (definitions.has(bare) || !NAME.test(bare));
+  if (/^\w+$/.test(bare))
+    return !['0', 'false', ''].includes(value(bare)) && (definitions.has(bare) || !NAME.test(bare));
   throw new ScriptError(place, `#if understands NAME, defined(NAME), NAME == VALUE and !, not "${text}"`);
 }

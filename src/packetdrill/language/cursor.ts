@@ -12,6 +12,7 @@ const HEX = /[0-9a-fA-F]+/y;
  */
 export class Cursor {
   at = 0;
+  private lineStarts: readonly number[] | undefined;
 
   /** `firstLine` and `firstColumn`: where in the file the text begins. */
   constructor(
@@ -22,17 +23,16 @@ export class Cursor {
   ) {}
 
   place(at = this.at): Place {
-    let line = 0;
-    let start = 0;
-    for (let i = this.text.indexOf('\n'); i !== -1 && i < at; i = this.text.indexOf('\n', i + 1)) {
-      line += 1;
-      start = i + 1;
+    this.lineStarts ??= lineStartsOf(this.text);
+    let low = 0;
+    let high = this.lineStarts.length;
+    while (high - low > 1) {
+      const middle = (low + high) >>> 1;
+      if (this.lineStarts[middle] <= at) low = middle;
+      else high = middle;
     }
-    return {
-      file: this.file,
-      line: this.firstLine + line,
-      column: at - start + (line === 0 ? this.firstColumn : 1),
-    };
+    const column = at - this.lineStarts[low] + (low === 0 ? this.firstColumn : 1);
+    return { file: this.file, line: this.firstLine + low, column };
   }
 
   /** `what`: what should have stood here. */
@@ -186,4 +186,10 @@ export class Cursor {
     const line = this.text.slice(at, at + 24).split('\n')[0];
     return line.trim() === '' ? (this.text[at] === '\n' ? 'the end of the line' : line) : line.trimEnd();
   }
+}
+
+function lineStartsOf(text: string): number[] {
+  const starts = [0];
+  for (let i = text.indexOf('\n'); i !== -1; i = text.indexOf('\n', i + 1)) starts.push(i + 1);
+  return starts;
 }

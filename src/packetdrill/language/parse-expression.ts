@@ -58,9 +58,11 @@ function parsePrimary(cursor: Cursor, depth: number): Expression {
   }
   if (c === '[') return { kind: 'list', place, items: parseItems(cursor, '[', ']', deeper(cursor, depth)) };
   if (c === '{') return { kind: 'struct', place, fields: parseFields(cursor, deeper(cursor, depth)) };
-  if (c >= '0' && c <= '9') return { kind: 'integer', place, value: cursor.integer('a number', Number.MAX_SAFE_INTEGER) };
+  if (c >= '0' && c <= '9')
+    return { kind: 'integer', place, value: cursor.integer('a number', Number.MAX_SAFE_INTEGER) };
   const name = cursor.word('a value');
-  if (cursor.sees('(')) return { kind: 'apply', place, name, args: parseItems(cursor, '(', ')', deeper(cursor, depth)) };
+  if (cursor.sees('('))
+    return { kind: 'apply', place, name, args: parseItems(cursor, '(', ')', deeper(cursor, depth)) };
   return { kind: 'name', place, name };
 }
 

@@ -23,7 +23,8 @@ export function parseTcpOptions(cursor: Cursor): readonly TcpOption[] | undefine
     } while (cursor.takes(','));
     if (!cursor.takes('>')) cursor.fail('"," or ">" after a TCP option');
   }
-  if (bytes % 4 !== 0) cursor.refuse(`these options take ${bytes} bytes: pad them to a multiple of four with nop`, begin);
+  if (bytes % 4 !== 0)
+    cursor.refuse(`these options take ${bytes} bytes: pad them to a multiple of four with nop`, begin);
   if (bytes > 40) cursor.refuse(`these options take ${bytes} bytes; a header has room for 40`, begin);
   return options;
 }

@@ -37,12 +37,15 @@ function parseTcp(cursor: Cursor, marks: IpMarks, ports: Ports | undefined, dire
   const range = parseRange(cursor);
   // Without the flag the field is sent all the same: scripts test what a stray number does.
   const ack = cursor.takesWord('ack') ? cursor.integer('an acknowledgment number') : undefined;
-  if (ack === undefined && (flags & TcpFlag.ACK) !== 0) cursor.refuse('a segment with the ACK flag (".") needs "ack N"', begin);
+  if (ack === undefined && (flags & TcpFlag.ACK) !== 0)
+    cursor.refuse('a segment with the ACK flag (".") needs "ack N"', begin);
   const window = cursor.takesWord('win') ? cursor.integer('a window', 0xffff) : undefined;
   const urgent = cursor.takesWord('urg') ? cursor.integer('an urgent pointer', 0xffff) : undefined;
+  cursor.skip();
   const optionsAt = cursor.at;
   const options = cursor.sees('<') ? parseTcpOptions(cursor) : [];
-  if (options === undefined && direction === 'inbound') cursor.refuse('<...> is for outbound packets: what arrives must be said', optionsAt);
+  if (options === undefined && direction === 'inbound')
+    cursor.refuse('<...> is for outbound packets: what arrives must be said', optionsAt);
   if (cursor.sees('/')) throw new Unsupported(cursor.place(), 'packets in UDP encapsulation');
   return { protocol: 'tcp', marks, ports, flags, range, ack, window, urgent, options };
 }
@@ -56,7 +59,11 @@ function parseFlags(cursor: Cursor): number {
   let flags = 0;
   for (let i = 0; i < text.length; i++) {
     const bits = FLAG_LETTERS[text[i]];
-    if (bits === undefined) cursor.refuse(`"${text}" is neither TCP flags (letters of FSRPUEWA, "." for ACK, "-" for none) nor a protocol`, begin);
+    if (bits === undefined)
+      cursor.refuse(
+        `"${text}" is neither TCP flags (letters of FSRPUEWA, "." for ACK, "-" for none) nor a protocol`,
+        begin,
+      );
     flags |= bits;
   }
   cursor.at += text.length;
@@ -95,7 +102,7 @@ function parseRange(cursor: Cursor): SequenceRange {
   cursor.expect('(');
   const length = cursor.integer('a number of bytes', 65_535);
   cursor.expect(')');
-  if (((start + length) >>> 0) !== end) {
+  if ((start + length) >>> 0 !== end) {
     cursor.refuse(`${start} and ${length} bytes make ${(start + length) >>> 0}, not ${end}`, begin);
   }
   return { start, end, length };
@@ -122,7 +129,11 @@ function parseIcmp(cursor: Cursor, marks: IpMarks, version: 4 | 6): IcmpPacket {
   cursor.skip();
   const begin = cursor.at;
   const type = numbered(cursor, 'type') ?? icmpType(version, cursor.word('an ICMP type'));
-  if (type === undefined) cursor.refuse(`"${cursor.text.slice(begin, cursor.at)}" is no ICMP type: known are ${icmpTypeNames(version)}`, begin);
+  if (type === undefined)
+    cursor.refuse(
+      `"${cursor.text.slice(begin, cursor.at)}" is no ICMP type: known are ${icmpTypeNames(version)}`,
+      begin,
+    );
   let code = 0;
   let mtu: number | undefined;
   let id = 0;
@@ -189,10 +200,13 @@ function parseMarks(cursor: Cursor, direction: Direction): IpMarks {
   while (!cursor.takes(close)) {
     cursor.skip();
     const begin = cursor.at;
-    const word = cursor.word(`a mark of the IP header (ect0, ect1, ect01, ce, noecn, tos N, ttl N, flowlabel N) or "${close}"`);
+    const word = cursor.word(
+      `a mark of the IP header (ect0, ect1, ect01, ce, noecn, tos N, ttl N, flowlabel N) or "${close}"`,
+    );
     const ecn = ECN_MARKS[word];
     if (ecn !== undefined) {
-      if (ecn === 'ect01' && direction === 'inbound') cursor.refuse('ect01 is either of two: for outbound packets only', begin);
+      if (ecn === 'ect01' && direction === 'inbound')
+        cursor.refuse('ect01 is either of two: for outbound packets only', begin);
       marks = { ...marks, ecn };
     } else if (word === 'tos' || word === 'tclass') {
       marks = { ...marks, tos: cursor.integer('a type of service', 255) };

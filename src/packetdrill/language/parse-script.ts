@@ -72,7 +72,14 @@ function parseEvent(cursor: Cursor): Event {
   if (cursor.takes('%{')) {
     const textPlace = cursor.place();
     precise('code');
-    return { kind: 'code', place, time, textPlace, text: cursor.until('}%', 'a code block', actionAt), source: source() };
+    return {
+      kind: 'code',
+      place,
+      time,
+      textPlace,
+      text: cursor.until('}%', 'a code block', actionAt),
+      source: source(),
+    };
   }
   if (cursor.sees('<') || cursor.sees('>')) {
     const direction = cursor.sees('<') ? 'inbound' : 'outbound';
@@ -113,7 +120,8 @@ function parseTime(cursor: Cursor): EventTime {
   if (cursor.takes('*')) return { kind: 'any', us: 0, endUs: 0 };
   const begin = cursor.at;
   const relative = cursor.takes('+');
-  if (!cursor.peekSeconds()) cursor.fail('the time of an event (0.1, +0.1, 0.1~0.2 or *), or an option before the first event');
+  if (!cursor.peekSeconds())
+    cursor.fail('the time of an event (0.1, +0.1, 0.1~0.2 or *), or an option before the first event');
   const us = seconds(cursor);
   if (!cursor.takes('~')) return { kind: relative ? 'relative' : 'absolute', us, endUs: us };
   cursor.takes('+');

@@ -112,7 +112,8 @@ function arithmetic(at: At, operator: string, left: Value, right: Value): Value 
   if (typeof left === 'string') {
     if (operator === '%') return formatPercent(left, right);
     if (operator === '+' && typeof right === 'string') return left + right;
-    if (operator === '*' && typeof right === 'number' && left.length * right <= LENGTH_MAX) return left.repeat(Math.max(right, 0));
+    if (operator === '*' && typeof right === 'number' && left.length * right <= LENGTH_MAX)
+      return left.repeat(Math.max(right, 0));
   }
   if (Array.isArray(left) && Array.isArray(right) && operator === '+') return [...left, ...right];
   const a = numeric(at, left);
@@ -138,7 +139,8 @@ function arithmetic(at: At, operator: string, left: Value, right: Value): Value 
 
 /** 64-bit fields do not fit into the operators of JavaScript. */
 function bitwise(at: At, operator: string, a: number, b: number): number {
-  if (!Number.isInteger(a) || !Number.isInteger(b)) throw new ScriptError(at.place, `"${operator}" is for whole numbers`);
+  if (!Number.isInteger(a) || !Number.isInteger(b))
+    throw new ScriptError(at.place, `"${operator}" is for whole numbers`);
   const shift = operator === '<<' || operator === '>>';
   if (shift && (b < 0 || b > BITS_MAX)) throw new ScriptError(at.place, `a shift by ${b}`);
   const [x, y] = [BigInt(a), BigInt(b)];

@@ -169,7 +169,8 @@ class PythonParser {
 
   private negation(): Node {
     const place = this.place();
-    if (this.takesName('not')) return { kind: 'unary', place, operator: 'not', operand: this.nested(() => this.negation()) };
+    if (this.takesName('not'))
+      return { kind: 'unary', place, operator: 'not', operand: this.nested(() => this.negation()) };
     return this.comparison();
   }
 
@@ -245,7 +246,9 @@ class PythonParser {
         const keyword = KEYWORDS.get(text);
         if (keyword !== undefined) return { kind: 'value', place, value: keyword };
         if (BEYOND.test(text)) throw new Unsupported(place, `Python's "${text}" in a code block`);
-        return this.takes('(') ? { kind: 'call', place, name: text, args: this.items(')') } : { kind: 'name', place, name: text };
+        return this.takes('(')
+          ? { kind: 'call', place, name: text, args: this.items(')') }
+          : { kind: 'name', place, name: text };
       }
       case 'operator':
         if (text === '(') return this.parenthesized(place);

@@ -17,7 +17,10 @@ const FORMAT_PREFIX = /[fF](?=["'])/y;
  * A block's text as Python's own tokens. Lines inside brackets are one; the indentation of the first line is the block's, because a
  * script indents the whole.
  */
-export function tokenize(text: string, place: Place): { readonly tokens: Token[]; readonly placeOf: (at: number) => Place } {
+export function tokenize(
+  text: string,
+  place: Place,
+): { readonly tokens: Token[]; readonly placeOf: (at: number) => Place } {
   const cursor = new Cursor(place.file, text, place.line, place.column);
   const tokens: Token[] = [];
   const indents: number[] = [];
@@ -32,7 +35,7 @@ export function tokenize(text: string, place: Place): { readonly tokens: Token[]
         skipLine(cursor);
         continue;
       }
-      indent(indents, width, cursor, push);
+      indent(tokens, indents, width, cursor, push);
       lineBegins = false;
     }
     const c = text[cursor.at];
@@ -73,13 +76,21 @@ function skipLine(cursor: Cursor): void {
   cursor.at = end === -1 ? cursor.text.length : end + 1;
 }
 
-function indent(indents: number[], width: number, cursor: Cursor, push: (kind: Token['kind'], text: string, at: number) => void): void {
+function indent(
+  tokens: readonly Token[],
+  indents: number[],
+  width: number,
+  cursor: Cursor,
+  push: (kind: Token['kind'], text: string, at: number) => void,
+): void {
   if (indents.length === 0) {
     // Behind `%{` on its line; the lines below set the margin of the block.
     indents.push(cursor.text.lastIndexOf('\n', cursor.at) === -1 ? -1 : width);
     return;
   }
-  if (indents.length === 1 && indents[0] === -1) indents[0] = width;
+  // Behind a colon on the first line a block is indented; all else there is the margin.
+  const opened = tokens.at(-2)?.text === ':';
+  if (indents.length === 1 && indents[0] === -1 && !opened) indents[0] = width;
   const top = indents[indents.length - 1];
   if (width > top) {
     indents.push(width);
@@ -90,6 +101,7 @@ function indent(indents: number[], width: number, cursor: Cursor, push: (kind: T
     indents.pop();
     push('dedent', '', cursor.at);
   }
+  if (indents[indents.length - 1] === -1) indents[0] = width;
   if (width !== indents[indents.length - 1]) {
     throw new ScriptError(cursor.place(), 'the indentation of this line fits none before it');
   }

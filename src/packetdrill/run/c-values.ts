@@ -43,7 +43,11 @@ export class Evaluator {
       }
       case 'binary': {
         const left = this.number(expression.left, deep);
-        return { kind: 'number', place, value: combine(expression.operator, left, this.number(expression.right, deep), place) };
+        return {
+          kind: 'number',
+          place,
+          value: combine(expression.operator, left, this.number(expression.right, deep), place),
+        };
       }
       case 'apply':
         return this.applied(expression, deep);
@@ -51,8 +55,11 @@ export class Evaluator {
         return { kind: 'list', place, items: expression.items.map((item) => this.value(item, deep)) };
       case 'struct': {
         const fields = new Map<string, CValue>();
-        for (const field of expression.fields) if (field.name !== '') fields.set(field.name, this.value(field.value, deep));
-        const bare = expression.fields.filter((field) => field.name === '').map((field) => this.value(field.value, deep));
+        for (const field of expression.fields)
+          if (field.name !== '') fields.set(field.name, this.value(field.value, deep));
+        const bare = expression.fields
+          .filter((field) => field.name === '')
+          .map((field) => this.value(field.value, deep));
         return { kind: 'struct', place, fields, bare };
       }
     }

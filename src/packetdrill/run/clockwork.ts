@@ -108,14 +108,16 @@ export class Clockwork {
 
   private count(place: Place): void {
     this.steps += 1;
-    if (this.steps > this.bounds.steps) throw new ScriptError(place, `no end in sight after ${this.bounds.steps} steps of the clock`);
+    if (this.steps > this.bounds.steps)
+      throw new ScriptError(place, `no end in sight after ${this.bounds.steps} steps of the clock`);
   }
 
   /** Call after everything that may send. */
   collect(place: Place): void {
     for (let each = this.world.takeSent(); each !== undefined; each = this.world.takeSent()) {
       this.packets += 1;
-      if (this.packets > this.bounds.packets) throw new ScriptError(place, `the stack sent more than ${this.bounds.packets} packets`);
+      if (this.packets > this.bounds.packets)
+        throw new ScriptError(place, `the stack sent more than ${this.bounds.packets} packets`);
       const seen = readDatagram(each.datagram, each.timeUs - this.startUs);
       this.sent.push(seen);
       this.onSent(seen);

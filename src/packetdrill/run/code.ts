@@ -21,7 +21,7 @@ export class CodeBlocks {
     let info: Uint8Array | undefined;
     const failed = runPython(parsePython(event.text, event.textPlace), {
       variables: this.variables,
-      print: (line) => stage.note(`${event.place.file}:${event.place.line}: ${line}`),
+      print: (line) => stage.note(`line ${event.place.line}: ${line}`),
       lookup: (name) => {
         if (isInfoField(name)) {
           info ??= this.tcpInfo(event);
@@ -40,7 +40,8 @@ export class CodeBlocks {
 
   private tcpInfo(event: CodeEvent): Uint8Array {
     const socket = this.stage.connections.forCode();
-    if (socket?.liveFd === undefined) throw new ScriptError(event.place, 'no socket of the script has a descriptor whose TCP_INFO could be asked for');
+    if (socket?.liveFd === undefined)
+      throw new ScriptError(event.place, 'no socket of the script has a descriptor whose TCP_INFO could be asked for');
     const { calls } = this.stage.clock.world;
     const outcome = calls.getsockopt(socket.liveFd, TCP.SOL_TCP, TCP.TCP_INFO, TCP_INFO_BYTES_MAX);
     if (outcome.result !== 0 || outcome.data === undefined) {

@@ -51,7 +51,7 @@ export class Commands {
     } else if (basename(path) === 'defaults.sh') {
       for (const [name, value] of DEFAULTS) this.set(name, value, place);
     } else {
-      this.host.note(`${place.file}:${place.line}: ${path} is not there: ignored`);
+      this.host.note(`line ${place.line}: ${path} is not there: ignored`);
     }
   }
 
@@ -61,7 +61,14 @@ export class Commands {
     const args = words.slice(1);
     const assigned = words.indexOf('>');
     if (assigned !== -1) {
-      this.set(settingName(words[assigned + 1]), words.slice(1, assigned).filter((word) => !word.startsWith('-')).join(' '), place);
+      this.set(
+        settingName(words[assigned + 1]),
+        words
+          .slice(1, assigned)
+          .filter((word) => !word.startsWith('-'))
+          .join(' '),
+        place,
+      );
     } else if (program === 'sysctl') {
       this.sysctl(args, place);
     } else if (program === 'set_sysctls.py') {
@@ -113,7 +120,7 @@ export class Commands {
     try {
       this.host.world.setSysctl(name, value.trim());
     } catch (error) {
-      this.host.note(`${place.file}:${place.line}: ${name}=${value} ignored: ${(error as Error).message}`);
+      this.host.note(`line ${place.line}: ${name}=${value} ignored: ${(error as Error).message}`);
     }
   }
 
@@ -142,13 +149,29 @@ export class Commands {
 
   private ignored(words: Words, place: Place): void {
     if (words[0] === 'ip' && words[1] === 'tcp_metrics') return;
-    this.host.note(`${place.file}:${place.line}: "${words.join(' ')}" ignored`);
+    this.host.note(`line ${place.line}: "${words.join(' ')}" ignored`);
   }
 }
 
-const METRICS = new Set(['initcwnd', 'initrwnd', 'rto_min', 'mtu', 'advmss', 'features', 'congctl', 'cwnd', 'ssthresh', 'rtt', 'quickack', 'window']);
+const METRICS = new Set([
+  'initcwnd',
+  'initrwnd',
+  'rto_min',
+  'mtu',
+  'advmss',
+  'features',
+  'congctl',
+  'cwnd',
+  'ssthresh',
+  'rtt',
+  'quickack',
+  'window',
+]);
 
 /** `/proc/sys/net/ipv4/tcp_sack`, `net/ipv4/tcp_sack` and `net.ipv4.tcp_sack` are one. */
 function settingName(text: string): string {
-  return text.trim().replace(/^\/proc\/sys\//, '').replace(/\//g, '.');
+  return text
+    .trim()
+    .replace(/^\/proc\/sys\//, '')
+    .replace(/\//g, '.');
 }

@@ -28,7 +28,11 @@ export class ScriptSocket {
   closed = false;
   protocol: 'tcp' | 'udp' = 'tcp';
   /** Whether the script gave ports, which then tell its sockets apart. */
-  readonly script: { ports: Ports | undefined; local: number; remote: number } = { ports: undefined, local: 0, remote: 0 };
+  readonly script: { ports: Ports | undefined; local: number; remote: number } = {
+    ports: undefined,
+    local: 0,
+    remote: 0,
+  };
   /** int32 addresses. */
   readonly live = { localAddress: 0, localPort: 0, remoteAddress: 0, remotePort: 0, localIsn: 0, remoteIsn: 0 };
   /** Timestamps of the stack by what the script calls them. */
@@ -134,13 +138,16 @@ export class Connections {
   byPeer(remoteAddress: number, remotePort: number): ScriptSocket | undefined {
     return this.all.findLast(
       (socket) =>
-        socket.liveFd === undefined && socket.live.remoteAddress === remoteAddress && socket.live.remotePort === remotePort,
+        socket.liveFd === undefined &&
+        socket.live.remoteAddress === remoteAddress &&
+        socket.live.remotePort === remotePort,
     );
   }
 
   /** Whom a datagram of the stack is of. Of a connecting socket nobody knows the port yet. */
   bySent({ source, destination, ports }: Tuple): ScriptSocket | undefined {
-    const toPeer = (socket: ScriptSocket) => socket.live.remoteAddress === destination && socket.live.remotePort === ports.destination;
+    const toPeer = (socket: ScriptSocket) =>
+      socket.live.remoteAddress === destination && socket.live.remotePort === ports.destination;
     return (
       this.all.findLast(
         (socket) =>

@@ -47,7 +47,8 @@ function child(stage: Stage, packet: TcpPacket): ScriptSocket | undefined {
   socket.live.remotePort = packet.ports?.source ?? FIRST_PEER_PORT + connections.all.length;
   socket.live.remoteIsn = packet.range.start;
   socket.script.remote = packet.range.start;
-  if (packet.ports !== undefined) socket.script.ports = { source: packet.ports.destination, destination: packet.ports.source };
+  if (packet.ports !== undefined)
+    socket.script.ports = { source: packet.ports.destination, destination: packet.ports.source };
   return socket;
 }
 
@@ -79,16 +80,26 @@ function injectUdp(stage: Stage, event: PacketEvent, packet: UdpPacket): void {
 function injectIcmp(stage: Stage, event: PacketEvent, packet: IcmpPacket): void {
   const { connections, settings } = stage;
   if (packet.version === 6) throw new Unsupported(event.place, 'IPv6');
-  const route: Route = { source: settings.remoteAddress, destination: settings.localAddress, sourcePort: 0, destinationPort: 0 };
+  const route: Route = {
+    source: settings.remoteAddress,
+    destination: settings.localAddress,
+    sourcePort: 0,
+    destinationPort: 0,
+  };
   if (packet.quoted === undefined) {
     send(stage, event, buildIcmp(packet, route, undefined));
     return;
   }
   const socket = connections.ofScript(undefined, undefined, false);
-  if (socket === undefined) throw new ScriptError(event.place, 'no socket of the script can have sent what this message quotes');
+  if (socket === undefined)
+    throw new ScriptError(event.place, 'no socket of the script can have sent what this message quotes');
   const { quoted } = packet;
   const live = quoted.protocol === 'udp' ? quoted : { ...quoted, range: socket.quotedToWire(quoted.range) };
-  send(stage, event, buildIcmp({ ...packet, quoted: live }, { ...route, source: socket.live.remoteAddress }, fromStack(socket)));
+  send(
+    stage,
+    event,
+    buildIcmp({ ...packet, quoted: live }, { ...route, source: socket.live.remoteAddress }, fromStack(socket)),
+  );
 }
 
 function send(stage: Stage, event: PacketEvent, datagram: Uint8Array): void {

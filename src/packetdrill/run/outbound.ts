@@ -21,7 +21,9 @@ export function expectPacket(stage: Stage, event: PacketEvent, due: Due): number
     return seen.timeUs;
   }
   const socket = expectedSocket(stage, event, packet);
-  return packet.protocol === 'tcp' ? expectTcp(stage, event, due, packet, socket) : expectUdp(stage, event, due, packet, socket);
+  return packet.protocol === 'tcp'
+    ? expectTcp(stage, event, due, packet, socket)
+    : expectUdp(stage, event, due, packet, socket);
 }
 
 function expectedSocket(stage: Stage, event: PacketEvent, packet: ScriptPacket): ScriptSocket {
@@ -41,6 +43,7 @@ function expectTcp(stage: Stage, event: PacketEvent, due: Due, packet: TcpPacket
   let at = packet.range.start;
   let atUs = 0;
   for (;;) {
+    if (at !== packet.range.start) awaitPiece(stage, event, due, packet, at);
     const seen = next(stage, event, due);
     const live = ofSocket(stage, event, seen, packet, socket);
     learn(socket, packet, live, seen);
@@ -57,6 +60,20 @@ function expectTcp(stage: Stage, event: PacketEvent, due: Due, packet: TcpPacket
     at = inScript.range.end;
     if (!divides || !continues) return atUs;
   }
+}
+
+/** Of a segment that came in part, the rest. */
+function awaitPiece(stage: Stage, event: PacketEvent, due: Due, packet: TcpPacket, at: number): void {
+  const limitUs = due.any ? Infinity : due.toUs + due.toleranceUs;
+  if (stage.clock.awaitSent(limitUs, event.place)) return;
+  const { start, length } = packet.range;
+  const came = (at - start) >>> 0;
+  throw new Mismatch(
+    event.place,
+    `payload bytes: expected ${length}, seen ${came}`,
+    expectedText(event, due),
+    stage.trace.lastLine,
+  );
 }
 
 function expectUdp(stage: Stage, event: PacketEvent, due: Due, packet: ScriptPacket, socket: ScriptSocket): number {
@@ -81,7 +98,9 @@ function next(stage: Stage, event: PacketEvent, due: Due): SeenDatagram {
     const seen = came === undefined ? 'nothing' : `${secondsText(came.timeUs)} > ${stage.trace.sentText(came)}`;
     throw new Mismatch(
       place,
-      byUs === Infinity ? 'nothing was sent, and nothing is waiting to be' : `nothing was sent by ${secondsText(byUs)} s`,
+      byUs === Infinity
+        ? 'nothing was sent, and nothing is waiting to be'
+        : `nothing was sent by ${secondsText(byUs)} s`,
       expectedText(event, due),
       seen,
     );
@@ -89,12 +108,19 @@ function next(stage: Stage, event: PacketEvent, due: Due): SeenDatagram {
   const seen = clock.oldest;
   if (seen === undefined) throw new ScriptError(place, 'no packet');
   clock.take();
-  if (seen.fault !== undefined) throw new Mismatch(place, `the stack sent ${seen.fault}`, expectedText(event, due), seen.fault);
+  if (seen.fault !== undefined)
+    throw new Mismatch(place, `the stack sent ${seen.fault}`, expectedText(event, due), seen.fault);
   return seen;
 }
 
 /** The segment, when it is of the connection that is meant. */
-function ofSocket(stage: Stage, event: PacketEvent, seen: SeenDatagram, expected: TcpPacket, socket: ScriptSocket): TcpPacket {
+function ofSocket(
+  stage: Stage,
+  event: PacketEvent,
+  seen: SeenDatagram,
+  expected: TcpPacket,
+  socket: ScriptSocket,
+): TcpPacket {
   const { packet } = seen;
   if (packet?.protocol === 'tcp' && packet.ports !== undefined) {
     const { source, destination } = seen;
@@ -164,14 +190,24 @@ function withoutEcr(expected: ScriptPacket, seen: ScriptPacket | undefined): Scr
   if (expected.protocol !== 'tcp' || seen?.protocol !== 'tcp') return expected;
   const ecr = timestampOf(seen.options)?.ecr;
   if (ecr === undefined || expected.options === undefined) return expected;
-  return { ...expected, options: expected.options.map((option) => (option.kind === 'TS' ? { ...option, ecr } : option)) };
+  return {
+    ...expected,
+    options: expected.options.map((option) => (option.kind === 'TS' ? { ...option, ecr } : option)),
+  };
 }
 
 /**
  * The value is remembered for when the script echoes it. With --tcp_ts_tick_usecs it must also have gone on since the first as the
  * script's values have, within the tolerance of the event.
  */
-function checkTimestamp(stage: Stage, event: PacketEvent, due: Due, expected: TcpPacket, live: TcpPacket, socket: ScriptSocket): void {
+function checkTimestamp(
+  stage: Stage,
+  event: PacketEvent,
+  due: Due,
+  expected: TcpPacket,
+  live: TcpPacket,
+  socket: ScriptSocket,
+): void {
   const wanted = timestampOf(expected.options);
   const sent = timestampOf(live.options);
   if (wanted === undefined || sent === undefined) return;

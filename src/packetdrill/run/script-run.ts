@@ -4,7 +4,7 @@ import type { World } from '../../posix/world.js';
 import type { Event, PacketEvent, Script } from '../language/ast.js';
 import { buildTcp } from '../wire/build.js';
 import { Evaluator } from './c-values.js';
-import { type Bounds, BOUNDS, Clockwork } from './clockwork.js';
+import { BOUNDS, type Bounds, Clockwork } from './clockwork.js';
 import { CodeBlocks } from './code.js';
 import { Commands } from './commands.js';
 import { Connections } from './connections.js';

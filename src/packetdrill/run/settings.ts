@@ -118,7 +118,8 @@ function applyOption(settings: Settings, { name, value, place }: ScriptOption): 
   }
   const missing = UNSUPPORTED[name];
   if (missing !== undefined && flag(value)) throw new Unsupported(place, missing);
-  if (missing === undefined && !WITHOUT_EFFECT.has(name)) throw new ScriptError(place, `packetdrill has no option --${name}`);
+  if (missing === undefined && !WITHOUT_EFFECT.has(name))
+    throw new ScriptError(place, `packetdrill has no option --${name}`);
 }
 
 /** `ipv4-mapped-ipv6` has IPv4 on the wire and AF_INET6 in the program, which scripts leave open with "...". */

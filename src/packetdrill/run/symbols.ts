@@ -102,7 +102,11 @@ const IN_CODE: Readonly<Record<string, number>> = {
 
 /** The number a script's name stands for in a call. */
 export function symbolValue(name: string): number | undefined {
-  return CONSTANTS.get(name) ?? (Object.hasOwn(ERRNO, name) ? ERRNO[name as keyof typeof ERRNO] : undefined) ?? own(OTHERS, name);
+  return (
+    CONSTANTS.get(name) ??
+    (Object.hasOwn(ERRNO, name) ? ERRNO[name as keyof typeof ERRNO] : undefined) ??
+    own(OTHERS, name)
+  );
 }
 
 export function codeSymbol(name: string): number | undefined {

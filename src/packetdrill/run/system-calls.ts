@@ -43,7 +43,12 @@ export class SystemCalls {
       return;
     }
     if (!this.stage.clock.awaitCall(call, event.place) || call.outcome === undefined) {
-      throw new Mismatch(event.place, `${event.name}() waits, and nothing will ever wake it`, resultText(event), 'no result');
+      throw new Mismatch(
+        event.place,
+        `${event.name}() waits, and nothing will ever wake it`,
+        resultText(event),
+        'no result',
+      );
     }
     finish(run, issued, call.outcome);
   }
@@ -74,7 +79,12 @@ export class SystemCalls {
     const { event } = waiting;
     if (!this.stage.clock.awaitCall(waiting.call, event.place)) {
       const when = next === undefined ? '' : ` before the next call, in line ${next.place.line}`;
-      throw new Mismatch(event.place, `${event.name}() has not returned${when}, and never will`, resultText(event), 'no result');
+      throw new Mismatch(
+        event.place,
+        `${event.name}() has not returned${when}, and never will`,
+        resultText(event),
+        'no result',
+      );
     }
     this.look();
   }

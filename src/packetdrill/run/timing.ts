@@ -30,10 +30,14 @@ export class Timing {
     const fromUs = time.kind === 'any' || time.kind === 'none' ? nowUs : base + time.us;
     const toUs = time.kind === 'any' ? Infinity : time.kind === 'none' ? nowUs : base + time.endUs;
     if (toUs < this.lastUs && time.kind !== 'any') {
-      throw new ScriptError(event.place, `time goes backward: from ${secondsText(this.lastUs)} s to ${secondsText(toUs)} s`);
+      throw new ScriptError(
+        event.place,
+        `time goes backward: from ${secondsText(this.lastUs)} s to ${secondsText(toUs)} s`,
+      );
     }
     const returnsUs = event.kind === 'call' && event.returnsUs !== undefined ? base + event.returnsUs : undefined;
-    if (returnsUs !== undefined && returnsUs < fromUs) throw new ScriptError(event.place, 'this call returns before it begins');
+    if (returnsUs !== undefined && returnsUs < fromUs)
+      throw new ScriptError(event.place, 'this call returns before it begins');
     return { fromUs, toUs, any: time.kind === 'any', toleranceUs: this.tolerance(fromUs - this.lastUs), returnsUs };
   }
 
@@ -50,7 +54,10 @@ export class Timing {
   check(event: Event, what: string, due: Due, atUs: number): void {
     if (due.any) return;
     if (atUs >= due.fromUs - due.toleranceUs && atUs <= due.toUs + due.toleranceUs) return;
-    const when = due.fromUs === due.toUs ? `${secondsText(due.fromUs)} s` : `${secondsText(due.fromUs)} to ${secondsText(due.toUs)} s`;
+    const when =
+      due.fromUs === due.toUs
+        ? `${secondsText(due.fromUs)} s`
+        : `${secondsText(due.fromUs)} to ${secondsText(due.toUs)} s`;
     throw new Mismatch(
       event.place,
       `${what} expected at ${when} came at ${secondsText(atUs)} s; the tolerance is ${secondsText(due.toleranceUs)} s`,

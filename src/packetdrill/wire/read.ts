@@ -1,3 +1,4 @@
+import { intact, sum } from '../../../stack/wire/checksum.js';
 import {
   Icmpv4,
   Icmpv4Type,
@@ -7,10 +8,8 @@ import {
   icmpv4Seq,
   icmpv4Type,
 } from '../../../stack/wire/icmpv4.js';
-import { intact, sum } from '../../../stack/wire/checksum.js';
 import {
   IpProtocol,
-  Ipv4,
   ipv4Destination,
   ipv4HeaderBytes,
   ipv4IsFragment,
@@ -145,10 +144,4 @@ function readIcmp(view: DataView, at: number): IcmpPacket {
 function readMarks(view: DataView): ScriptPacket['marks'] {
   const tos = ipv4Tos(view, 0);
   return { ecn: ECN_NAMES[tos & 3], tos, ttl: ipv4Ttl(view, 0) };
-}
-
-/** The header of a datagram that is neither TCP, UDP nor ICMP, or only a part of one. */
-export function protocolText(bytes: Uint8Array): string {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return bytes.length < Ipv4.HEADER_BYTES ? 'a truncated datagram' : `IP protocol ${ipv4Protocol(view, 0)}`;
 }

@@ -54,7 +54,7 @@ t.test('arguments that cannot be right → one line with a code, status 2, nothi
 });
 
 t.test('help → status 0, and each command shows an example', { jobs: 4 }, (t) => {
-  for (const command of ['serve', 'echo', 'ping', 'ss', 'demo', 'iperf3']) {
+  for (const command of ['serve', 'echo', 'ping', 'ss', 'demo', 'iperf3', 'packetdrill']) {
     t.test(command, async (t) => {
       const { status, stdout, stderr } = await run([command, '--help']);
       t.equal(status, 0);

@@ -55,7 +55,8 @@ export function sendmsg(run: CallRun): Issued {
   const message = run.struct(1, 'a msghdr');
   const flags = run.number(2, 'flags');
   const control = field(message, 'msg_control');
-  if (control?.kind === 'list' && control.items.length > 0) throw new Unsupported(control.place, 'control messages of sendmsg()');
+  if (control?.kind === 'list' && control.items.length > 0)
+    throw new Unsupported(control.place, 'control messages of sendmsg()');
   const named = field(message, 'msg_name');
   const address = named === undefined ? undefined : run.address(named);
   return { call: run.calls.send(run.fd(0), new Uint8Array(messageBytes(run, message)), flags, address) };
@@ -102,10 +103,16 @@ function compareControl(run: CallRun, message: CStruct, seen: readonly ControlMe
   if (wanted === undefined) return;
   const items = wanted.kind === 'list' ? wanted.items : [wanted];
   if (items.length !== seen.length) {
-    run.mismatch('control messages', String(items.length), seen.length === 0 ? 'none' : seen.map(controlText).join(', '), wanted.place);
+    run.mismatch(
+      'control messages',
+      String(items.length),
+      seen.length === 0 ? 'none' : seen.map(controlText).join(', '),
+      wanted.place,
+    );
   }
   items.forEach((item, i) => {
-    if (item.kind !== 'struct') throw new ScriptError(item.place, 'expected a control message: {cmsg_level=…, cmsg_type=…, cmsg_data=…}');
+    if (item.kind !== 'struct')
+      throw new ScriptError(item.place, 'expected a control message: {cmsg_level=…, cmsg_type=…, cmsg_data=…}');
     const level = numberOf(item.fields.get('cmsg_level'), 'a level');
     const type = numberOf(item.fields.get('cmsg_type'), 'a type');
     const got = seen[i];

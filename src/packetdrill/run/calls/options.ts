@@ -73,9 +73,11 @@ function integers(values: readonly number[], width: 4 | 8): Uint8Array {
 }
 
 function structBytes(value: CStruct): Uint8Array {
-  const get = (...names: readonly string[]) => names.map((name) => value.fields.get(name)).find((each) => each !== undefined);
+  const get = (...names: readonly string[]) =>
+    names.map((name) => value.fields.get(name)).find((each) => each !== undefined);
   const onoff = get('onoff', 'l_onoff');
-  if (onoff !== undefined) return integers([numberOf(onoff, 'a number'), numberOf(get('linger', 'l_linger'), 'linger=N')], 4);
+  if (onoff !== undefined)
+    return integers([numberOf(onoff, 'a number'), numberOf(get('linger', 'l_linger'), 'linger=N')], 4);
   const seconds = get('tv_sec');
   if (seconds !== undefined) {
     const micros = get('tv_usec');
@@ -92,7 +94,8 @@ function compareValue(run: CallRun, wanted: CValue, outcome: Outcome): void {
       return;
     case 'string': {
       const text = Buffer.from(data).toString('latin1').replace(/\0.*$/s, '');
-      if (text !== wanted.value) run.mismatch('value', JSON.stringify(wanted.value), JSON.stringify(text), wanted.place);
+      if (text !== wanted.value)
+        run.mismatch('value', JSON.stringify(wanted.value), JSON.stringify(text), wanted.place);
       return;
     }
     case 'number':
@@ -102,8 +105,10 @@ function compareValue(run: CallRun, wanted: CValue, outcome: Outcome): void {
         if (item.kind === 'any') return;
         const seen = integerAt(view, i, items.length);
         const expected = numberOf(item, 'a number');
-        const same = seen !== undefined && (seen === expected || (view.byteLength <= 4 && (seen | 0) === (expected | 0)));
-        if (!same) run.mismatch('value', String(expected), seen === undefined ? 'nothing' : describe(run, seen), wanted.place);
+        const same =
+          seen !== undefined && (seen === expected || (view.byteLength <= 4 && (seen | 0) === (expected | 0)));
+        if (!same)
+          run.mismatch('value', String(expected), seen === undefined ? 'nothing' : describe(run, seen), wanted.place);
       });
       return;
     }
@@ -152,7 +157,8 @@ export function ioctl(run: CallRun): Issued {
   return {
     call: run.calls.ioctl(run.fd(0), run.number(1, 'a request')),
     finish: (outcome) => {
-      if (outcome.result === 0 && wanted !== undefined && outcome.data !== undefined) compareValue(run, wanted, outcome);
+      if (outcome.result === 0 && wanted !== undefined && outcome.data !== undefined)
+        compareValue(run, wanted, outcome);
     },
   };
 }

@@ -11,9 +11,11 @@ const POLLED_MAX = 1024;
 export function poll(run: CallRun): Issued {
   run.takes(3);
   const [list] = run.args;
-  if (list.kind !== 'list' || list.items.length > POLLED_MAX) throw new ScriptError(list.place, 'expected a list of pollfds: [{fd=4, events=POLLIN}]');
+  if (list.kind !== 'list' || list.items.length > POLLED_MAX)
+    throw new ScriptError(list.place, 'expected a list of pollfds: [{fd=4, events=POLLIN}]');
   const count = run.number(1, 'a number of pollfds');
-  if (count !== list.items.length) throw new ScriptError(list.place, `the call says ${count} pollfds, here are ${list.items.length}`);
+  if (count !== list.items.length)
+    throw new ScriptError(list.place, `the call says ${count} pollfds, here are ${list.items.length}`);
   const wanted = list.items.map((item) => {
     if (item.kind === 'struct') return item;
     throw new ScriptError(item.place, 'expected a pollfd: {fd=4, events=POLLIN}');
@@ -22,7 +24,7 @@ export function poll(run: CallRun): Issued {
   return {
     call: run.calls.poll(fds, run.number(2, 'a timeout in ms')),
     finish: () => {
-      wanted.forEach((item, i) => compareEvents(run, item, fds[i]));
+      for (const [i, item] of wanted.entries()) compareEvents(run, item, fds[i]);
     },
   };
 }
@@ -30,7 +32,11 @@ export function poll(run: CallRun): Issued {
 function pollFd(run: CallRun, item: CStruct): PollFd {
   const fd = numberOf(item.fields.get('fd') ?? item.bare[0], 'a descriptor (fd=N)');
   const events = item.fields.get('events') ?? item.bare[1];
-  return { fd: fd < 0 ? fd : run.liveFd(fd), events: events === undefined ? 0 : numberOf(events, 'events'), revents: 0 };
+  return {
+    fd: fd < 0 ? fd : run.liveFd(fd),
+    events: events === undefined ? 0 : numberOf(events, 'events'),
+    revents: 0,
+  };
 }
 
 function compareEvents(run: CallRun, item: CStruct, seen: PollFd): void {

@@ -1,0 +1,127 @@
+import type { Command } from 'commander';
+import { formatIpv4Address } from '../../../stack/wire/ipv4.js';
+import { collectScripts } from '../../packetdrill/collect.js';
+import type { ScriptOutcome } from '../../packetdrill/outcome.js';
+import { jsonReport, type Paint, reportLines, type Totals, totalsLine } from '../../packetdrill/report.js';
+import { type RunOptions, runScriptFile } from '../../packetdrill/run-script.js';
+import { ScriptedWorld } from '../../posix/scripted-world.js';
+import { badValue, CliError, Exit } from '../errors.js';
+import { colours, print } from '../output.js';
+
+interface PacketdrillOptions {
+  readonly profile: string;
+  readonly verbose?: boolean;
+  readonly json?: boolean;
+  readonly define: readonly string[];
+}
+
+const EXAMPLES = `
+A line for each script, then what was counted. Exit status 0 when none failed, 1 when one did, 2 when none could be run.
+
+Examples:
+  millrace packetdrill test/packetdrill
+  millrace packetdrill --verbose test/packetdrill/handshake/passive-open.pkt
+  millrace packetdrill --profile freebsd -D CC=newreno script.pkt
+`;
+
+/** Until then nobody has waited long enough to wonder. */
+const PROGRESS_AFTER_MS = 2000;
+const PROGRESS_EVERY_MS = 200;
+
+export function addPacketdrill(program: Command): void {
+  program
+    .command('packetdrill')
+    .summary('run packetdrill scripts against our stack')
+    .description(
+      'Runs packetdrill scripts against a stack of our own, in virtual time: no root, no device, no waiting.',
+    )
+    .argument('<files...>', 'scripts, or folders of them (*.pkt)')
+    .option('--profile <name>', 'whose wire layout and policy: linux or freebsd', 'linux')
+    .option('-v, --verbose', 'print every call and every packet as it happens')
+    .option('--json', 'one JSON object instead of lines')
+    .option('-D, --define <name=value>', 'a name for scripts to use; may be repeated', collect, [])
+    .addHelpText('after', EXAMPLES)
+    .action((paths: string[], raw: PacketdrillOptions) => runAll(paths, raw));
+}
+
+function collect(value: string, before: readonly string[]): string[] {
+  return [...before, value];
+}
+
+async function runAll(paths: readonly string[], raw: PacketdrillOptions): Promise<void> {
+  const { profile } = raw;
+  if (profile !== 'linux' && profile !== 'freebsd') throw badValue('--profile', profile, '"linux" or "freebsd"');
+  const definitions = definitionsOf(raw.define);
+  const files = filesOf(paths);
+  const json = raw.json === true;
+  const options: RunOptions = {
+    profile,
+    definitions,
+    makeWorld: ({ localAddress, mtu }) =>
+      new ScriptedWorld({ profile, mtu, localAddress: formatIpv4Address(localAddress) }),
+    ...(raw.verbose === true && !json ? { tell: (line: string) => print(`     ${line}`) } : {}),
+  };
+  const totals: Totals = { passed: 0, failed: 0, skipped: 0 };
+  const outcomes: ScriptOutcome[] = [];
+  const progress = new Progress(files.length);
+  for (const file of files) {
+    const outcome = runScriptFile(file, options);
+    totals[outcome.result] += 1;
+    progress.clear();
+    if (json) outcomes.push(outcome);
+    else for (const line of reportLines(outcome, PAINT, raw.verbose === true)) print(line);
+    // The pipe is emptied, and Ctrl-C heard, between two scripts.
+    if (progress.due()) await new Promise(setImmediate);
+    progress.show(totals);
+  }
+  progress.clear();
+  print(json ? jsonReport(outcomes, totals) : totalsLine(totals));
+  if (totals.failed > 0) process.exitCode = Exit.FAILED;
+}
+
+const PAINT: Paint = { good: colours.green, bad: colours.red, pale: colours.dim };
+
+function filesOf(paths: readonly string[]): string[] {
+  const files = collectScripts(paths);
+  if (files.length === 0) throw new CliError('ENOENT', `no scripts (*.pkt) in ${paths.join(', ')}`);
+  return files;
+}
+
+function definitionsOf(pairs: readonly string[]): Map<string, string> {
+  const definitions = new Map<string, string>();
+  for (const pair of pairs) {
+    const match = /^([A-Za-z_]\w*)=(.*)$/s.exec(pair);
+    if (match === null) throw badValue('--define', pair, 'NAME=VALUE, as in "MSS=1460"');
+    definitions.set(match[1], match[2]);
+  }
+  return definitions;
+}
+
+/** One line on a terminal, when it takes long: how far it is. */
+class Progress {
+  private readonly startMs = performance.now();
+  private shownMs = 0;
+  private shown = false;
+  private done = 0;
+
+  constructor(private readonly total: number) {}
+
+  due(): boolean {
+    const nowMs = performance.now();
+    return nowMs - this.startMs > PROGRESS_AFTER_MS && nowMs - this.shownMs > PROGRESS_EVERY_MS;
+  }
+
+  show(totals: Totals): void {
+    this.done += 1;
+    if (process.stderr.isTTY !== true || !this.due()) return;
+    this.shownMs = performance.now();
+    this.shown = true;
+    process.stderr.write(`\r${this.done} of ${this.total} scripts: ${totalsLine(totals)}`);
+  }
+
+  clear(): void {
+    if (!this.shown) return;
+    this.shown = false;
+    process.stderr.write('\r\x1b[K');
+  }
+}

@@ -1,0 +1,79 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { run, scratch } from './run-cli.js';
+
+const GOOD = '0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0 close(3) = 0\n';
+const BAD = '0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0 close(3) = 1\n';
+const SKIPPED = '--ip_version=ipv6\n0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n';
+const WRONG = '0 socket(..., SOCK_STREAM, IPPROTO_TCP = 3\n';
+
+function scripts(t: { teardown(fn: () => void): void }): string {
+  const cwd = scratch(t);
+  mkdirSync(join(cwd, 'suite', 'deeper'), { recursive: true });
+  writeFileSync(join(cwd, 'suite', 'good.pkt'), GOOD);
+  writeFileSync(join(cwd, 'suite', 'deeper', 'skipped.pkt'), SKIPPED);
+  writeFileSync(join(cwd, 'suite', 'README.md'), 'no script');
+  writeFileSync(join(cwd, 'bad.pkt'), BAD);
+  writeFileSync(join(cwd, 'wrong.pkt'), WRONG);
+  return cwd;
+}
+
+t.test('a folder, none failed → a line each, the totals last, status 0', async (t) => {
+  const cwd = scripts(t);
+  const { status, stdout, stderr } = await run(['packetdrill', 'suite'], { cwd });
+  t.equal(status, 0, stderr);
+  t.same(stdout.trimEnd().split('\n'), [
+    'skip suite/deeper/skipped.pkt (not supported: IPv6, line 1)',
+    'ok   suite/good.pkt',
+    '1 passed, 0 failed, 1 skipped',
+  ]);
+  t.equal(stderr, '');
+});
+
+t.test('one that fails → line, expected and seen; status 1', async (t) => {
+  const cwd = scripts(t);
+  const { status, stdout } = await run(['packetdrill', 'bad.pkt', 'wrong.pkt', 'suite/good.pkt'], { cwd });
+  t.equal(status, 1);
+  t.match(
+    stdout,
+    /^FAIL bad.pkt:2:1: the result of close\(\)\n +script: +\+0 close\(3\) = 1\n +expected: 1\n +seen: +0\n/,
+  );
+  t.match(stdout, /FAIL wrong.pkt:1:40: error: expected "," or "\)", found "= 3"/);
+  t.ok(stdout.endsWith('1 passed, 2 failed, 0 skipped\n'));
+  t.notOk(stdout.includes('\x1b'), 'no colour in a pipe');
+});
+
+t.test('--json → one object', async (t) => {
+  const cwd = scripts(t);
+  const { status, stdout } = await run(['packetdrill', '--json', 'bad.pkt', 'suite'], { cwd });
+  t.equal(status, 1);
+  const report = JSON.parse(stdout);
+  t.match(report, { passed: 1, failed: 1, skipped: 1 });
+  t.match(report.scripts[0], { file: 'bad.pkt', result: 'failed', line: 2, column: 1, expected: '1', seen: '0' });
+});
+
+t.test('--verbose → calls and packets as they happen; -D → a name', async (t) => {
+  const cwd = scripts(t);
+  writeFileSync(join(cwd, 'named.pkt'), '0 socket(..., SOCK_STREAM, IPPROTO_TCP) = FD\n');
+  const { status, stdout } = await run(['packetdrill', '-v', '-D', 'FD=7', 'named.pkt'], { cwd });
+  t.equal(status, 0, stdout);
+  t.match(stdout, /0.000000 socket\(..., SOCK_STREAM, IPPROTO_TCP\) = FD\nok {3}named.pkt/);
+});
+
+t.test('nothing that could be run → one line with a code, status 2', async (t) => {
+  const cwd = scripts(t);
+  mkdirSync(join(cwd, 'empty'));
+  for (const [args, says] of [
+    [['empty'], /no scripts \(\*.pkt\) in empty \(ENOENT\)/],
+    [['missing.pkt'], /ENOENT/],
+    [['--profile', 'plan9', 'bad.pkt'], /--profile is "plan9"/],
+    [['-D', 'x', 'bad.pkt'], /--define is "x"/],
+    [[], /missing required argument/],
+  ] as const) {
+    const { status, stdout, stderr } = await run(['packetdrill', ...args], { cwd });
+    t.equal(status, 2, stderr);
+    t.equal(stdout, '');
+    t.match(stderr, says);
+  }
+});
