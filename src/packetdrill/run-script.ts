@@ -38,12 +38,14 @@ export function runScript(file: string, text: string, options: RunOptions): Scri
   };
   let script: Script | undefined;
   let run: ScriptRun | undefined;
+  let world: World | undefined;
   try {
     const settings = defaultSettings(options.profile, options.definitions);
     script = parseScript(file, text, settings.definitions);
     applyOptions(settings, script.options);
     if (!settings.dryRun) {
-      run = new ScriptRun(script, settings, options.makeWorld(settings), {
+      world = options.makeWorld(settings);
+      run = new ScriptRun(script, settings, world, {
         note,
         ...(options.tell === undefined ? {} : { tell: options.tell }),
       });
@@ -52,6 +54,8 @@ export function runScript(file: string, text: string, options: RunOptions): Scri
     return { file, result: 'passed', reason: '', packets: [], notes, error: false };
   } catch (error) {
     return { file, ...judged(error, script), packets: run?.packets ?? [], notes };
+  } finally {
+    world?.close();
   }
 }
 

@@ -4,11 +4,15 @@ import { collectScripts } from '../../packetdrill/collect.js';
 import type { ScriptOutcome } from '../../packetdrill/outcome.js';
 import { jsonReport, type Paint, reportLines, type Totals, totalsLine } from '../../packetdrill/report.js';
 import { type RunOptions, runScriptFile } from '../../packetdrill/run-script.js';
+import { PacketdrillServer } from '../../packetdrill/serve/server.js';
 import { ScriptedWorld } from '../../posix/scripted-world.js';
 import { badValue, CliError, Exit } from '../errors.js';
-import { colours, print } from '../output.js';
+import { colours, notice, print } from '../output.js';
+import { Ending } from '../signals.js';
 
 interface PacketdrillOptions {
+  readonly serve?: string;
+  readonly set: readonly string[];
   readonly profile: string;
   readonly verbose?: boolean;
   readonly json?: boolean;
@@ -22,6 +26,7 @@ Examples:
   millrace packetdrill test/packetdrill
   millrace packetdrill --verbose test/packetdrill/handshake/passive-open.pkt
   millrace packetdrill --profile freebsd -D CC=newreno script.pkt
+  millrace packetdrill --serve /tmp/stack.sock --set net.ipv4.tcp_timestamps=0
 `;
 
 /** Until then nobody has waited long enough to wonder. */
@@ -35,13 +40,22 @@ export function addPacketdrill(program: Command): void {
     .description(
       'Runs packetdrill scripts against a stack of our own, in virtual time: no root, no device, no waiting.',
     )
-    .argument('<files...>', 'scripts, or folders of them (*.pkt)')
+    .argument('[files...]', 'scripts, or folders of them (*.pkt)')
     .option('--profile <name>', 'whose wire layout and policy: linux or freebsd', 'linux')
     .option('-v, --verbose', 'print every call and every packet as it happens')
     .option('--json', 'one JSON object instead of lines')
     .option('-D, --define <name=value>', 'a name for scripts to use; may be repeated', collect, [])
+    .option('--serve <socket>', 'no scripts: let an unmodified packetdrill judge the stack, through this unix socket')
+    .option(
+      '--set <name=value>',
+      "with --serve: one of Linux's settings, for each script; may be repeated",
+      collect,
+      [],
+    )
     .addHelpText('after', EXAMPLES)
-    .action((paths: string[], raw: PacketdrillOptions) => runAll(paths, raw));
+    .action((paths: string[], raw: PacketdrillOptions) =>
+      raw.serve === undefined ? runAll(paths, raw) : serve(raw.serve, paths, raw),
+    );
 }
 
 function collect(value: string, before: readonly string[]): string[] {
@@ -49,9 +63,11 @@ function collect(value: string, before: readonly string[]): string[] {
 }
 
 async function runAll(paths: readonly string[], raw: PacketdrillOptions): Promise<void> {
-  const { profile } = raw;
-  if (profile !== 'linux' && profile !== 'freebsd') throw badValue('--profile', profile, '"linux" or "freebsd"');
-  const definitions = definitionsOf(raw.define);
+  if (paths.length === 0) throw new CliError('ERR_MISSING_ARGS', 'no scripts are named; see --help');
+  if (raw.set.length > 0)
+    throw badValue('--set', raw.set[0], 'with --serve only: scripts set what they need themselves');
+  const profile = profileOf(raw);
+  const definitions = pairs('--define', raw.define, /^([A-Za-z_]\w*)=(.*)$/s, 'MSS=1460');
   const files = filesOf(paths);
   const json = raw.json === true;
   const options: RunOptions = {
@@ -79,6 +95,29 @@ async function runAll(paths: readonly string[], raw: PacketdrillOptions): Promis
   if (totals.failed > 0) process.exitCode = Exit.FAILED;
 }
 
+/** Until it is asked to end. */
+async function serve(path: string, paths: readonly string[], raw: PacketdrillOptions): Promise<void> {
+  if (paths.length > 0) throw badValue('<files>', paths[0], 'nothing with --serve: packetdrill brings its own scripts');
+  const profile = profileOf(raw);
+  const ending = new Ending();
+  const server = await PacketdrillServer.start({
+    path,
+    world: { profile },
+    settings: pairs('--set', raw.set, /^([\w./-]+)=(.*)$/s, 'net.ipv4.tcp_timestamps=0'),
+    onProtocolError: (error) => notice(`packetdrill: ${error.message}`),
+    ...(raw.verbose === true ? { onScript: (number: number) => print(`script ${number}`) } : {}),
+  });
+  print(`a stack for packetdrill at ${path}; Ctrl-C ends it`);
+  await ending.requested;
+  await server.close();
+  ending.release();
+}
+
+function profileOf({ profile }: PacketdrillOptions): 'linux' | 'freebsd' {
+  if (profile === 'linux' || profile === 'freebsd') return profile;
+  throw badValue('--profile', profile, '"linux" or "freebsd"');
+}
+
 const PAINT: Paint = { good: colours.green, bad: colours.red, pale: colours.dim };
 
 function filesOf(paths: readonly string[]): string[] {
@@ -87,14 +126,14 @@ function filesOf(paths: readonly string[]): string[] {
   return files;
 }
 
-function definitionsOf(pairs: readonly string[]): Map<string, string> {
-  const definitions = new Map<string, string>();
-  for (const pair of pairs) {
-    const match = /^([A-Za-z_]\w*)=(.*)$/s.exec(pair);
-    if (match === null) throw badValue('--define', pair, 'NAME=VALUE, as in "MSS=1460"');
-    definitions.set(match[1], match[2]);
+function pairs(option: string, given: readonly string[], form: RegExp, example: string): Map<string, string> {
+  const map = new Map<string, string>();
+  for (const pair of given) {
+    const match = form.exec(pair);
+    if (match === null) throw badValue(option, pair, `NAME=VALUE, as in "${example}"`);
+    map.set(match[1], match[2]);
   }
-  return definitions;
+  return map;
 }
 
 /** One line on a terminal, when it takes long: how far it is. */

@@ -1,7 +1,9 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
-import { run, scratch } from './run-cli.js';
+import { Run, run, scratch } from './run-cli.js';
 
 const GOOD = '0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0 close(3) = 0\n';
 const BAD = '0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0 close(3) = 1\n';
@@ -69,11 +71,30 @@ t.test('nothing that could be run → one line with a code, status 2', async (t)
     [['missing.pkt'], /ENOENT/],
     [['--profile', 'plan9', 'bad.pkt'], /--profile is "plan9"/],
     [['-D', 'x', 'bad.pkt'], /--define is "x"/],
-    [[], /missing required argument/],
+    [[], /no scripts are named/],
+    [['--set', 'net.ipv4.tcp_sack=0', 'bad.pkt'], /--set is .*with --serve only/],
+    [['--serve', 'bad.pkt'], /bad.pkt exists and is no socket/],
+    [['--serve', 'a.sock', '--set', 'net.ipv4.nonsense=1'], /net.ipv4.nonsense/],
+    [['--serve', 'a.sock', 'bad.pkt'], /nothing with --serve/],
   ] as const) {
     const { status, stdout, stderr } = await run(['packetdrill', ...args], { cwd });
     t.equal(status, 2, stderr);
     t.equal(stdout, '');
     t.match(stderr, says);
   }
+});
+
+t.test('--serve → listens until it is asked to end', async (t) => {
+  const cwd = scratch(t);
+  const child = new Run(['packetdrill', '--serve', 'a.sock', '--set', 'net.ipv4.tcp_sack=0'], { cwd });
+  await child.says(/a stack for packetdrill at a.sock/);
+  const socket = connect(join(cwd, 'a.sock'));
+  // HELLO, answered with result 0, errno 0.
+  socket.write(Buffer.from([1, 0, 0, 0, 19]));
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  t.same([...answer], [8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+  child.child.kill('SIGTERM');
+  const { status } = await child.ended;
+  t.equal(status, 0);
+  t.notOk(existsSync(join(cwd, 'a.sock')));
 });
