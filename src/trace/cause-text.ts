@@ -41,6 +41,8 @@ const CAUSES: readonly (CauseText | undefined)[] = table([
   [Cause.RST_TIMEOUT, 'RST: the peer was given up', 'RFC 9293 §3.8.3'],
   [Cause.RST_LISTENER_CLOSED, 'RST: the listener was closed', 'RFC 9293 §3.10.4'],
   [Cause.URGENT, 'urgent data', 'RFC 9293 §3.8.5'],
+  [Cause.LOSS_PROBE, 'tail loss probe: new data after two round trips of silence', 'RFC 8985 §7.3'],
+  [Cause.RETRANSMIT_PROBE, 'tail loss probe: the last segment again', 'RFC 8985 §7.3'],
 ]);
 
 export function causeText(cause: number): CauseText {

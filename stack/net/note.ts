@@ -78,5 +78,8 @@ export const enum Cause {
   RST_TIMEOUT = 38,
   RST_LISTENER_CLOSED = 39,
   URGENT = 40,
+  /** A tail loss probe: new data, or the last segment again. */
+  LOSS_PROBE = 41,
+  RETRANSMIT_PROBE = 42,
   COUNT = 48,
 }

@@ -87,7 +87,18 @@ export class Stats {
   tcpOutRsts = 0;
   tcpInCsumErrors = 0;
   tcpTimeouts = 0;
+  /** Times fast recovery has begun. */
   tcpFastRetransmits = 0;
+  /** Retransmissions found to be lost in their turn. */
+  tcpLostRetransmits = 0;
+  /** Tail loss probes sent, and those that repaired a loss by themselves. */
+  tcpLossProbes = 0;
+  tcpLossProbeRecoveries = 0;
+  /** Reductions of the window taken back, and timeouts that F-RTO has found needless. */
+  tcpUndos = 0;
+  tcpSpuriousTimeouts = 0;
+  /** Peers that threw away what they had SACKed. */
+  tcpSackReneging = 0;
   tcpDupAcksIn = 0;
   tcpDelayedAcks = 0;
   tcpPureAcks = 0;

@@ -1,26 +1,24 @@
 import { seqDiff, seqGt, seqLeq, seqLt } from '../base/seq.js';
-import type { Address } from '../base/units.js';
 import { Event } from '../net/event-queue.js';
 import { Cause } from '../net/note.js';
 import { TcpFlag } from '../wire/tcp.js';
 import { TcpOptionBit } from '../wire/tcp-options.js';
 import { Verdict } from '../wire/verdict.js';
+import { AckFlag } from './ack-sample.js';
 import { challenge, sendAtOnce } from './challenge-ack.js';
-import { deliveredToControl } from './congestion.js';
 import { enterTimeWait, finish, mark, tell } from './connection.js';
 import type { TcpContext } from './context.js';
-import { enterCwr } from './cwr.js';
 import { echoArrived, takeCwr } from './ecn-echo.js';
 import { orphanEntersFinWait2 } from './fin-wait-2.js';
-import { onAllAcknowledged, onDuplicateAck, onNewAck } from './loss-recovery.js';
+import { recover, recoverByOld } from './loss-recovery.js';
 import { sendShift } from './options.js';
 import { answeredWhileProbing } from './probe.js';
-import { endMeasurement, rtoMs, takeSample } from './rtt.js';
-import { readBlocks } from './sack.js';
+import { readBlocks } from './sack-blocks.js';
+import { highestSack, usesSack } from './scoreboard.js';
 import { State } from './state.js';
-import { Busy, countDelivered, nowBusy } from './tally.js';
-import { Cold, Flag, Name, Tally, Tcb } from './tcb.js';
-import { startTimer, stopTimer, Timer, timerRuns } from './timers.js';
+import { Busy, countAcknowledged, nowBusy } from './tally.js';
+import { Cold, Flag, Tally, Tcb } from './tcb.js';
+import { Timer, timerRuns } from './timers.js';
 import { tuneSendBuffer } from './window.js';
 
 /** Segment path. Fifth check of RFC 9293 §3.10.7.4 in a synchronized state: SEG.ACK and SEG.WND. */
@@ -40,88 +38,76 @@ export function processAck(tcp: TcpContext, c: number, k: number): Verdict {
     return Verdict.TCP_ACK_TOO_OLD;
   }
   if (tcp.tallies) tcp.tally[(c >>> Tcb.SHIFT) * Tally.SIZE + Tally.LAST_ACK_RECEIVED] = tcp.clock.ms;
-  const sackIsNews = (tcp.options.present & TcpOptionBit.SACK) !== 0 && readBlocks(tcp, c, seg.ACK);
-  const windowBefore = hot[c + Tcb.SND_WND];
-  // An older ACK (SEG.ACK < SND.UNA) tells nothing about the window either.
-  if (seqLt(seg.ACK, una)) return Verdict.OK;
+  beginSample(tcp, c, k);
+  const sacks = (tcp.options.present & TcpOptionBit.SACK) !== 0 && usesSack(tcp, c);
+  if (seqLt(seg.ACK, una)) {
+    // It was overtaken. Its blocks may still tell of something; its window is an old one.
+    if (!sacks) return Verdict.OK;
+    readBlocks(tcp, c, k);
+    recoverByOld(tcp, c, k);
+    if ((tcp.ack.flags & AckFlag.DATA_SACKED) !== 0) mark(tcp, c);
+    return Verdict.OK;
+  }
+  const advances = seg.ACK !== una;
   updateSendWindow(tcp, c, k);
   // The peer lives, and whatever ICMP had to say is past.
   cold[k + Cold.PROBES_OUT] = 0;
   cold[k + Cold.SOFT_ERROR] = 0;
-  if (una === hot[c + Tcb.SND_NXT]) {
-    if (timerRuns(tcp, k, Timer.PERSIST)) answeredWhileProbing(tcp, c, k);
-  } else if (seqGt(seg.ACK, una)) takeAck(tcp, c, k);
-  else {
-    considerDuplicate(tcp, c, k, windowBefore, sackIsNews);
-    if (echoArrived(tcp, c)) enterCwr(tcp, c, k);
-  }
+  if (una === hot[c + Tcb.SND_NXT] && timerRuns(tcp, k, Timer.PERSIST)) answeredWhileProbing(tcp, c, k);
+  if (advances) moveUna(tcp, c, k);
+  if (sacks) readBlocks(tcp, c, k);
+  recover(tcp, c, k);
+  // What is in flight may have become less, which lets out more.
+  if ((tcp.ack.flags & AckFlag.DATA_SACKED) !== 0 || cold[k + Cold.SACKED_OUT] > 0) mark(tcp, c);
   takeCwr(tcp, c, k);
+  if (advances) onProgress(tcp, c, k);
   return Verdict.OK;
 }
 
-/**
- * RFC 5681 §2, the five conditions: something is outstanding, no data, no SYN or FIN, the ACK is the greatest seen, the window is
- * unchanged. Where SACK is in use, news in its blocks decides instead of the last two (RFC 6675 §2).
- */
-function considerDuplicate(tcp: TcpContext, c: number, k: number, windowBefore: number, sackIsNews: boolean): void {
-  const { hot, seg } = tcp;
-  if (hot[c + Tcb.SND_UNA] === hot[c + Tcb.SND_NXT] || seg.LEN !== 0) return;
-  if ((hot[c + Tcb.STATE] & Flag.SACK) !== 0 ? sackIsNews : hot[c + Tcb.SND_WND] === windowBefore) {
-    onDuplicateAck(tcp, c, k);
-    mark(tcp, c);
-  }
+/** What is known before the acknowledgment is looked at. */
+function beginSample(tcp: TcpContext, c: number, k: number): void {
+  const { hot, cold, seg, ack } = tcp;
+  ack.flags = (seg.LEN > 0 ? AckFlag.DATA : 0) | (echoArrived(tcp, c) ? AckFlag.ECE : 0);
+  ack.priorUna = hot[c + Tcb.SND_UNA];
+  ack.priorPackets = cold[k + Cold.PACKETS_OUT];
+  ack.priorSackedOut = cold[k + Cold.SACKED_OUT];
+  ack.priorHighestSack = highestSack(tcp, c, k);
+  ack.priorDelivered = cold[k + Cold.DELIVERED];
+  ack.priorLost = cold[k + Cold.LOST_TOTAL];
+  ack.sackTimed = false;
+  ack.rated = false;
 }
 
-/** SND.UNA < SEG.ACK =< SND.NXT. */
-function takeAck(tcp: TcpContext, c: number, k: number): void {
+/** SND.UNA < SEG.ACK =< SND.NXT: SND.UNA moves, and the bytes it passes are given back. */
+function moveUna(tcp: TcpContext, c: number, k: number): void {
   const { hot, cold, seg } = tcp;
-  const una = hot[c + Tcb.SND_UNA];
-  const acked = seqDiff(seg.ACK, una);
-  const finAcked = (hot[c + Tcb.STATE] & Flag.FIN_SENT) !== 0 && seg.ACK === hot[c + Tcb.SND_NXT];
-  const bytesAcked = acked - (finAcked ? 1 : 0);
+  const acked = seqDiff(seg.ACK, hot[c + Tcb.SND_UNA]);
+  const bytesAcked = acked - (finIsAcked(tcp, c) ? 1 : 0);
   if (bytesAcked > 0) hot[c + Tcb.SND_QUEUE] = tcp.arena.drop(hot[c + Tcb.SND_QUEUE], bytesAcked);
   hot[c + Tcb.SND_UNA] = seg.ACK;
-  countDelivered(tcp, c, k, bytesAcked);
-  deliveredToControl(tcp, c, k, bytesAcked, echoArrived(tcp, c));
-
-  const measured = endMeasurement(tcp, c, k, seg.ACK);
-  // Karn's second half: back-off ends with a measurement, not with an ACK that may answer either transmission (RFC 6298 §5, Linux
-  // alike). Else a path grown slower than the RTO would time out on every segment for ever.
-  if (measured || (cold[k + Cold.BACKOFF] > 0 && sampleByTimestamp(tcp, c, k))) cold[k + Cold.BACKOFF] = 0;
-  if (measured) tcp.net.confirmReachable(tcp.names[(c >>> Tcb.SHIFT) * Name.SIZE + Name.REMOTE] as Address);
+  countAcknowledged(tcp, c, bytesAcked);
+  tcp.ack.flags |= AckFlag.SND_UNA_ADVANCED;
   // Progress: the count and the user timeout start anew.
   cold[k + Cold.RETRANSMITS] = 0;
   cold[k + Cold.TROUBLE_SINCE] = 0;
   if ((hot[c + Tcb.STATE] & Flag.SND_URGENT) !== 0 && seqLeq(cold[k + Cold.SND_UP], seg.ACK)) {
     hot[c + Tcb.STATE] &= ~Flag.SND_URGENT;
   }
-  onNewAck(tcp, c, k, bytesAcked);
-  if (seg.ACK === hot[c + Tcb.SND_NXT]) {
-    // RFC 6298 §5.2.
-    stopTimer(tcp, k, Timer.RETRANSMIT);
-    onAllAcknowledged(tcp, c, k);
-    if (hot[c + Tcb.SND_QUEUE] === 0) nowBusy(tcp, c, k, Busy.NO);
-  } else {
-    // §5.3.
-    startTimer(tcp, c, k, Timer.RETRANSMIT, rtoMs(tcp, c, cold[k + Cold.BACKOFF]));
-  }
+}
+
+function finIsAcked(tcp: TcpContext, c: number): boolean {
+  return (tcp.hot[c + Tcb.STATE] & Flag.FIN_SENT) !== 0 && tcp.seg.ACK === tcp.hot[c + Tcb.SND_NXT];
+}
+
+/** After loss recovery and congestion control have had their say: room for the program, and for output. */
+function onProgress(tcp: TcpContext, c: number, k: number): void {
+  const { hot } = tcp;
+  if (hot[c + Tcb.SND_UNA] === hot[c + Tcb.SND_NXT] && hot[c + Tcb.SND_QUEUE] === 0) nowBusy(tcp, c, k, Busy.NO);
   tuneSendBuffer(tcp, c, k);
   offerRoom(tcp, c, k);
   mark(tcp, c);
-  if (finAcked) finAcknowledged(tcp, c, k);
+  if (finIsAcked(tcp, c)) finAcknowledged(tcp, c, k);
 }
-
-/** What was sent twice can still be timed by the timestamp the peer echoes: RFC 7323 §4.1. To the millisecond. True when it was. */
-export function sampleByTimestamp(tcp: TcpContext, c: number, k: number): boolean {
-  const { seg, cold } = tcp;
-  if ((tcp.hot[c + Tcb.STATE] & Flag.TIMESTAMPS) === 0 || !seg.hasTimestamps || seg.TSecr === 0) return false;
-  const ms = (tcp.clock.ms + cold[k + Cold.TS_OFFSET] - seg.TSecr) | 0;
-  if (ms < 0 || ms >= SAMPLE_MS_MAX) return false;
-  takeSample(tcp, c, k, ms === 0 ? 1000 : ms * 1000);
-  return true;
-}
-/** Older than the longest RTO an echo is of no use, or invented. */
-const SAMPLE_MS_MAX = 120_000;
 
 /** WRITABLE once a third of the send buffer is free: not for each segment, and not only when it has run dry. */
 function offerRoom(tcp: TcpContext, c: number, k: number): void {
@@ -167,6 +153,9 @@ function updateSendWindow(tcp: TcpContext, c: number, k: number): void {
     (hot[c + Tcb.STATE] & Flag.WINDOW_SCALE) !== 0 && (seg.flags & TcpFlag.SYN) === 0 ? sendShift(tcp, c) : 0;
   const window = seg.WND << shift;
   const before = hot[c + Tcb.SND_WND];
+  // What makes an ACK more than a duplicate (RFC 5681 §2 (e)). Deviation: as Linux a window that only shrinks does not, since the segments that came out of order take their room of it.
+  if (seqGt(seg.ACK, tcp.ack.priorUna) || seqLt(wl1, seg.SEQ) || window > before || window === 0)
+    tcp.ack.flags |= AckFlag.WINDOW_UPDATE;
   cold[k + Cold.SND_WL1] = seg.SEQ;
   cold[k + Cold.SND_WL2] = seg.ACK;
   hot[c + Tcb.SND_WND] = window;

@@ -32,7 +32,7 @@ export interface CongestionControl {
   onEcn?(tcp: TcpContext, c: number, k: number, flight: number): void;
   /** The reduction was for nothing (Eifel, D-SACK, F-RTO): cwnd and ssthresh are again what they were before `onLoss` or `onTimeout`. */
   onUndo?(tcp: TcpContext, c: number, k: number): void;
-  /** An ACK of new data let a round trip be measured, in µs, at least 1; before `onAck` of the same segment. As yet one for each round trip. */
+  /** An ACK of new data let a round trip be measured, in µs, at least 1; before `onAck` of the same segment. */
   onSample?(tcp: TcpContext, c: number, k: number, rttUs: number): void;
   /** An ACK was taken in any state, `delivered` bytes with it, `ce` of them marked (RFC 8257 §3.3, RFC 9768); before `onAck`. */
   onDelivered?(tcp: TcpContext, c: number, k: number, delivered: number, ce: number): void;

@@ -4,15 +4,18 @@ import { localPort } from './connection-table.js';
 import type { TcpContext } from './context.js';
 import { ConnectionError } from './errors.js';
 import { timestampOffset } from './isn.js';
+import { NO_RTT } from './min-rtt.js';
 import { receiveShift } from './options.js';
 import { UNPACED_SEGMENTS } from './pacing.js';
+import { settleReduction } from './prr.js';
 import { freeRuns } from './reassembly.js';
-import { NO_RTT } from './rtt.js';
+import { recallVariance } from './rtt.js';
 import { State } from './state.js';
 import { Busy, nowBusy } from './tally.js';
 import { Cold, Flag, Name, Tcb } from './tcb.js';
 import { Wait, WaitFlag } from './time-wait-table.js';
 import { startTimer, Timer, wakeBy } from './timers.js';
+import { freeRecords } from './transmit-queue.js';
 
 /** Segment path. The life of a row: waking up, going to sleep, ending. */
 
@@ -45,9 +48,10 @@ export function wake(tcp: TcpContext, c: number): number {
   cold[k + Cold.MAX_SND_WND] = hot[c + Tcb.SND_WND];
   cold[k + Cold.LAST_ACK_SENT] = hot[c + Tcb.RCV_NXT];
   cold[k + Cold.MIN_RTT_US] = NO_RTT;
-  cold[k + Cold.RECOVER] = (una - 2) | 0;
-  cold[k + Cold.RTX_NXT] = una;
-  cold[k + Cold.RTX_END] = una;
+  cold[k + Cold.HIGH_SEQ] = una;
+  cold[k + Cold.REORDERING] = limits.reordering;
+  cold[k + Cold.RACK_STEPS] = 1;
+  recallVariance(tcp, c, k);
   cold[k + Cold.SND_SML] = una;
   cold[k + Cold.SND_UP] = una;
   // As Linux: after a silence longer than any RTO the sender starts slowly again, and wants to hear from us.
@@ -107,8 +111,6 @@ const BUSY =
   Flag.MARKED |
   Flag.ACK_NOW |
   Flag.ACK_PENDING |
-  Flag.FAST_RECOVERY |
-  Flag.TIMEOUT_RECOVERY |
   Flag.SND_URGENT |
   Flag.RCV_URGENT |
   Flag.CORK |
@@ -116,6 +118,7 @@ const BUSY =
 
 /** The cold row goes back. With keepalive on, the wheel's entry stays as the idle timer. */
 export function hibernate(tcp: TcpContext, c: number): void {
+  settleReduction(tcp, c, tcp.hot[c + Tcb.COLD]);
   tcp.table.giveCold(c);
   if ((tcp.hot[c + Tcb.STATE] & Flag.KEEPALIVE) !== 0) {
     tcp.wheel.arm(c >>> Tcb.SHIFT, (tcp.hot[c + Tcb.LAST_ACTIVITY] + tcp.limits.keepIdleMs) | 0);
@@ -137,6 +140,7 @@ function conclude(tcp: TcpContext, c: number): void {
   hot[c + Tcb.SND_QUEUE] = 0;
   if (k !== 0) {
     freeRuns(tcp, k);
+    freeRecords(tcp, k);
     // Bytes limits and the like mean nothing any more; a later `receive` does without.
     cold[k + Cold.TIMERS] = 0;
     tcp.table.giveCold(c);

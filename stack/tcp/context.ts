@@ -6,6 +6,7 @@ import type { Clock } from '../time/clock.js';
 import { TimerWheel } from '../time/timer-wheel.js';
 import { TcpOptions } from '../wire/tcp-options.js';
 import { Verdict } from '../wire/verdict.js';
+import { AckSample } from './ack-sample.js';
 import type { CongestionControl } from './congestion.js';
 import { CongestionRegistry } from './congestion-registry.js';
 import { ConnectionTable } from './connection-table.js';
@@ -16,6 +17,7 @@ import { ReassemblyPool } from './reassembly-pool.js';
 import { Segment } from './segment.js';
 import { SynTable } from './syn-table.js';
 import { TimeWaitTable } from './time-wait-table.js';
+import { TransmitPool } from './transmit-pool.js';
 
 export interface ContextParts {
   readonly net: Network;
@@ -51,6 +53,7 @@ export class TcpContext {
   readonly listeners: ListenerTable;
   readonly arena: ByteArena;
   readonly reassembly: ReassemblyPool;
+  readonly transmits: TransmitPool;
   readonly wheel: TimerWheel;
   /** Connections that output must look at, in the order they were marked. Each stands in it once: Flag.MARKED says so. */
   readonly marked = new IntRing(256);
@@ -59,6 +62,7 @@ export class TcpContext {
   /** The last flush ended for want of frames. */
   outOfRoom = false;
   readonly seg = new Segment();
+  readonly ack = new AckSample();
   readonly options = new TcpOptions();
   readonly secret: Int32Array;
   readonly congestions: CongestionRegistry;
@@ -95,6 +99,7 @@ export class TcpContext {
     this.timeWaits = new TimeWaitTable(limits.timeWaitMax, secret[0] ^ 2, secret[1]);
     this.arena = new ByteArena({ chunksMax: Math.max(16, Math.ceil(limits.bufferBytesMax / 4096)) });
     this.reassembly = new ReassemblyPool(limits.outOfOrderMax);
+    this.transmits = new TransmitPool(limits.transmitRecordsMax);
     this.wheel = new TimerWheel(limits.connectionsMax, parts.clock.ms);
     this.challengeLeft = limits.challengeAcksPerSecond;
   }

@@ -3,6 +3,7 @@ import { congestionOf } from './congestion.js';
 import type { TcpContext } from './context.js';
 import { effectiveMss } from './options.js';
 import { rtoMs } from './rtt.js';
+import { CaState } from './scoreboard.js';
 import { Cold, Flag, Tcb } from './tcb.js';
 import { initialWindow, inSlowStart } from './window-growth.js';
 
@@ -17,11 +18,10 @@ import { initialWindow, inSlowStart } from './window-growth.js';
  * After output has sent something or could not for want of cwnd. Remembers for a window's worth of data whether cwnd was the limit, or else how much was
  * outstanding at the most.
  */
-export function validateCwnd(tcp: TcpContext, c: number, k: number, sent: boolean, flight: number): void {
+export function validateCwnd(tcp: TcpContext, c: number, k: number, limited: boolean): void {
   const { hot, cold, clock } = tcp;
-  const outstanding = (hot[c + Tcb.SND_NXT] - hot[c + Tcb.SND_UNA]) | 0;
-  const limited = flight + effectiveMss(tcp, c) > hot[c + Tcb.CWND];
-  if (!sent && !limited) return;
+  // In whole segments, whatever their size, as cwnd is used up.
+  const outstanding = cold[k + Cold.PACKETS_OUT] * effectiveMss(tcp, c);
   if (
     limited ||
     seqGeq(hot[c + Tcb.SND_UNA], cold[k + Cold.CWND_USAGE_END]) ||
@@ -58,10 +58,7 @@ function decay(tcp: TcpContext, c: number, k: number): void {
   const { hot, cold } = tcp;
   const word = hot[c + Tcb.STATE];
   // Where the send buffer is the limit, cwnd is what lets it grow.
-  if (
-    (word & (Flag.FAST_RECOVERY | Flag.TIMEOUT_RECOVERY | Flag.WRITE_BLOCKED)) === 0 &&
-    cold[k + Cold.DUPACKS] === 0
-  ) {
+  if ((word & Flag.WRITE_BLOCKED) === 0 && cold[k + Cold.CA_STATE] === CaState.OPEN) {
     const initial = initialWindow(tcp, c);
     const used = cold[k + Cold.CWND_USED] > initial ? cold[k + Cold.CWND_USED] : initial;
     const cwnd = hot[c + Tcb.CWND];

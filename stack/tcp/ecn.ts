@@ -8,7 +8,7 @@ import { Cold, Flag, Tcb } from './tcb.js';
 
 /**
  * Segment path. Explicit congestion notification, RFC 3168 §6.1: routers mark instead of dropping, the receiver says so in its ACKs (ECE) until the
- * sender has told it (CWR) that it has given way. What the sender does about it is in cwr.ts, the receiver's part in
+ * sender has told it (CWR) that it has given way. What the sender does about it is in prr.ts, the receiver's part in
  * ecn-echo.ts; here is what both ends agree to, and what our segments carry.
  *
  * Deviation: of the experiments RFC 8311 §4 allows (ECT on control segments, ECT(1), a milder reduction) none is made unless the congestion control asks,
@@ -84,5 +84,8 @@ export function ecnField(tcp: TcpContext, k: number, fresh: boolean): number {
 
 /** Whether a segment sent for `cause` with `length` bytes brings data for the first time. */
 export function isFresh(cause: Cause, length: number): boolean {
-  return length > 0 && (cause === Cause.DATA || cause === Cause.LIMITED_TRANSMIT || cause === Cause.URGENT);
+  if (length === 0) return false;
+  return (
+    cause === Cause.DATA || cause === Cause.LIMITED_TRANSMIT || cause === Cause.URGENT || cause === Cause.LOSS_PROBE
+  );
 }

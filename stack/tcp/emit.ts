@@ -96,7 +96,6 @@ export function sendSegment(
     segmentDeparted(tcp, c, k, total);
   }
   if ((flags & TcpFlag.CWR) !== 0) hot[c + Tcb.STATE] &= ~Flag.ECN_REDUCED;
-  cold[k + Cold.CWR_OUT] += length;
   ackSent(tcp, c, k);
   count(tcp, c, length, flags);
 

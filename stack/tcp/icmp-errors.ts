@@ -1,14 +1,13 @@
 import { seqGeq, seqLt } from '../base/seq.js';
-import { Cause } from '../net/note.js';
 import { type ErrorReport, PathError } from '../net/transport.js';
 import { tcpDestinationPort, tcpSeq, tcpSourcePort } from '../wire/tcp.js';
 import { Verdict } from '../wire/verdict.js';
-import { fail, mark, wake } from './connection.js';
+import { fail, wake } from './connection.js';
 import { portPair } from './connection-table.js';
 import type { TcpContext } from './context.js';
 import { ConnectionError } from './errors.js';
-import { loseFirstSegment } from './loss-recovery.js';
-import { pathMss, sendMss, setSendMss } from './options.js';
+import { loseOversized } from './loss-recovery.js';
+import { effectiveMss, pathMss, sendMss, setSendMss } from './options.js';
 import { State } from './state.js';
 import { Cold, Flag, Tcb } from './tcb.js';
 
@@ -65,11 +64,7 @@ function onTooBig(tcp: TcpContext, c: number, k: number, report: ErrorReport): V
   if (mss >= sendMss(tcp, c)) return Verdict.ICMP_IMPLAUSIBLE;
   setSendMss(tcp, c, mss);
   if ((tcp.hot[c + Tcb.STATE] & Flag.STATE_MASK) >= State.ESTABLISHED && tcp.hot[c + Tcb.SND_QUEUE] !== 0) {
-    loseFirstSegment(tcp, c, k, Cause.RETRANSMIT_PATH_MTU);
-    // All of the flight was too big: the rest follows as the acknowledgments come.
-    tcp.cold[k + Cold.RTX_END] = tcp.hot[c + Tcb.SND_NXT];
-    tcp.cold[k + Cold.RECOVER] = (tcp.hot[c + Tcb.SND_NXT] - 1) | 0;
-    mark(tcp, c);
+    loseOversized(tcp, c, k, effectiveMss(tcp, c));
   }
   return Verdict.OK;
 }

@@ -1,11 +1,14 @@
 import type { Address } from '../base/units.js';
 import { localPort, remotePort } from './connection-table.js';
 import type { TcpContext } from './context.js';
+import { deliveryRate } from './delivery-rate.js';
+import { NO_RTT } from './min-rtt.js';
 import { advertisedMss, effectiveMss, receiveShift, sendShift } from './options.js';
-import { flightSize, hasUnsent } from './output.js';
+import { hasUnsent } from './output.js';
 import { maxPacingRate, pacingRate } from './pacing.js';
 import { urgentBytes } from './queue-lengths.js';
-import { NO_RTT, rtoMs } from './rtt.js';
+import { rtoMs } from './rtt.js';
+import { flightSize } from './scoreboard.js';
 import { type StateName, stateName } from './state.js';
 import { bookBusy } from './tally.js';
 import { Cold, Flag, Name, Tally, Tcb } from './tcb.js';
@@ -73,7 +76,7 @@ export interface TcpInfo {
   readonly rwndLimitedUs: number;
   readonly sndbufLimitedUs: number;
   readonly dsackDups: number;
-  /** Fast retransmissions that a D-SACK has shown to be needless: the segment was late, not lost. */
+  /** How often segments were seen to overtake one another. */
   readonly reordSeen: number;
   readonly rcvOoopack: number;
   readonly sndWnd: number;
@@ -106,6 +109,7 @@ function wide(tally: Int32Array, at: number): number {
   return (tally[at + 1] >>> 0) * 0x1_0000_0000 + (tally[at] >>> 0);
 }
 
+const CA_STATES = ['open', 'disorder', 'cwr', 'recovery', 'loss'] as const;
 const NO_TALLY = new Int32Array(Tally.SIZE);
 
 /** Control path. */
@@ -121,28 +125,16 @@ export function info(tcp: TcpContext, c: number): TcpInfo {
   const y = tcp.tallies ? row * Tally.SIZE : 0;
   const mss = Math.max(1, effectiveMss(tcp, c));
   const outstanding = (hot[c + Tcb.SND_NXT] - hot[c + Tcb.SND_UNA]) | 0;
-  const lostBytes = k === 0 ? 0 : (cold[k + Cold.RTX_END] - cold[k + Cold.RTX_NXT]) | 0;
   const queued = tcp.arena.length(hot[c + Tcb.SND_QUEUE]);
   const remote = names[n + Name.REMOTE] as Address;
   const field = (index: Cold): number => (k === 0 ? 0 : cold[k + index]);
   const since = (at: number): number => (at === 0 ? 0 : (clock.ms - at) | 0);
-  const inRecovery = k !== 0 && (word & (Flag.FAST_RECOVERY | Flag.TIMEOUT_RECOVERY)) !== 0;
-  const caState =
-    (word & Flag.TIMEOUT_RECOVERY) !== 0
-      ? 'loss'
-      : (word & Flag.FAST_RECOVERY) !== 0
-        ? 'recovery'
-        : field(Cold.CWR_RUNS) !== 0
-          ? 'cwr'
-          : field(Cold.DUPACKS) > 0
-            ? 'disorder'
-            : 'open';
   const cwnd = hot[c + Tcb.CWND];
   const srttUs = hot[c + Tcb.SRTT] >> 3;
   const minRtt = k !== 0 && cold[k + Cold.MIN_RTT_US] !== NO_RTT ? cold[k + Cold.MIN_RTT_US] : 0;
   return {
     state: stateName(word & Flag.STATE_MASK),
-    caState,
+    caState: CA_STATES[field(Cold.CA_STATE)] ?? 'open',
     congestion: tcp.congestions.controls[field(Cold.CONGESTION)].name,
     retransmits: field(Cold.RETRANSMITS),
     probes: field(Cold.PROBES_OUT),
@@ -160,10 +152,10 @@ export function info(tcp: TcpContext, c: number): TcpInfo {
     rcvMss: field(Cold.RCV_MSS),
     advMss: advertisedMss(tcp, remote),
     pathMtu: tcp.net.pathMtu(remote),
-    unacked: Math.ceil(outstanding / mss),
-    sacked: 0,
-    lost: Math.ceil(lostBytes / mss),
-    retrans: inRecovery ? Math.ceil(Math.max(0, (cold[k + Cold.RTX_NXT] - hot[c + Tcb.SND_UNA]) | 0) / mss) : 0,
+    unacked: field(Cold.PACKETS_OUT),
+    sacked: field(Cold.SACKED_OUT),
+    lost: field(Cold.LOST_OUT),
+    retrans: field(Cold.RETRANS_OUT),
     lastDataSentMs: since(tally[y + Tally.LAST_DATA_SENT]),
     lastDataRecvMs: since(tally[y + Tally.LAST_DATA_RECEIVED]),
     lastAckRecvMs: since(tally[y + Tally.LAST_ACK_RECEIVED]),
@@ -176,7 +168,7 @@ export function info(tcp: TcpContext, c: number): TcpInfo {
     sndSsthreshBytes: hot[c + Tcb.SSTHRESH],
     sndCwndBytes: cwnd,
     sndCwnd: Math.floor(cwnd / mss),
-    reordering: 3,
+    reordering: k === 0 ? limits.reordering : cold[k + Cold.REORDERING],
     totalRetrans: tally[y + Tally.RETRANSMITTED],
     pacingRate: pacingRate(tcp, c, k),
     maxPacingRate: maxPacingRate(tcp, k),
@@ -189,7 +181,7 @@ export function info(tcp: TcpContext, c: number): TcpInfo {
     dataSegsOut: tally[y + Tally.DATA_SEGS_OUT],
     dataSegsIn: tally[y + Tally.DATA_SEGS_IN],
     notsentBytes: hasUnsent(tcp, c) ? Math.max(0, queued - outstanding) : 0,
-    deliveryRate: field(Cold.RATE),
+    deliveryRate: deliveryRate(tcp, c, k),
     deliveryRateAppLimited: field(Cold.RATE_APP_LIMITED) !== 0,
     delivered: tally[y + Tally.DELIVERED],
     deliveredCe: field(Cold.DELIVERED_CE),

@@ -6,7 +6,7 @@ export interface TcpLimits {
   readonly profile: 'linux' | 'freebsd' | TcpProfile;
   /** Connections at once, all states with a full row. A million rows are 104 MB of address space, resident only where used. */
   readonly connectionsMax: number;
-  /** Connections with something going on at once: cold rows, 512 bytes each while used. All of them, unless memory is short. */
+  /** Connections with something going on at once: cold rows, 640 bytes each while used. All of them, unless memory is short. */
   readonly activeMax: number;
   /** Half-open connections in all. 4096 as Linux's tcp_max_syn_backlog on a large machine; beyond it the oldest gives way. */
   readonly synReceivedMax: number;
@@ -21,6 +21,13 @@ export interface TcpLimits {
   readonly outOfOrderMax: number;
   /** … and for one connection: enough for a window of 64 KiB in full segments with every second one lost, twice. */
   readonly outOfOrderPerConnection: number;
+  /**
+   * Segments sent and not yet acknowledged, over all connections: 48 bytes each while used. 262,144 full ones are 360 MiB in flight, most of the stream buffers. A connection
+   * that finds none waits as it does for cwnd.
+   */
+  readonly transmitRecordsMax: number;
+  /** … and for one connection: 16,384, 23 MiB of full segments, far more than a send buffer; with tiny ones it bounds what an acknowledgment can make us look through. */
+  readonly transmitRecordsPerConnection: number;
   /** Keep the counters that only `info` reads: 128 bytes a connection. Off where ten million connections must fit. */
   readonly tally: boolean;
 
@@ -95,7 +102,7 @@ export interface TcpLimits {
   /**
    * How CUBIC leaves slow start before it ends in loss. `classic`: Linux's HyStart, which reacts at once, and sees a train of ACKs as well as a longer round trip. `plusplus`: HyStart++
    * (RFC 9406), which is not deceived by a round trip that only jitters. Linux's is the default, because connections should do what their peers' operators have seen
-   * before; a path with wireless links is better served by the other. Both need eight samples of a round trip; while one is taken (rtt.ts), slow start ends in loss.
+   * before; a path with wireless links is better served by the other.
    */
   readonly hystart: 'off' | 'classic' | 'plusplus';
   /** RFC 5681 §4.1: a window that was not used for an RTO shrinks. Linux's tcp_slow_start_after_idle, on. */
@@ -111,6 +118,22 @@ export interface TcpLimits {
   readonly pacingBurstSegments: number;
   /** Initial window in segments, RFC 6928. */
   readonly initialWindowSegments: number;
+  /**
+   * How losses are found where SACK is agreed, as bits of Linux's tcp_recovery: 1 RACK (RFC 8985), else by counting SACKed segments (RFC 6675); 2 RACK's window for reordering does not follow
+   * D-SACKs; 4 three SACKed segments do not shut it. 1, as Linux.
+   */
+  readonly recovery: number;
+  /** Tail loss probes, RFC 8985 §7, as Linux's tcp_early_retrans: 3 or 4 yes, anything else no. */
+  readonly tailLossProbe: number;
+  /** F-RTO, RFC 5682: Linux's tcp_frto. */
+  readonly frto: boolean;
+  /** Duplicates that mean a loss, at first, and at the most where the path is seen to reorder: Linux's tcp_reordering and tcp_max_reordering. RFC 5681 §3.2: three. */
+  readonly reordering: number;
+  readonly maxReordering: number;
+  /** Small segments are put together when sent again: Linux's tcp_retrans_collapse. */
+  readonly retransmitGathers: boolean;
+  /** How long the smallest round trip is believed: Linux's tcp_min_rtt_wlen, five minutes. */
+  readonly minRttWindowMs: number;
   /** Challenge ACKs for each second over the stack, RFC 5961 §7: Linux 1000. */
   readonly challengeAcksPerSecond: number;
   /** … and for one connection one in so many ms: Linux's tcp_invalid_ratelimit. */
@@ -145,6 +168,8 @@ export const TCP_LIMITS: TcpLimits = {
   bufferBytesMax: 512 << 20,
   outOfOrderMax: 1 << 16,
   outOfOrderPerConnection: 512,
+  transmitRecordsMax: 1 << 18,
+  transmitRecordsPerConnection: 16_384,
   tally: true,
   receiveBytes: 131_072,
   receiveBytesMax: 6 << 20,
@@ -186,6 +211,13 @@ export const TCP_LIMITS: TcpLimits = {
   pacingAvoidancePercent: 120,
   pacingBurstSegments: 2,
   initialWindowSegments: 10,
+  recovery: 1,
+  tailLossProbe: 3,
+  frto: true,
+  reordering: 3,
+  maxReordering: 300,
+  retransmitGathers: true,
+  minRttWindowMs: 300_000,
   challengeAcksPerSecond: 1000,
   challengeAckIntervalMs: 500,
   portFirst: 32_768,

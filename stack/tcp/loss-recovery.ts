@@ -1,171 +1,236 @@
-import { seqDiff, seqGt } from '../base/seq.js';
-import { Cause } from '../net/note.js';
-import { congestionOf } from './congestion.js';
+import { seqLt } from '../base/seq.js';
+import { AckFlag } from './ack-sample.js';
+import { cleanQueue } from './acknowledged.js';
+import { deliveredToControl } from './congestion.js';
 import type { TcpContext } from './context.js';
 import { growCwnd } from './cwnd-validation.js';
-import { considerCwrOver, enterCwr, inCwr, lossTakesOver, reduceCwnd, tellReduction } from './cwr.js';
-import { echoArrived } from './ecn-echo.js';
+import { generateRate } from './delivery-rate.js';
+import { identifyLosses, markBySacks, sackedFarAbove, timeToRecover } from './loss-detection.js';
+import { currentThreshold, inLoss } from './loss-state.js';
+import { countDuplicates, limitDuplicates } from './newreno.js';
 import { effectiveMss } from './options.js';
-import { flightSize } from './output.js';
-import { abandonMeasurement } from './rtt.js';
-import { timeoutRecovered } from './tally.js';
-import { Cold, Flag, Tally, Tcb } from './tcb.js';
+import { beginReduction, endReduction, enterCwr, inCwndReduction, reduceCwnd } from './prr.js';
+import { rackDetectLoss, rackUpdateWindow } from './rack.js';
+import { Pending, rearmTimeout, setPending, setTransmitTimer } from './retransmission-timer.js';
+import { Rexmit, wantRexmit } from './retransmit.js';
+import { CaState, forgetStamp, markLost, packetsInFlight, RecoveryBit, usesRack, usesSack } from './scoreboard.js';
+import { onProbeAck } from './tail-loss-probe.js';
+import { Cold, Tcb } from './tcb.js';
+import { Sent } from './transmit-pool.js';
+import { bytesOf } from './transmit-queue.js';
+import { beginUndo, keepOpen, Partial, tryUndoDsack, tryUndoPartial, tryUndoRecovery } from './undo.js';
 
 /**
- * Segment path. Finding out that something was lost and deciding what is sent again: fast retransmit and fast recovery (RFC 5681 §3.2) as NewReno
- * has them (RFC 6582), limited transmit (RFC 3042), and what follows a retransmission timeout (RFC 6298 §5). It sets which
- * bytes are lost (RTX_NXT up to RTX_END), and output sends them.
+ * Segment path. What an acknowledgment means for the sender: RFC 5681 §3.2, RFC 6675 §5 and RFC 8985 as five states, as Linux has them. Open: all is well. Disorder: something arrived out of
+ * order. CWR: cwnd comes down for a mark. Recovery: something is lost, and is sent again as PRR allows. Loss: a timeout. It only sets
+ * variables; output sends.
  */
 
-/** With the largest step an ACK can make, a window of 2^30 (RFC 7323 §2.3), still less than half of the circle. */
-const RECOVER_BEHIND_MAX = 0x3000_0000;
-/** RFC 5681 §3.2: the third duplicate. */
-const DUPLICATE_THRESHOLD = 3;
+/** An acknowledgment has been taken: SND.UNA has moved, or not, and its blocks are read. */
+export function recover(tcp: TcpContext, c: number, k: number): void {
+  const { cold, ack } = tcp;
+  if (ack.priorPackets === 0) {
+    // A D-SACK may still show that an earlier reduction was for nothing.
+    if ((ack.flags & AckFlag.DSACK) !== 0) alert(tcp, c, k, 0);
+    onProbeAck(tcp, c, k);
+    return;
+  }
+  cleanQueue(tcp, c, k);
+  rackUpdateWindow(tcp, k);
+  onProbeAck(tcp, c, k);
+  if (isDubious(cold, k, ack.flags)) {
+    let duplicates = 0;
+    if ((ack.flags & (AckFlag.SND_UNA_ADVANCED | AckFlag.NOT_DUPLICATE | AckFlag.DSACK)) === 0) {
+      duplicates = 1;
+      tcp.net.stats.tcpDupAcksIn += 1;
+    }
+    alert(tcp, c, k, duplicates);
+  }
+  if ((ack.flags & AckFlag.SET_TIMER) !== 0) setTransmitTimer(tcp, c, k);
+  control(tcp, c, k);
+}
 
-/** A duplicate ACK in the sense of RFC 5681 §2 has come. */
-export function onDuplicateAck(tcp: TcpContext, c: number, k: number): void {
-  const { hot, cold } = tcp;
-  tcp.net.stats.tcpDupAcksIn += 1;
-  const duplicates = cold[k + Cold.DUPACKS] + 1;
-  cold[k + Cold.DUPACKS] = duplicates;
-  const smss = effectiveMss(tcp, c);
-  if ((hot[c + Tcb.STATE] & Flag.FAST_RECOVERY) !== 0) {
-    // Each one says that a segment has left the network: RFC 6582 §3.2 step 3 (RFC 5681 §3.2 step 4).
-    hot[c + Tcb.CWND] += smss;
+/** An acknowledgment from before SND.UNA, which still tells what has arrived out of order. */
+export function recoverByOld(tcp: TcpContext, c: number, k: number): void {
+  alert(tcp, c, k, 0);
+}
+
+function isDubious(cold: Int32Array, k: number, flags: number): boolean {
+  return (
+    (flags & AckFlag.NOT_DUPLICATE) === 0 || (flags & AckFlag.ALERT) !== 0 || cold[k + Cold.CA_STATE] !== CaState.OPEN
+  );
+}
+
+/** cwnd: under PRR in a reduction, else it grows with what was delivered. As Linux also in Loss, and where much is reordered with what is SACKed. */
+function control(tcp: TcpContext, c: number, k: number): void {
+  const { cold, ack, limits } = tcp;
+  ack.delivered = (cold[k + Cold.DELIVERED] - ack.priorDelivered) | 0;
+  ack.lost = (cold[k + Cold.LOST_TOTAL] - ack.priorLost) | 0;
+  generateRate(tcp, k);
+  const bytes = ack.delivered * effectiveMss(tcp, c);
+  if (bytes > 0) deliveredToControl(tcp, c, k, bytes, (ack.flags & AckFlag.ECE) !== 0);
+  if (inCwndReduction(cold, k)) {
+    reduceCwnd(tcp, c, k, ack.delivered, ack.lost, ack.flags);
     return;
   }
-  if (duplicates < DUPLICATE_THRESHOLD) {
-    cold[k + Cold.LIMITED_BYTES] = duplicates * smss;
-    return;
+  const progress = cold[k + Cold.REORDERING] > limits.reordering ? AckFlag.FORWARD_PROGRESS : AckFlag.DATA_ACKED;
+  if ((ack.flags & progress) !== 0) growCwnd(tcp, c, k, bytes);
+}
+
+/** Something is not as it should be, or was not a moment ago. */
+function alert(tcp: TcpContext, c: number, k: number, duplicates: number): void {
+  const { hot, cold, ack } = tcp;
+  if (cold[k + Cold.PACKETS_OUT] === 0) cold[k + Cold.SACKED_OUT] = 0;
+  if ((ack.flags & AckFlag.ECE) !== 0) cold[k + Cold.PRIOR_SSTHRESH] = 0;
+  if (peerReneges(tcp, c, k)) return;
+  const state = cold[k + Cold.CA_STATE];
+  if (state === CaState.OPEN) cold[k + Cold.RECOVERY_BITS] &= ~RecoveryBit.STAMPED;
+  else if (!seqLt(hot[c + Tcb.SND_UNA], cold[k + Cold.HIGH_SEQ]) && leaveState(tcp, c, k)) return;
+  switch (cold[k + Cold.CA_STATE]) {
+    case CaState.RECOVERY:
+      inRecovery(tcp, c, k, duplicates);
+      break;
+    case CaState.LOSS:
+      inLoss(tcp, c, k, duplicates);
+      identifyLosses(tcp, c, k);
+      // Undone, or what was sent again is lost in its turn: then there may be more to do.
+      if (cold[k + Cold.CA_STATE] === CaState.OPEN || (ack.flags & AckFlag.LOST_RETRANS) !== 0)
+        inDoubt(tcp, c, k, duplicates);
+      break;
+    default:
+      inDoubt(tcp, c, k, duplicates);
   }
-  if (duplicates > DUPLICATE_THRESHOLD) return;
-  // RFC 6582 §3.2 step 2: not again for losses of a window already repaired. They would be echoes of our own retransmissions.
-  if (!coversMoreThanRecover(tcp, c, k)) return;
-  enterFastRecovery(tcp, c, k, smss);
 }
 
 /**
- * Whether the cumulative acknowledgment covers more than "recover". Just "recover" is not enough without SACK: the duplicates
- * could answer what was sent again needlessly. With SACK they have told of something new above it (§4.1's purpose, without its heuristic).
+ * What was SACKed is now first and not acknowledged: the peer has thrown it away, or its ACK for it was overtaken (RFC 2018 §8). It gets
+ * half a round trip, 10 ms at the least, then it is a timeout (as Linux).
  */
-function coversMoreThanRecover(tcp: TcpContext, c: number, k: number): boolean {
-  const beyond = seqDiff((tcp.hot[c + Tcb.SND_UNA] - 1) | 0, tcp.cold[k + Cold.RECOVER]);
-  return beyond > 0 || (beyond === 0 && (tcp.hot[c + Tcb.STATE] & Flag.SACK) !== 0);
+function peerReneges(tcp: TcpContext, c: number, k: number): boolean {
+  const { hot, ack } = tcp;
+  if ((ack.flags & AckFlag.RENEGING) === 0 || (ack.flags & AckFlag.SND_UNA_ADVANCED) === 0) return false;
+  const halfMs = Math.ceil((hot[c + Tcb.SRTT] >> 4) / 1000);
+  setPending(tcp, c, k, Pending.TIMEOUT, halfMs > RENEGING_MS_MIN ? halfMs : RENEGING_MS_MIN);
+  ack.flags &= ~AckFlag.SET_TIMER;
+  return true;
+}
+const RENEGING_MS_MIN = 10;
+
+/** All that was outstanding when the state began is acknowledged. True when nothing more is to be done. */
+function leaveState(tcp: TcpContext, c: number, k: number): boolean {
+  const { hot, cold } = tcp;
+  if (cold[k + Cold.CA_STATE] === CaState.CWR) {
+    // The peer must hear of CWR: something above is to be acknowledged (RFC 3168 §6.1.2).
+    if (hot[c + Tcb.SND_UNA] === cold[k + Cold.HIGH_SEQ]) return false;
+    endReduction(tcp, c, k);
+    cold[k + Cold.CA_STATE] = CaState.OPEN;
+  } else if (cold[k + Cold.CA_STATE] === CaState.RECOVERY) {
+    if (!usesSack(tcp, c)) cold[k + Cold.SACKED_OUT] = 0;
+    if (tryUndoRecovery(tcp, c, k)) return true;
+    endReduction(tcp, c, k);
+  }
+  return false;
 }
 
-function enterFastRecovery(tcp: TcpContext, c: number, k: number, smss: number): void {
-  const { hot, cold } = tcp;
+function inRecovery(tcp: TcpContext, c: number, k: number, duplicates: number): void {
+  const { cold, ack } = tcp;
+  const sacked = (ack.flags & AckFlag.DATA_SACKED) !== 0;
+  let doLost = duplicates > 0 || (sacked && sackedFarAbove(tcp, c, k));
+  if ((ack.flags & AckFlag.SND_UNA_ADVANCED) === 0) {
+    if (!usesSack(tcp, c)) countDuplicates(tcp, c, k, duplicates);
+  } else {
+    const partial = tryUndoPartial(tcp, c, k);
+    if (partial === Partial.WAIT) return;
+    if (partial === Partial.REPAIRED) doLost = sackedFarAbove(tcp, c, k);
+  }
+  if (tryUndoDsack(tcp, c, k)) tryToOpen(tcp, c, k);
+  identifyLosses(tcp, c, k);
+  if (cold[k + Cold.CA_STATE] !== CaState.RECOVERY) {
+    if (!timeToRecover(tcp, k)) return;
+    // Undone, and yet something is lost: another one begins.
+    enterRecovery(tcp, c, k);
+  }
+  if (!usesRack(tcp) && doLost) markBySacks(tcp, c, k, false);
+  wantRexmit(tcp, c, k, Rexmit.LOST);
+}
+
+/** Open, Disorder or CWR: is it time to recover? */
+function inDoubt(tcp: TcpContext, c: number, k: number, duplicates: number): void {
+  const { cold, ack } = tcp;
+  if (!usesSack(tcp, c)) {
+    if ((ack.flags & AckFlag.SND_UNA_ADVANCED) !== 0) cold[k + Cold.SACKED_OUT] = 0;
+    countDuplicates(tcp, c, k, duplicates);
+  }
+  if (cold[k + Cold.CA_STATE] <= CaState.DISORDER) tryUndoDsack(tcp, c, k);
+  identifyLosses(tcp, c, k);
+  if (!timeToRecover(tcp, k)) {
+    tryToOpen(tcp, c, k);
+    return;
+  }
+  const sacked = (ack.flags & AckFlag.DATA_SACKED) !== 0;
+  const doLost = duplicates > 0 || (sacked && sackedFarAbove(tcp, c, k));
+  enterRecovery(tcp, c, k);
+  if (!usesRack(tcp) && doLost) markBySacks(tcp, c, k, true);
+  wantRexmit(tcp, c, k, Rexmit.LOST);
+}
+
+function tryToOpen(tcp: TcpContext, c: number, k: number): void {
+  const { cold, ack } = tcp;
+  forgetStamp(tcp, k);
+  if ((ack.flags & AckFlag.ECE) !== 0) enterCwr(tcp, c, k);
+  if (cold[k + Cold.CA_STATE] !== CaState.CWR) keepOpen(tcp, c, k);
+}
+
+/** Fast recovery begins, RFC 6675 §5 step 4: ssthresh comes down, unless it just has for the same flight. */
+export function enterRecovery(tcp: TcpContext, c: number, k: number): void {
+  const { cold, ack } = tcp;
   tcp.net.stats.tcpFastRetransmits += 1;
-  cold[k + Cold.LIMITED_BYTES] = 0;
-  // What limited transmit has put on top of cwnd does not count (RFC 5681 §3.2 step 2).
-  const flight = flightSize(tcp, c, k);
-  // A mark has reduced the window already for the same flight.
-  if (!lossTakesOver(tcp, k))
-    congestionOf(tcp, k).onLoss(tcp, c, k, flight < hot[c + Tcb.CWND] ? flight : hot[c + Tcb.CWND]);
-  tellReduction(tcp, c);
-  cold[k + Cold.RECOVER] = (hot[c + Tcb.SND_NXT] - 1) | 0;
-  // Three segments have left the network besides the lost one.
-  hot[c + Tcb.CWND] = hot[c + Tcb.SSTHRESH] + DUPLICATE_THRESHOLD * smss;
-  hot[c + Tcb.STATE] |= Flag.FAST_RECOVERY;
-  loseFirstSegment(tcp, c, k, Cause.RETRANSMIT_FAST);
-}
-
-/** One segment from SND.UNA is to be sent again at once. */
-export function loseFirstSegment(tcp: TcpContext, c: number, k: number, cause: Cause): void {
-  const { hot, cold } = tcp;
-  const una = hot[c + Tcb.SND_UNA];
-  const flight = seqDiff(hot[c + Tcb.SND_NXT], una);
-  const smss = effectiveMss(tcp, c);
-  cold[k + Cold.RTX_NXT] = una;
-  cold[k + Cold.RTX_END] = (una + (flight < smss ? flight : smss)) | 0;
-  cold[k + Cold.RTX_CAUSE] = cause;
-  abandonMeasurement(tcp, k);
-}
-
-/** SND.UNA has moved forward by `acked` bytes. */
-export function onNewAck(tcp: TcpContext, c: number, k: number, acked: number): void {
-  const { hot, cold } = tcp;
-  const una = hot[c + Tcb.SND_UNA];
-  cold[k + Cold.DUPACKS] = 0;
-  cold[k + Cold.LIMITED_BYTES] = 0;
-  // What was to be sent again may have arrived after all.
-  if (seqGt(una, cold[k + Cold.RTX_NXT])) cold[k + Cold.RTX_NXT] = una;
-  if (seqGt(cold[k + Cold.RTX_NXT], cold[k + Cold.RTX_END])) cold[k + Cold.RTX_END] = cold[k + Cold.RTX_NXT];
-  const word = hot[c + Tcb.STATE];
-  // "recover" follows at a distance, lest after 2 GB without loss the circle of numbers makes it look ahead.
-  if (seqDiff(una, cold[k + Cold.RECOVER]) > RECOVER_BEHIND_MAX)
-    cold[k + Cold.RECOVER] = (una - RECOVER_BEHIND_MAX) | 0;
-  if ((word & Flag.FAST_RECOVERY) !== 0) {
-    if (seqGt(una, cold[k + Cold.RECOVER])) leaveFastRecovery(tcp, c, k);
-    else onPartialAck(tcp, c, k, acked);
-    return;
+  cold[k + Cold.PRIOR_SSTHRESH] = 0;
+  beginUndo(tcp, c, k);
+  if (!inCwndReduction(cold, k)) {
+    if ((ack.flags & AckFlag.ECE) === 0) cold[k + Cold.PRIOR_SSTHRESH] = currentThreshold(tcp, c, k);
+    beginReduction(tcp, c, k, false);
   }
-  if ((word & Flag.TIMEOUT_RECOVERY) !== 0 && seqGt(una, cold[k + Cold.RECOVER])) {
-    timeoutRecovered(tcp, c, k);
-    cold[k + Cold.RTX_NXT] = una;
-    cold[k + Cold.RTX_END] = una;
-    congestionOf(tcp, k).onRecovered(tcp, c, k);
+  cold[k + Cold.CA_STATE] = CaState.RECOVERY;
+}
+
+/** RACK's reordering timer, RFC 8985 §6.3: what was overtaken has had its time. */
+export function onReorderingTimeout(tcp: TcpContext, c: number, k: number): void {
+  const { cold, ack } = tcp;
+  const before = packetsInFlight(cold, k);
+  const lost = cold[k + Cold.LOST_TOTAL];
+  rackDetectLoss(tcp, c, k);
+  if (before !== packetsInFlight(cold, k)) {
+    if (cold[k + Cold.CA_STATE] !== CaState.RECOVERY) {
+      ack.flags = 0;
+      enterRecovery(tcp, c, k);
+      reduceCwnd(tcp, c, k, 1, (cold[k + Cold.LOST_TOTAL] - lost) | 0, 0);
+    }
+    wantRexmit(tcp, c, k, Rexmit.LOST);
   }
-  considerCwrOver(tcp, c, k);
-  if (echoArrived(tcp, c)) enterCwr(tcp, c, k);
-  if (inCwr(tcp, k)) reduceCwnd(tcp, c, k, acked);
-  else growCwnd(tcp, c, k, acked);
-}
-
-/** RFC 6582 §3.2 step 3, full acknowledgment, with the choice that avoids a burst: min(ssthresh, max(FlightSize, SMSS) + SMSS). */
-function leaveFastRecovery(tcp: TcpContext, c: number, k: number): void {
-  const { hot, cold } = tcp;
-  const smss = effectiveMss(tcp, c);
-  const una = hot[c + Tcb.SND_UNA];
-  cold[k + Cold.RTX_NXT] = una;
-  cold[k + Cold.RTX_END] = una;
-  const flight = seqDiff(hot[c + Tcb.SND_NXT], una);
-  const gentle = (flight > smss ? flight : smss) + smss;
-  hot[c + Tcb.CWND] = hot[c + Tcb.SSTHRESH] < gentle ? hot[c + Tcb.SSTHRESH] : gentle;
-  hot[c + Tcb.STATE] &= ~Flag.FAST_RECOVERY;
-  congestionOf(tcp, k).onRecovered(tcp, c, k);
-}
-
-/** RFC 6582 §3.2 step 3, partial acknowledgment: the next hole is known, and cwnd gives back what was acknowledged. */
-function onPartialAck(tcp: TcpContext, c: number, k: number, acked: number): void {
-  const { hot } = tcp;
-  const smss = effectiveMss(tcp, c);
-  let cwnd = hot[c + Tcb.CWND] - acked;
-  if (acked >= smss) cwnd += smss;
-  hot[c + Tcb.CWND] = cwnd > smss ? cwnd : smss;
-  loseFirstSegment(tcp, c, k, Cause.RETRANSMIT_PARTIAL_ACK);
+  if (cold[k + Cold.PENDING] !== Pending.TIMEOUT) rearmTimeout(tcp, c, k);
 }
 
 /**
- * The retransmission timer has expired, RFC 6298 §5.4 to §5.6: everything outstanding is taken for lost and sent again as the window
- * grows from one segment. ssthresh is lowered once for the same data (RFC 5681 §3.1, equation 4).
+ * The path carries less than was thought (RFC 1191 §6.5): what was too big is lost, and not for congestion, so cwnd stays; but it is repaired before anything new is concluded.
  */
-export function onTimeout(tcp: TcpContext, c: number, k: number): void {
+export function loseOversized(tcp: TcpContext, c: number, k: number, mss: number): void {
   const { hot, cold } = tcp;
-  tcp.net.stats.tcpTimeouts += 1;
-  if (tcp.tallies) tcp.tally[(c >>> Tcb.SHIFT) * Tally.SIZE + Tally.RTO_COUNT] += 1;
-  if (!lossTakesOver(tcp, k) && cold[k + Cold.RETRANSMITS] === 0)
-    congestionOf(tcp, k).onTimeout(tcp, c, k, flightSize(tcp, c, k));
-  else hot[c + Tcb.CWND] = effectiveMss(tcp, c);
-  tellReduction(tcp, c);
-  // RFC 6582 §4.2: no fast retransmit for what was out before the timeout.
-  cold[k + Cold.RECOVER] = (hot[c + Tcb.SND_NXT] - 1) | 0;
-  cold[k + Cold.DUPACKS] = 0;
-  cold[k + Cold.LIMITED_BYTES] = 0;
-  cold[k + Cold.RTX_NXT] = hot[c + Tcb.SND_UNA];
-  cold[k + Cold.RTX_END] = hot[c + Tcb.SND_NXT];
-  cold[k + Cold.RTX_CAUSE] = Cause.RETRANSMIT_TIMEOUT;
-  if ((hot[c + Tcb.STATE] & Flag.TIMEOUT_RECOVERY) === 0) cold[k + Cold.TIMED_OUT_AT] = tcp.clock.ms;
-  hot[c + Tcb.STATE] = (hot[c + Tcb.STATE] & ~Flag.FAST_RECOVERY) | Flag.TIMEOUT_RECOVERY;
-  abandonMeasurement(tcp, k);
-}
-
-/** Nothing is outstanding: whatever recovery there was is over. */
-export function onAllAcknowledged(tcp: TcpContext, c: number, k: number): void {
-  const { hot, cold } = tcp;
-  if ((hot[c + Tcb.STATE] & Flag.FAST_RECOVERY) !== 0) leaveFastRecovery(tcp, c, k);
-  timeoutRecovered(tcp, c, k);
-  const una = hot[c + Tcb.SND_UNA];
-  cold[k + Cold.RTX_NXT] = una;
-  cold[k + Cold.RTX_END] = una;
+  const { rows } = tcp.transmits;
+  for (let at = cold[k + Cold.SENT_HEAD]; at !== 0; at = rows[at + Sent.NEXT]) {
+    if (bytesOf(rows, at) > mss) markLost(tcp, k, at);
+  }
+  cold[k + Cold.RETRANSMIT_HINT] = 0;
+  cold[k + Cold.LOST_HINT] = 0;
+  if (cold[k + Cold.LOST_OUT] === 0) return;
+  if (!usesSack(tcp, c)) limitDuplicates(cold, k);
+  if (cold[k + Cold.CA_STATE] !== CaState.LOSS) {
+    cold[k + Cold.HIGH_SEQ] = hot[c + Tcb.SND_NXT];
+    hot[c + Tcb.SSTHRESH] = currentThreshold(tcp, c, k);
+    cold[k + Cold.PRIOR_SSTHRESH] = 0;
+    cold[k + Cold.RECOVERY_BITS] &= ~RecoveryBit.UNDO;
+    cold[k + Cold.CA_STATE] = CaState.LOSS;
+    cold[k + Cold.TIMED_OUT_AT] = tcp.clock.ms;
+  }
+  wantRexmit(tcp, c, k, Rexmit.LOST);
 }

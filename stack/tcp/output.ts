@@ -1,18 +1,26 @@
-import { seqGt, seqLt } from '../base/seq.js';
+import { seqGt } from '../base/seq.js';
 import { Cause } from '../net/note.js';
 import { TcpFlag } from '../wire/tcp.js';
 import { mark, wake } from './connection.js';
 import type { TcpContext } from './context.js';
 import { restartAfterIdle, validateCwnd } from './cwnd-validation.js';
 import { noteAnswer } from './delayed-ack.js';
+import { recordRate } from './delivery-rate.js';
 import { optionBytesNow, sendSegment } from './emit.js';
 import { sendMss } from './options.js';
 import { awaitsDeparture } from './pacing.js';
-import { abandonMeasurement, beginMeasurement, rtoMs } from './rtt.js';
+import { inCwndReduction } from './prr.js';
+import { Pending, rearmTimeout, scheduleProbe } from './retransmission-timer.js';
+import { Resent, Rexmit, resend, resendHead, resendLostSegments } from './retransmit.js';
+import { rtoMs } from './rtt.js';
+import { CaState, cwndPackets, packetsInFlight, RecoveryBit } from './scoreboard.js';
 import { State } from './state.js';
-import { addTo, Busy, nowBusy } from './tally.js';
-import { Cold, Flag, Tally, Tcb } from './tcb.js';
+import { mayProbe, probeSent } from './tail-loss-probe.js';
+import { Busy, nowBusy } from './tally.js';
+import { Cold, Flag, Tcb } from './tcb.js';
 import { startTimer, Timer, timerRuns } from './timers.js';
+import { SentFlag } from './transmit-pool.js';
+import { appendRecord, roomForRecord } from './transmit-queue.js';
 import { updateWorthTelling } from './window.js';
 
 /**
@@ -40,118 +48,151 @@ export function output(tcp: TcpContext, c: number): boolean {
   if (state < State.ESTABLISHED) return true;
   const k = wake(tcp, c);
   if (k === 0) return false;
-  if (!sendLost(tcp, c, k)) return false;
-  const nxt = hot[c + Tcb.SND_NXT];
-  const allSent = sendNew(tcp, c, k);
-  const moved = nxt !== hot[c + Tcb.SND_NXT];
-  if (moved || hasUnsent(tcp, c)) validateCwnd(tcp, c, k, moved, flightSize(tcp, c, k));
-  if (!allSent) return false;
-  return sendOwedAck(tcp, c, k);
+  if (tcp.cold[k + Cold.REXMIT] !== Rexmit.NONE && !sendRecovery(tcp, c, k)) return false;
+  return sendNew(tcp, c, k, false) && sendOwedAck(tcp, c, k);
 }
 
-/** Bytes in the network as far as we know: sent, not acknowledged, not taken for lost. */
-export function flightSize(tcp: TcpContext, c: number, k: number): number {
+/** What loss recovery wants sent: the first segment after a timeout, a probe, what is lost, or new data to see whether anything is. */
+function sendRecovery(tcp: TcpContext, c: number, k: number): boolean {
   const { hot, cold } = tcp;
-  return ((hot[c + Tcb.SND_NXT] - hot[c + Tcb.SND_UNA]) | 0) - ((cold[k + Cold.RTX_END] - cold[k + Cold.RTX_NXT]) | 0);
-}
-
-/** What loss recovery wants sent again. The first segment after a duplicate-ACK event goes out whatever cwnd says (RFC 5681 §3.2 step 3). */
-function sendLost(tcp: TcpContext, c: number, k: number): boolean {
-  const { hot, cold } = tcp;
-  while (seqLt(cold[k + Cold.RTX_NXT], cold[k + Cold.RTX_END])) {
-    const cause = cold[k + Cold.RTX_CAUSE];
-    const seq = cold[k + Cold.RTX_NXT];
-    const flight = flightSize(tcp, c, k);
-    if (cause === Cause.RETRANSMIT_TIMEOUT && flight > 0 && flight >= hot[c + Tcb.CWND]) return true;
-    if (awaitsDeparture(tcp, c, k)) return true;
-    if (tcp.net.room() <= 0) return false;
-    const sent = retransmitAt(tcp, c, k, seq, cause);
-    if (sent < 0) return false;
-    // The peer's window has shrunk to nothing in front of it: probing takes over.
-    if (sent === 0) return true;
+  const what: Rexmit = cold[k + Cold.REXMIT];
+  cold[k + Cold.REXMIT] = Rexmit.NONE;
+  let done: boolean;
+  switch (what) {
+    case Rexmit.HEAD:
+      done = resendHead(tcp, c, k);
+      break;
+    case Rexmit.PROBE:
+      done = sendProbe(tcp, c, k);
+      break;
+    case Rexmit.NEW:
+      done = sendNew(tcp, c, k, true);
+      if (!done || seqGt(hot[c + Tcb.SND_NXT], cold[k + Cold.HIGH_SEQ])) break;
+      // There was none that could be sent: recovery goes its usual way.
+      cold[k + Cold.RECOVERY_BITS] &= ~RecoveryBit.FRTO;
+      done = resendLostSegments(tcp, c, k);
+      if (!done) cold[k + Cold.REXMIT] = Rexmit.LOST;
+      return done;
+    default:
+      done = resendLostSegments(tcp, c, k);
   }
+  if (!done) cold[k + Cold.REXMIT] = what;
+  return done;
+}
+
+/** A tail loss probe, RFC 8985 §7.3: a segment of new data if the window has room for it, else the last one again. */
+function sendProbe(tcp: TcpContext, c: number, k: number): boolean {
+  const { hot, cold } = tcp;
+  const last = cold[k + Cold.SENT_TAIL];
+  if (last === 0) return true;
+  if (!mayProbe(tcp, k)) {
+    rearmTimeout(tcp, c, k);
+    return true;
+  }
+  if (tcp.net.room() <= 0) return false;
+  const nxt = hot[c + Tcb.SND_NXT];
+  const outstanding = (nxt - hot[c + Tcb.SND_UNA]) | 0;
+  const unsent = tcp.arena.length(hot[c + Tcb.SND_QUEUE]) - outstanding;
+  const mss = sendMss(tcp, c) - optionBytesNow(tcp, c, k);
+  const length = unsent < mss ? unsent : mss;
+  const byWindow = hot[c + Tcb.SND_WND] - outstanding;
+  if (hasUnsent(tcp, c) && length <= byWindow && roomForRecord(tcp, k)) {
+    const fin = length === unsent && (hot[c + Tcb.STATE] & Flag.FIN_QUEUED) !== 0 && length < byWindow;
+    if (length > 0 || fin) {
+      // For the trace: it is no ordinary data.
+      cold[k + Cold.REXMIT] = Rexmit.PROBE;
+      const sent = sendOne(tcp, c, k, nxt, length, mss, length === unsent, fin);
+      cold[k + Cold.REXMIT] = Rexmit.NONE;
+      if (!sent) return false;
+      if (inCwndReduction(cold, k)) cold[k + Cold.PRR_OUT] += 1;
+      probeSent(tcp, c, k, false);
+      return true;
+    }
+  }
+  const resent = resend(tcp, c, k, last, Cause.RETRANSMIT_PROBE);
+  if (resent === Resent.SENT) probeSent(tcp, c, k, true);
+  else rearmTimeout(tcp, c, k);
   return true;
 }
 
-/** Sends one segment from `seq` again; bytes of sequence space sent, 0 when the window forbids it, -1 without a frame. */
-function retransmitAt(tcp: TcpContext, c: number, k: number, seq: number, cause: Cause): number {
+/**
+ * New data as window, congestion window, Nagle and the silly-window rule allow, and the FIN behind the last of it. As Linux cwnd counts packets, whatever their size: a small
+ * one uses up as much of it as a large one.
+ */
+function sendNew(tcp: TcpContext, c: number, k: number, evenSmall: boolean): boolean {
   const { hot, cold } = tcp;
-  const una = hot[c + Tcb.SND_UNA];
-  const offset = (seq - una) | 0;
-  const end = cold[k + Cold.RTX_END];
-  const finSeq = finSequence(tcp, c);
-  const finSent = (hot[c + Tcb.STATE] & Flag.FIN_SENT) !== 0;
-  let length = sendMss(tcp, c) - optionBytesNow(tcp, c, k);
-  const toEnd = ((finSent && seqGt(end, finSeq) ? finSeq : end) - seq) | 0;
-  if (length > toEnd) length = toEnd;
-  // Only what the peer still offers (SHLD-16); at SND.UNA one segment may always go, it was offered once.
-  const inWindow = hot[c + Tcb.SND_WND] - offset;
-  if (length > inWindow && offset > 0) length = inWindow > 0 ? inWindow : 0;
-  const withFin = finSent && ((seq + length) | 0) === finSeq && seqGt(end, finSeq);
-  if (length <= 0 && !withFin) return 0;
-  const flags = (withFin ? TcpFlag.FIN : 0) | (length > 0 && length === toEnd ? TcpFlag.PSH : 0);
-  if (!sendSegment(tcp, c, k, seq, length, flags, cause)) return -1;
-  abandonMeasurement(tcp, k);
-  const advance = length + (withFin ? 1 : 0);
-  cold[k + Cold.RTX_NXT] = (seq + advance) | 0;
-  tcp.net.stats.tcpRetransSegs += 1;
-  if (tcp.tallies) {
-    const at = (c >>> Tcb.SHIFT) * Tally.SIZE;
-    tcp.tally[at + Tally.RETRANSMITTED] += 1;
-    addTo(tcp.tally, at + Tally.BYTES_RETRANSMITTED, length);
-  }
-  if (!timerRuns(tcp, k, Timer.RETRANSMIT))
-    startTimer(tcp, c, k, Timer.RETRANSMIT, rtoMs(tcp, c, cold[k + Cold.BACKOFF]));
-  return advance;
+  if ((hot[c + Tcb.STATE] & Flag.FIN_SENT) !== 0 || !hasUnsent(tcp, c)) return bookIdle(tcp, c, k);
+  if (hot[c + Tcb.SND_NXT] === hot[c + Tcb.SND_UNA] && hot[c + Tcb.SND_QUEUE] !== 0 && hot[c + Tcb.SND_WND] > 0)
+    restartAfterIdle(tcp, c, k);
+  const before = cold[k + Cold.PACKETS_OUT];
+  const quota = cwndPackets(tcp, c) - packetsInFlight(cold, k);
+  const allSent = sendWithin(tcp, c, k, quota, evenSmall);
+  const sent = cold[k + Cold.PACKETS_OUT] - before;
+  const limited = quota <= sent;
+  if (sent > 0 || limited) validateCwnd(tcp, c, k, limited);
+  if (sent === 0) return allSent;
+  if (inCwndReduction(cold, k)) cold[k + Cold.PRR_OUT] += sent;
+  armAfterSending(tcp, c, k, before);
+  return allSent;
 }
 
-/** Where our FIN stands in sequence space, once everything queued is before it. */
-function finSequence(tcp: TcpContext, c: number): number {
-  return (tcp.hot[c + Tcb.SND_UNA] + tcp.arena.length(tcp.hot[c + Tcb.SND_QUEUE])) | 0;
+/** There is nothing new to send: what is under way keeps the buffer busy, or nothing does. */
+function bookIdle(tcp: TcpContext, c: number, k: number): boolean {
+  const { hot } = tcp;
+  if (hot[c + Tcb.SND_NXT] !== hot[c + Tcb.SND_UNA])
+    nowBusy(tcp, c, k, (hot[c + Tcb.STATE] & Flag.WRITE_BLOCKED) !== 0 ? Busy.SEND_BUFFER : Busy.SENDING);
+  return true;
 }
 
-/** New data as window, congestion window, Nagle and the silly-window rule allow, and the FIN behind the last of it. */
-function sendNew(tcp: TcpContext, c: number, k: number): boolean {
-  const { hot, cold } = tcp;
-  if ((hot[c + Tcb.STATE] & Flag.FIN_SENT) !== 0) return true;
+/** The timer runs from the first segment of a flight on, and a probe is due some time after the last (RFC 6298 §5.1, RFC 8985 §7.2). */
+function armAfterSending(tcp: TcpContext, c: number, k: number, packetsBefore: number): void {
+  if (packetsBefore === 0 || tcp.cold[k + Cold.PENDING] === Pending.PROBE) rearmTimeout(tcp, c, k);
+  scheduleProbe(tcp, c, k, false);
+}
+
+/** At most `quota` segments. False when frames or records ran out. */
+function sendWithin(tcp: TcpContext, c: number, k: number, quota: number, evenSmall: boolean): boolean {
+  const { hot } = tcp;
   const queued = tcp.arena.length(hot[c + Tcb.SND_QUEUE]);
   const finQueued = (hot[c + Tcb.STATE] & Flag.FIN_QUEUED) !== 0;
-  if (hot[c + Tcb.SND_NXT] === hot[c + Tcb.SND_UNA] && queued > 0 && hot[c + Tcb.SND_WND] > 0)
-    restartAfterIdle(tcp, c, k);
-  for (;;) {
+  for (let left = quota; ; left--) {
     const nxt = hot[c + Tcb.SND_NXT];
-    const inFlight = (nxt - hot[c + Tcb.SND_UNA]) | 0;
-    const unsent = queued - inFlight;
-    if (unsent <= 0 && !finQueued) {
-      if (inFlight > 0)
-        nowBusy(tcp, c, k, (hot[c + Tcb.STATE] & Flag.WRITE_BLOCKED) !== 0 ? Busy.SEND_BUFFER : Busy.SENDING);
-      return true;
-    }
-    const mss = sendMss(tcp, c) - optionBytesNow(tcp, c, k);
-    const byWindow = hot[c + Tcb.SND_WND] - inFlight;
-    const byCwnd = hot[c + Tcb.CWND] + cold[k + Cold.LIMITED_BYTES] - flightSize(tcp, c, k);
-    let length = unsent < mss ? unsent : mss;
-    if (length > byWindow) length = byWindow > 0 ? byWindow : 0;
-    // cwnd counts whole segments: a fragment of one is not worth sending while others are in flight.
-    if (length > byCwnd && !(inFlight === 0 && byCwnd > 0)) {
+    const outstanding = (nxt - hot[c + Tcb.SND_UNA]) | 0;
+    const unsent = queued - outstanding;
+    if (unsent <= 0 && !finQueued) return bookIdle(tcp, c, k);
+    if (left <= 0) {
       nowBusy(tcp, c, k, Busy.SENDING);
       return true;
     }
+    const mss = sendMss(tcp, c) - optionBytesNow(tcp, c, k);
+    const byWindow = hot[c + Tcb.SND_WND] - outstanding;
+    let length = unsent < mss ? unsent : mss;
+    if (length > byWindow) length = byWindow > 0 ? byWindow : 0;
     const last = length === unsent;
     // The FIN takes a sequence number, and the window must hold that too.
     const fin = last && finQueued && length < byWindow;
-    if ((length === 0 && !fin) || !worthSending(tcp, c, k, length, mss, last, finQueued, inFlight)) {
+    const worth = (evenSmall && last) || worthSending(tcp, c, k, length, mss, last, finQueued, outstanding);
+    if ((length === 0 && !fin) || !worth) {
       // With nothing in flight no ACK will come to release it, so the persist timer does (§3.8.6.1, §3.8.6.2.1).
       nowBusy(tcp, c, k, byWindow < mss && byWindow < unsent ? Busy.PEER_WINDOW : Busy.SENDING);
-      awaitWindow(tcp, c, k, inFlight);
+      awaitWindow(tcp, c, k, outstanding);
       return true;
     }
     if (awaitsDeparture(tcp, c, k)) return true;
-    if (tcp.net.room() <= 0) return false;
-    if (!sendOne(tcp, c, k, nxt, length, mss, last, fin)) return false;
+    if (!roomForRecord(tcp, k)) return awaitRecord(tcp, c, k);
+    if (tcp.net.room() <= 0 || !sendOne(tcp, c, k, nxt, length, mss, last, fin)) return false;
     if (fin) return true;
   }
 }
+
+/** Others have all records. An acknowledgment frees some of ours, if there is one to come; else we look again in a while. */
+function awaitRecord(tcp: TcpContext, c: number, k: number): boolean {
+  if (tcp.cold[k + Cold.PACKETS_OUT] === 0 && !timerRuns(tcp, k, Timer.PACING))
+    startTimer(tcp, c, k, Timer.PACING, RECORD_RETRY_MS);
+  return true;
+}
+/** A round trip of somebody else is about so long. */
+const RECORD_RETRY_MS = 10;
 
 /** One segment of new data, or the FIN, or both. */
 function sendOne(
@@ -166,9 +207,7 @@ function sendOne(
 ): boolean {
   const { hot, cold } = tcp;
   const flags = (last && length > 0 ? TcpFlag.PSH : 0) | (fin ? TcpFlag.FIN : 0);
-  // Beyond cwnd, as RFC 3042 allows; what cwnd lets out anyway is plain data.
-  const limited = cold[k + Cold.LIMITED_BYTES] > 0 && flightSize(tcp, c, k) + length > hot[c + Tcb.CWND];
-  const cause = length === 0 ? Cause.FIN : limited ? Cause.LIMITED_TRANSMIT : urgentCause(tcp, c);
+  const cause = length === 0 ? Cause.FIN : causeOfNew(tcp, c, k);
   const end = (nxt + length + (fin ? 1 : 0)) | 0;
   // The variables are moved first, so that the trace shows what holds once the segment is out.
   hot[c + Tcb.SND_NXT] = end;
@@ -178,21 +217,22 @@ function sendOne(
     if (fin) hot[c + Tcb.STATE] &= ~Flag.FIN_SENT;
     return false;
   }
+  const marks = ((flags & TcpFlag.PSH) !== 0 ? SentFlag.PUSH : 0) | (fin ? SentFlag.FIN : 0);
+  appendRecord(tcp, c, k, nxt, end, marks);
+  recordRate(tcp, k, cold[k + Cold.SENT_TAIL]);
   if (length > 0) noteAnswer(tcp, c, k);
   if (length < mss) cold[k + Cold.SND_SML] = end;
   hot[c + Tcb.LAST_ACTIVITY] = tcp.clock.ms;
-  if (cold[k + Cold.RTX_NXT] === cold[k + Cold.RTX_END]) {
-    cold[k + Cold.RTX_NXT] = end;
-    cold[k + Cold.RTX_END] = end;
-  }
-  beginMeasurement(tcp, k, end);
-  if (!timerRuns(tcp, k, Timer.RETRANSMIT))
-    startTimer(tcp, c, k, Timer.RETRANSMIT, rtoMs(tcp, c, cold[k + Cold.BACKOFF]));
   return true;
 }
 
-function urgentCause(tcp: TcpContext, c: number): Cause {
-  return (tcp.hot[c + Tcb.STATE] & Flag.SND_URGENT) !== 0 ? Cause.URGENT : Cause.DATA;
+/** Data; in Disorder, beyond what cwnd would let out but for duplicate ACKs, limited transmit (RFC 3042). */
+function causeOfNew(tcp: TcpContext, c: number, k: number): Cause {
+  const { hot, cold } = tcp;
+  if ((hot[c + Tcb.STATE] & Flag.SND_URGENT) !== 0) return Cause.URGENT;
+  if (cold[k + Cold.REXMIT] === Rexmit.PROBE) return Cause.LOSS_PROBE;
+  const limited = cold[k + Cold.CA_STATE] === CaState.DISORDER && cold[k + Cold.PACKETS_OUT] >= cwndPackets(tcp, c);
+  return limited ? Cause.LIMITED_TRANSMIT : Cause.DATA;
 }
 
 /**
@@ -258,8 +298,10 @@ export function sendHeld(tcp: TcpContext, c: number, k: number): boolean {
   if (length > hot[c + Tcb.SND_WND]) length = hot[c + Tcb.SND_WND];
   const last = length === queued;
   const fin = last && (hot[c + Tcb.STATE] & Flag.FIN_QUEUED) !== 0 && length < hot[c + Tcb.SND_WND];
-  if ((length === 0 && !fin) || tcp.net.room() <= 0) return false;
-  return sendOne(tcp, c, k, hot[c + Tcb.SND_NXT], length, mss, last, fin);
+  if ((length === 0 && !fin) || tcp.net.room() <= 0 || !roomForRecord(tcp, k)) return false;
+  if (!sendOne(tcp, c, k, hot[c + Tcb.SND_NXT], length, mss, last, fin)) return false;
+  armAfterSending(tcp, c, k, 0);
+  return true;
 }
 
 /** An ACK that is due and was not carried by data, and a window update the program's reading has made worthwhile. */

@@ -1,12 +1,11 @@
-import { seqGeq, seqLt } from '../base/seq.js';
-import { Cause } from '../net/note.js';
+import { seqLt } from '../base/seq.js';
 import { emitNop, emitSackBlock, emitSackHeader, TcpOptionBytes } from '../wire/tcp-options.js';
 import type { TcpContext } from './context.js';
 import { Run } from './reassembly-pool.js';
-import { Cold, Flag, Tally, Tcb } from './tcb.js';
+import { Cold, Flag, Tcb } from './tcb.js';
 
 /**
- * Segment path. Selective acknowledgment, the receiver's side: RFC 2018, and RFC 2883 for duplicates. The first block holds the run that changed
+ * Segment path. Selective acknowledgment, the receiver's side (the sender's is in sack-blocks.ts): RFC 2018, and RFC 2883 for duplicates. The first block holds the run that changed
  * last, the others the runs reported before, most recent first, so that each is told several times.
  */
 const RECENT_MAX = 4;
@@ -76,49 +75,4 @@ export function emitSack(tcp: TcpContext, k: number, view: DataView, at: number,
     to = emitSackBlock(view, to, runs[run + Run.SEQ], runs[run + Run.END]);
   }
   return to;
-}
-
-/**
- * The peer's blocks, checked as RFC 2018 §8 and RFC 2883 §4 have them: inside what was sent and not yet acknowledged, left before
- * right; a first block at or below the cumulative acknowledgment, or inside the second, reports a duplicate. True when a block tells
- * something new about the flight, which makes the ACK a duplicate in the sense of RFC 6675 §2.
- */
-export function readBlocks(tcp: TcpContext, c: number, ack: number): boolean {
-  const { hot, cold, options } = tcp;
-  const sack = options.sack;
-  const nxt = hot[c + Tcb.SND_NXT];
-  const k = hot[c + Tcb.COLD];
-  let told = false;
-  let news = false;
-  for (let i = 0; i < options.sackCount; i++) {
-    const left = sack[2 * i];
-    const right = sack[2 * i + 1];
-    if (!seqLt(left, right) || !seqGeq(nxt, right)) continue;
-    tcp.net.stats.tcpSackBlocksIn += 1;
-    const below = !seqLt(ack, right);
-    const inside =
-      i === 0 && options.sackCount > 1 && seqGeq(left, sack[2]) && seqGeq(sack[3], right) && seqLt(sack[2], sack[3]);
-    if (i === 0 && (below || inside)) {
-      tcp.net.stats.tcpDsacksIn += 1;
-      countDuplicate(tcp, c);
-      continue;
-    }
-    if (seqLt(left, ack)) continue;
-    if (told) continue;
-    // The first block holds what came last (RFC 2018 §4). If that is no news, the ACK was sent for another reason: a window update, say.
-    told = true;
-    news = left !== cold[k + Cold.SEEN_LEFT] || right !== cold[k + Cold.SEEN_RIGHT];
-    cold[k + Cold.SEEN_LEFT] = left;
-    cold[k + Cold.SEEN_RIGHT] = right;
-  }
-  return news;
-}
-
-/** The peer had it already. If we sent it again because of duplicate ACKs, it had only been overtaken (RFC 3708 §2). */
-function countDuplicate(tcp: TcpContext, c: number): void {
-  if (!tcp.tallies) return;
-  const at = (c >>> Tcb.SHIFT) * Tally.SIZE;
-  tcp.tally[at + Tally.DSACK_DUPLICATES] += 1;
-  if (tcp.cold[tcp.hot[c + Tcb.COLD] + Cold.RTX_CAUSE] === Cause.RETRANSMIT_FAST)
-    tcp.tally[at + Tally.REORDERINGS] += 1;
 }

@@ -254,7 +254,7 @@ function checkAck(tcp: TcpContext, c: number, k: number): Verdict {
     return Verdict.TCP_ACK_UNACCEPTABLE;
   }
   hot[c + Tcb.SND_UNA] = seg.ACK;
-  endMeasurement(tcp, c, k, seg.ACK);
+  endMeasurement(tcp, c, k);
   hot[c + Tcb.SND_WND] = seg.WND << ((hot[c + Tcb.STATE] & Flag.WINDOW_SCALE) !== 0 ? sendShift(tcp, c) : 0);
   tcp.cold[k + Cold.SND_WL1] = seg.SEQ;
   tcp.cold[k + Cold.SND_WL2] = seg.ACK;

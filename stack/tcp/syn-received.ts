@@ -4,7 +4,6 @@ import { Event, SocketKind } from '../net/event-queue.js';
 import { Cause } from '../net/note.js';
 import { TcpFlag } from '../wire/tcp.js';
 import { Verdict } from '../wire/verdict.js';
-import { sampleByTimestamp } from './ack.js';
 import { refuseSegment, sendBare } from './bare-segment.js';
 import { beginCongestionControl } from './congestion.js';
 import { release, tell, wake } from './connection.js';
@@ -14,7 +13,8 @@ import { timestampOffset } from './isn.js';
 import { chooseListenersWindow } from './listen.js';
 import type { Listener } from './listener-table.js';
 import { pathMss, setSendMss } from './options.js';
-import { takeSample } from './rtt.js';
+import { sampleByTimestamp, takeSample } from './rtt.js';
+import { countPackets } from './scoreboard.js';
 import { applyDefaults } from './socket-options.js';
 import { State } from './state.js';
 import { armHalfOpen, deferredTimeouts, dropHalfOpen, listenerOf, repeatSynAck } from './syn-ack.js';
@@ -291,11 +291,11 @@ export function establish(tcp: TcpContext, c: number, k: number): void {
   tcp.cold[k + Cold.TROUBLE_SINCE] = 0;
   tcp.cold[k + Cold.QUICK_ACKS] = tcp.limits.quickAcks;
   tcp.cold[k + Cold.TIMERS] &= 1 << Timer.KEEPALIVE;
-  tcp.cold[k + Cold.RTX_NXT] = hot[c + Tcb.SND_UNA];
-  tcp.cold[k + Cold.RTX_END] = hot[c + Tcb.SND_UNA];
   tcp.cold[k + Cold.SND_SML] = hot[c + Tcb.SND_UNA];
-  // RFC 6582 §3.2 step 1 has ISS. One less: its text would bar the first segment of all from fast retransmit.
-  tcp.cold[k + Cold.RECOVER] = (hot[c + Tcb.SND_UNA] - 2) | 0;
+  tcp.cold[k + Cold.HIGH_SEQ] = hot[c + Tcb.SND_UNA];
+  tcp.cold[k + Cold.RTT_SEQ] = hot[c + Tcb.SND_NXT];
+  // The SYN has been delivered, as Linux counts.
+  countPackets(tcp, c, k, 1);
   if ((hot[c + Tcb.STATE] & Flag.PASSIVE) === 0) {
     tell(tcp, c, Event.CONNECTED | Event.WRITABLE);
     return;

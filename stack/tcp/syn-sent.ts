@@ -5,7 +5,6 @@ import { Ecn } from '../wire/ipv4.js';
 import { TcpFlag } from '../wire/tcp.js';
 import { TcpOptionBit } from '../wire/tcp-options.js';
 import { Verdict } from '../wire/verdict.js';
-import { sampleByTimestamp } from './ack.js';
 import { refuseSegment, sendSyn } from './bare-segment.js';
 import { fail, mark } from './connection.js';
 import type { TcpContext } from './context.js';
@@ -14,7 +13,7 @@ import { needsEcn, requestEcn, takeEcnAnswer } from './ecn.js';
 import { ConnectionError } from './errors.js';
 import { chooseWindow, WindowChoice } from './initial-window.js';
 import { DEFAULT_MSS, offeredMss, pathMss, receiveShift, setSendMss } from './options.js';
-import { abandonMeasurement, beginMeasurement, endMeasurement } from './rtt.js';
+import { abandonMeasurement, beginMeasurement, endMeasurement, sampleByTimestamp } from './rtt.js';
 import { State } from './state.js';
 import { SynOffer } from './syn-options.js';
 import { establish, noteInitials, startCongestionControl } from './syn-received.js';
@@ -69,7 +68,7 @@ export function sendOwnSyn(tcp: TcpContext, c: number, k: number): void {
     answering ? Cause.SYN_ACK : Cause.SYN,
     answering ? State.SYN_RECEIVED : State.SYN_SENT,
   );
-  if (cold[k + Cold.RETRANSMITS] === 0) beginMeasurement(tcp, k, hot[c + Tcb.SND_NXT]);
+  if (cold[k + Cold.RETRANSMITS] === 0) beginMeasurement(tcp, k);
   else abandonMeasurement(tcp, k);
 }
 
@@ -104,7 +103,7 @@ export function synSentArrives(tcp: TcpContext, c: number, k: number): Verdict {
   if (acks) {
     const lost = handshakeWasLost(tcp, c, k);
     hot[c + Tcb.SND_UNA] = seg.ACK;
-    if (!endMeasurement(tcp, c, k, seg.ACK)) sampleByTimestamp(tcp, c, k);
+    if (!endMeasurement(tcp, c, k)) sampleByTimestamp(tcp, c, k);
     stopTimer(tcp, k, Timer.RETRANSMIT);
     startCongestionControl(tcp, c, k, lost);
     establish(tcp, c, k);

@@ -1,5 +1,6 @@
 import type { TcpContext } from './context.js';
-import { Cold, Flag, Tally, Tcb } from './tcb.js';
+import { CaState } from './scoreboard.js';
+import { Cold, Tally, Tcb } from './tcb.js';
 
 /**
  * Segment path. What only STATUS (RFC 9293 §3.9.1.7) tells and the protocol never reads. Without tallies every function here returns at once.
@@ -46,22 +47,14 @@ export function bookBusy(tcp: TcpContext, c: number, k: number): void {
   if (was === Busy.SEND_BUFFER) addTo(tcp.tally, at + Tally.SEND_BUFFER_US, us);
 }
 
-/** `bytes` were newly acknowledged: that many segments of the present size count as delivered. */
-export function countDelivered(tcp: TcpContext, c: number, k: number, bytes: number): void {
-  tcp.cold[k + Cold.DELIVERED] = (tcp.cold[k + Cold.DELIVERED] + bytes) | 0;
-  if (!tcp.tallies) return;
-  const at = (c >>> Tcb.SHIFT) * Tally.SIZE;
-  addTo(tcp.tally, at + Tally.BYTES_ACKED, bytes);
-  const mss = tcp.hot[c + Tcb.MSS_AND_SHIFTS] & 0xffff;
-  if (bytes > 0) tcp.tally[at + Tally.DELIVERED] += Math.ceil(bytes / mss);
+/** `bytes` were newly acknowledged. */
+export function countAcknowledged(tcp: TcpContext, c: number, bytes: number): void {
+  if (tcp.tallies) addTo(tcp.tally, (c >>> Tcb.SHIFT) * Tally.SIZE + Tally.BYTES_ACKED, bytes);
 }
 
-/** Recovery from a timeout is over. */
+/** The state is about to change; if it was Loss, recovery from a timeout is over. */
 export function timeoutRecovered(tcp: TcpContext, c: number, k: number): void {
-  if ((tcp.hot[c + Tcb.STATE] & Flag.TIMEOUT_RECOVERY) === 0) return;
-  tcp.hot[c + Tcb.STATE] &= ~Flag.TIMEOUT_RECOVERY;
-  if (!tcp.tallies) return;
+  if (!tcp.tallies || tcp.cold[k + Cold.CA_STATE] !== CaState.LOSS) return;
   const at = (c >>> Tcb.SHIFT) * Tally.SIZE;
-  tcp.tally[at + Tally.RTO_RECOVERIES] += 1;
   tcp.tally[at + Tally.RTO_TIME_MS] += (tcp.clock.ms - tcp.cold[k + Cold.TIMED_OUT_AT]) | 0;
 }

@@ -5,7 +5,7 @@
  * pool while something is going on (unacknowledged bytes, a pending ACK, a gap, a timer) and goes back when nothing has
  * for a while. The tally row only counts; it is optional and never read by the protocol.
  *
- * A row is named by the offset of its first int: `hot[c + Tcb.SND_UNA]`, `cold[k + Cold.RECOVER]`.
+ * A row is named by the offset of its first int: `hot[c + Tcb.SND_UNA]`, `cold[k + Cold.HIGH_SEQ]`.
  */
 
 /** The hot row: 16 int32, 64 bytes. */
@@ -24,7 +24,7 @@ export const enum Tcb {
   RCV_WND = 5,
   /** Smoothed round-trip time in 1/8 µs, RFC 6298 §2. Zero: not measured yet. */
   SRTT = 6,
-  /** Its variation in 1/4 µs. */
+  /** Its mean deviation in 1/4 µs. */
   RTTVAR = 7,
   /** Congestion window in bytes, RFC 5681 §2. */
   CWND = 8,
@@ -79,10 +79,6 @@ export const enum Flag {
   WINDOW_CHECK = 1 << 17,
   /** A `send` came up short: WRITABLE is owed. */
   WRITE_BLOCKED = 1 << 18,
-  /** In NewReno fast recovery, RFC 6582. */
-  FAST_RECOVERY = 1 << 19,
-  /** After a retransmission timeout, until the loss window is repaired. */
-  TIMEOUT_RECOVERY = 1 << 20,
   /** SND.UP is ahead of SND.UNA. */
   SND_URGENT = 1 << 21,
   /** RCV.UP is ahead of what the program has read. */
@@ -107,7 +103,7 @@ export const enum Flag {
   ECN_REDUCED = 1 << 31,
 }
 
-/** The cold row: what a connection needs while something is going on. 128 int32, 512 bytes. */
+/** The cold row: what a connection needs while something is going on. 160 int32, 640 bytes. */
 export const enum Cold {
   /** Segment sequence and acknowledgment number used for the last window update. */
   SND_WL1 = 0,
@@ -137,25 +133,27 @@ export const enum Cold {
   /** Probes of a window or of a silent peer that have not been answered. */
   PROBES_OUT = 13,
 
-  /** Round-trip measurement under way: sequence number that ends it, and when it was sent (µs, int32). 0 in RTT_RUNS: none. */
+  /** The round trip of our SYN is being measured, and when it was sent (µs, int32). */
   RTT_RUNS = 14,
-  RTT_SEQ = 15,
   RTT_AT_US = 16,
-  /** Smallest round trip seen, µs; 0x7fffffff none. */
+  /** SND.NXT when the present round trip of RTTVAR's estimation began. */
+  RTT_SEQ = 15,
+  /** Smallest round trip of the last five minutes, µs; 0x7fffffff none (min-rtt.ts). */
   MIN_RTT_US = 17,
 
-  /** Highest sequence number sent when recovery began; RFC 6582 §3.2 "recover". */
-  RECOVER = 18,
-  DUPACKS = 19,
-  /** Bytes from RTX_NXT up to RTX_END are taken for lost and wait to be sent again. */
-  RTX_NXT = 20,
-  RTX_END = 21,
-  /** Bytes beyond cwnd that limited transmit may send, RFC 3042. */
-  LIMITED_BYTES = 22,
+  /** SND.NXT when the present state of loss recovery began; RFC 6582 §3.2 "recover", RFC 6675 "RecoveryPoint". */
+  HIGH_SEQ = 18,
+  /** CaState of scoreboard.ts. */
+  CA_STATE = 19,
+  /** What is outstanding, in order of sequence numbers: transmit-queue.ts. */
+  SENT_HEAD = 20,
+  SENT_TAIL = 21,
+  /** What output is to do before anything new: a Rexmit. */
+  REXMIT = 22,
   /** Bytes acknowledged in congestion avoidance that have not yet grown cwnd, RFC 5681 §3.1 (3) by byte counting. */
   CWND_CREDIT = 23,
-  /** Why the next retransmission is sent: a Cause. */
-  RTX_CAUSE = 25,
+  /** What the retransmission timer stands for: a Pending. */
+  PENDING = 25,
   /** Set while the last flight was limited by cwnd: only then may cwnd grow (RFC 7661's concern, cwnd-validation.ts). */
   CWND_LIMITED = 26,
 
@@ -224,17 +222,17 @@ export const enum Cold {
   /** What holds the send buffer's bytes back (Busy), and since when: for the tally. */
   BUSY = 70,
   BUSY_SINCE_US = 71,
-  /** Bytes delivered, modulo 2^32, and how many they were when the present round-trip measurement began. */
+  /** Packets delivered, modulo 2^32: acknowledged or SACKed. */
   DELIVERED = 72,
-  RATE_BASE = 73,
-  /** Bytes a second over the last measured round trip; set with RATE_APP_LIMITED when the program had no more to send. */
-  RATE = 74,
+  /** Delivery rate (delivery-rate.ts): when the flight that is measured began to be sent; the last sample, its packets, µs, and whether the program was the limit. */
+  FIRST_SENT_AT_US = 73,
+  RATE_PACKETS = 74,
   RATE_APP_LIMITED = 75,
   /** When recovery from a timeout began, ms. */
   TIMED_OUT_AT = 76,
-  /** The first SACK block of the last ACK that had one. */
-  SEEN_LEFT = 77,
-  SEEN_RIGHT = 78,
+  /** What is outstanding and may still arrive, in order of sending. */
+  OLDEST = 77,
+  NEWEST = 78,
 
   /** The private area of congestion control: sixteen words, see congestion.ts. */
   CC = 80,
@@ -256,12 +254,12 @@ export const enum Cold {
   DELIVERED_CE = 105,
   /** Segments of the burst that pacing lets out now. */
   PACED_BURST = 106,
-  /** Answering ECE (cwr.ts): set while cwnd comes down, SND.NXT when that began, cwnd before, segments delivered and bytes sent since. */
-  CWR_RUNS = 107,
-  CWR_END = 108,
-  CWR_PRIOR = 109,
-  CWR_DELIVERED = 110,
-  CWR_OUT = 111,
+  /** The scoreboard's counts (scoreboard.ts), in packets: outstanding, SACKed (or duplicate ACKs), lost, sent again and on their way; and lost in all. */
+  PACKETS_OUT = 107,
+  SACKED_OUT = 108,
+  LOST_OUT = 109,
+  RETRANS_OUT = 110,
+  LOST_TOTAL = 111,
   /** Whether the last text came marked: DCTCP.CE of RFC 8257 §3.2. */
   CE_STATE = 112,
   /** TCP_DEFER_ACCEPT of a connection we opened: the handshake's last ACK waits for data to go with it. */
@@ -269,7 +267,57 @@ export const enum Cold {
   /** The end of what the program has pushed: the segment that ends there says PSH. PUSHED_AT: up to where a PSH went out. */
   PUSH_SEQ = 114,
   PUSHED_AT = 115,
-  SIZE = 128,
+  /** One past the highest SACKed segment. */
+  HIGHEST_SACK = 116,
+  /** How far segments overtake one another, in segments, and how often that was seen. */
+  REORDERING = 117,
+  REORD_SEEN = 118,
+  /** Bits of RecoveryBit. */
+  RECOVERY_BITS = 119,
+  /** Records at which sending again and marking go on, with how many SACKed ones are before the latter; and where the last SACK block ended. */
+  RETRANSMIT_HINT = 120,
+  LOST_HINT = 121,
+  LOST_HINT_COUNT = 122,
+  SACK_HINT = 123,
+  /** The express lane of the records, and records since the last on it. */
+  EXPRESS_HEAD = 124,
+  EXPRESS_TAIL = 125,
+  EXPRESS_SINCE = 126,
+  /** A reduction that may be undone (undo.ts): SND.UNA when it began, retransmissions not yet reported as duplicates (-1: none was sent), cwnd and ssthresh before. */
+  UNDO_MARKER = 127,
+  UNDO_RETRANS = 128,
+  PRIOR_CWND = 129,
+  PRIOR_SSTHRESH = 130,
+  /** Packets delivered and sent since a reduction began, RFC 6937. */
+  PRR_DELIVERED = 131,
+  PRR_OUT = 132,
+  /** When the first retransmission of this episode was sent, ms. */
+  RETRANS_STAMP = 133,
+  /** RACK.xmit_ts, RACK.end_seq and RACK.rtt of RFC 8985 §5.2; its reordering window's steps, recoveries they are kept for, and DELIVERED when they changed. */
+  RACK_AT_US = 134,
+  RACK_END = 135,
+  RACK_RTT_US = 136,
+  RACK_STEPS = 137,
+  RACK_PERSIST = 138,
+  RACK_LAST_DELIVERED = 139,
+  /** TLP.end_seq, RFC 8985 §7.1. */
+  TLP_HIGH_SEQ = 140,
+  /** Segments sent again, and duplicates the peer has reported. */
+  TOTAL_RETRANS = 141,
+  DSACK_DUPS = 142,
+  /** The variance term of the RTO and the largest deviation of this round trip, µs (rtt.ts). */
+  RTTVAR_US = 143,
+  MDEV_MAX_US = 144,
+  MIN_RTT_AT = 145,
+  MIN_RTT_2_US = 146,
+  MIN_RTT_2_AT = 147,
+  MIN_RTT_3_US = 148,
+  MIN_RTT_3_AT = 149,
+  /** When DELIVERED last changed; the length of the last rate sample; DELIVERED at which the program's being the limit is past, or 0. */
+  DELIVERED_AT_US = 150,
+  RATE_INTERVAL_US = 151,
+  APP_LIMITED = 152,
+  SIZE = 160,
 }
 
 /** The tally row: what only `info` reads. 32 int32; 64-bit counters as two halves, low first. */
@@ -289,13 +337,13 @@ export const enum Tally {
   LAST_DATA_SENT = 15,
   LAST_DATA_RECEIVED = 16,
   LAST_ACK_RECEIVED = 17,
-  /** How long timeouts took to be repaired, and how many were. */
+  /** How long timeouts took to be repaired, and how many episodes of them there were. */
   RTO_TIME_MS = 18,
   MIN_RTT_US = 19,
   RTO_RECOVERIES = 20,
   RTO_COUNT = 21,
   DELIVERED = 22,
-  /** Fast retransmissions shown needless by D-SACK. */
+  /** How often segments were seen to overtake one another. */
   REORDERINGS = 23,
   /** Initial sequence numbers, so that relative ones can be shown. */
   ISS = 24,

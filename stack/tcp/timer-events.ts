@@ -2,12 +2,14 @@ import type { Address } from '../base/units.js';
 import { Cause } from '../net/note.js';
 import { finish, hibernate, mark, quiet, wake } from './connection.js';
 import type { TcpContext } from './context.js';
-import { endCwr } from './cwr.js';
 import { ackNow } from './delayed-ack.js';
 import { giveUp, retransmitsTimedOut, troubleBegins, withinUserTimeout, writeTimedOut } from './give-up.js';
 import { onKeepalive, silentMs } from './keepalive.js';
-import { onTimeout } from './loss-recovery.js';
+import { onReorderingTimeout } from './loss-recovery.js';
+import { onTimeout } from './loss-state.js';
 import { onPersist } from './probe.js';
+import { Pending, setPending } from './retransmission-timer.js';
+import { Rexmit, wantRexmit } from './retransmit.js';
 import { rtoMs } from './rtt.js';
 import { State } from './state.js';
 import { sendOwnSyn } from './syn-sent.js';
@@ -55,10 +57,8 @@ function onEntry(tcp: TcpContext, c: number): void {
 function rest(tcp: TcpContext, c: number, k: number): void {
   if (quiet(tcp, c, k)) {
     const left = tcp.limits.hibernateMs - silentMs(tcp, c);
-    if (left <= 0) {
-      endCwr(tcp, c, k);
-      hibernate(tcp, c);
-    } else wakeBy(tcp, c, (tcp.clock.ms + left) | 0);
+    if (left <= 0) hibernate(tcp, c);
+    else wakeBy(tcp, c, (tcp.clock.ms + left) | 0);
     return;
   }
   if (rearm(tcp, c, k)) return;
@@ -91,28 +91,33 @@ function onTimer(tcp: TcpContext, c: number, k: number, timer: Timer): void {
   }
 }
 
-/** RFC 6298 §5.4 to §5.7; for how long, RFC 9293 §3.8.3. */
+/** The one timer of what is outstanding: a timeout, a probe, or RACK's look at what was overtaken. */
 function onRetransmit(tcp: TcpContext, c: number, k: number): void {
   const { hot, cold } = tcp;
   const state = hot[c + Tcb.STATE] & Flag.STATE_MASK;
-  const handshake = state === State.SYN_SENT || state === State.SYN_RECEIVED;
-  if (!handshake && hot[c + Tcb.SND_UNA] === hot[c + Tcb.SND_NXT]) return;
-  if (handshake ? handshakeTimedOut(tcp, c, k) : writeTimedOut(tcp, c, k)) {
-    if (handshake) giveUp(tcp, c, k);
+  if (state === State.SYN_SENT || state === State.SYN_RECEIVED) {
+    if (handshakeTimedOut(tcp, c, k)) giveUp(tcp, c, k);
+    else repeatSyn(tcp, c, k, state);
     return;
   }
-  if (handshake) {
-    repeatSyn(tcp, c, k, state);
-    return;
-  }
+  if (cold[k + Cold.PACKETS_OUT] === 0) return;
+  const pending: Pending = cold[k + Cold.PENDING];
+  if (pending === Pending.PROBE) wantRexmit(tcp, c, k, Rexmit.PROBE);
+  else if (pending === Pending.REORDERING) onReorderingTimeout(tcp, c, k);
+  else onDataTimeout(tcp, c, k);
+}
+
+/** RFC 6298 §5.4 to §5.7; for how long, RFC 9293 §3.8.3. */
+function onDataTimeout(tcp: TcpContext, c: number, k: number): void {
+  const { hot, cold } = tcp;
+  if (writeTimedOut(tcp, c, k)) return;
   onTimeout(tcp, c, k);
   // In front of a window that was taken back it is a probe, and says nothing about the path.
   if (hot[c + Tcb.SND_WND] > 0 || (hot[c + Tcb.STATE] & Flag.ORPHAN) !== 0) cold[k + Cold.RETRANSMITS] += 1;
   cold[k + Cold.BACKOFF] += 1;
   troubleBegins(tcp, k);
   adviseAfterR1(tcp, c, k);
-  startTimer(tcp, c, k, Timer.RETRANSMIT, withinUserTimeout(tcp, k, rtoMs(tcp, c, cold[k + Cold.BACKOFF])));
-  mark(tcp, c);
+  setPending(tcp, c, k, Pending.TIMEOUT, withinUserTimeout(tcp, k, rtoMs(tcp, c, cold[k + Cold.BACKOFF])));
 }
 
 /** R1, for SYNs as well (RFC 9293 MUST-20, MUST-22): IP is told to doubt the way there. */

@@ -4,6 +4,7 @@ import { Event } from '../net/event-queue.js';
 import { mark, tell, wake } from './connection.js';
 import { portPair } from './connection-table.js';
 import type { TcpContext } from './context.js';
+import { noteAppLimited } from './delivery-rate.js';
 import { type ConnectionError, errorCode, errorWords } from './errors.js';
 import { initialSequenceNumber } from './isn.js';
 import type { ConnectionDefaults } from './listener-table.js';
@@ -131,7 +132,9 @@ export function send(tcp: TcpContext, id: number, bytes: Uint8Array, from: numbe
   const k = wake(tcp, c);
   if (k === 0)
     throw new StackError('ENOBUFS', `send: all ${tcp.limits.activeMax} active connections are in use; raise activeMax`);
-  const room = cold[k + Cold.SND_LIMIT] - arena.length(hot[c + Tcb.SND_QUEUE]);
+  const queued = arena.length(hot[c + Tcb.SND_QUEUE]);
+  const room = cold[k + Cold.SND_LIMIT] - queued;
+  noteAppLimited(tcp, c, k, queued - ((hot[c + Tcb.SND_NXT] - hot[c + Tcb.SND_UNA]) | 0));
   const wanted = to - from;
   const take = wanted < room ? wanted : room;
   let taken = 0;
