@@ -1,15 +1,15 @@
 import { PosixError } from './posix-error.js';
 import type { Endpoint } from './socket.js';
 
-/** Who of those bound to a port lets others in: what bind(2) compares. */
+/** Who is bound to a port, and whom it lets in there: what bind(2) compares. */
 export interface Binder {
-  readonly sharing: { readonly reuseAddress: boolean; readonly reusePort: boolean };
+  readonly level: { readonly reuseAddress: boolean; readonly reusePort: boolean };
   readonly listening: boolean;
 }
 
 /** Which ports are taken by bind(2): the rule is the sockets', not the protocol's, so it stands here and not in the stack. One table for each protocol. */
-export class Bindings<Socket extends object> {
-  readonly #byPort = new Map<string, Map<Socket, { endpoint: Endpoint; binder: Binder }>>();
+export class Bindings {
+  readonly #byPort = new Map<string, Map<Binder, Endpoint>>();
   #next = 0;
 
   constructor(
@@ -21,35 +21,35 @@ export class Bindings<Socket extends object> {
    * Linux's rule: two sockets share a port on overlapping addresses if both have SO_REUSEADDR and neither listens, or both SO_REUSEPORT.
    * Throws EADDRINUSE.
    */
-  bind(protocol: number, socket: Socket, endpoint: Endpoint, binder: Binder): Endpoint {
+  bind(protocol: number, socket: Binder, endpoint: Endpoint): Endpoint {
     const port = endpoint.port === 0 ? this.#choose(protocol) : endpoint.port;
     const bound = { address: endpoint.address, port };
     const here = this.#at(protocol, port);
-    for (const other of here.values()) {
-      if (!overlap(other.endpoint, bound) || mayShare(other.binder, binder)) continue;
+    for (const [other, at] of here) {
+      if (!overlap(at, bound) || mayShare(other, socket)) continue;
       throw new PosixError('EADDRINUSE', `port ${port} is bound already; set SO_REUSEADDR on both or choose another`);
     }
-    here.set(socket, { endpoint: bound, binder });
+    here.set(socket, bound);
     return bound;
   }
 
   /** May it begin to listen? Whoever shares its port must not. */
-  checkListen(protocol: number, socket: Socket, endpoint: Endpoint, binder: Binder): void {
-    for (const [who, other] of this.#at(protocol, endpoint.port)) {
-      if (who === socket || !other.binder.listening || !overlap(other.endpoint, endpoint)) continue;
-      if (other.binder.sharing.reusePort && binder.sharing.reusePort) continue;
+  checkListen(protocol: number, socket: Binder, endpoint: Endpoint): void {
+    for (const [other, at] of this.#at(protocol, endpoint.port)) {
+      if (other === socket || !other.listening || !overlap(at, endpoint)) continue;
+      if (other.level.reusePort && socket.level.reusePort) continue;
       throw new PosixError('EADDRINUSE', `another socket listens on port ${endpoint.port}`);
     }
   }
 
-  release(protocol: number, socket: Socket, port: number): void {
+  release(protocol: number, socket: Binder, port: number): void {
     const key = `${protocol}:${port}`;
     const here = this.#byPort.get(key);
     here?.delete(socket);
     if (here?.size === 0) this.#byPort.delete(key);
   }
 
-  #at(protocol: number, port: number): Map<Socket, { endpoint: Endpoint; binder: Binder }> {
+  #at(protocol: number, port: number): Map<Binder, Endpoint> {
     const key = `${protocol}:${port}`;
     let here = this.#byPort.get(key);
     if (here === undefined) {
@@ -77,6 +77,6 @@ function overlap(one: Endpoint, other: Endpoint): boolean {
 }
 
 function mayShare(one: Binder, other: Binder): boolean {
-  if (one.sharing.reusePort && other.sharing.reusePort) return true;
-  return one.sharing.reuseAddress && other.sharing.reuseAddress && !one.listening && !other.listening;
+  if (one.level.reusePort && other.level.reusePort) return true;
+  return one.level.reuseAddress && other.level.reuseAddress && !one.listening && !other.listening;
 }

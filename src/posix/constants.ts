@@ -82,6 +82,28 @@ export const POLL = {
   POLLRDHUP: 0x2000,
 } as const;
 
+export const EPOLL = {
+  EPOLLIN: 0x1,
+  EPOLLPRI: 0x2,
+  EPOLLOUT: 0x4,
+  EPOLLERR: 0x8,
+  EPOLLHUP: 0x10,
+  EPOLLRDNORM: 0x40,
+  EPOLLRDBAND: 0x80,
+  EPOLLWRNORM: 0x100,
+  EPOLLWRBAND: 0x200,
+  EPOLLMSG: 0x400,
+  EPOLLRDHUP: 0x2000,
+  EPOLLEXCLUSIVE: 1 << 28,
+  EPOLLWAKEUP: 1 << 29,
+  EPOLLONESHOT: 1 << 30,
+  EPOLLET: 0x80000000,
+  EPOLL_CTL_ADD: 1,
+  EPOLL_CTL_DEL: 2,
+  EPOLL_CTL_MOD: 3,
+  EPOLL_CLOEXEC: 0o2000000,
+} as const;
+
 /** Level SOL_SOCKET. */
 export const SO = {
   SOL_SOCKET: 1,
@@ -250,5 +272,5 @@ export const IPV6 = {
 
 /** Every name with its number, for those who read names. */
 export const CONSTANTS: ReadonlyMap<string, number> = new Map(
-  [SOCKET, MESSAGE, FILE, POLL, SO, TCP, IP, IPV6].flatMap((table) => Object.entries<number>(table)),
+  [SOCKET, MESSAGE, FILE, POLL, EPOLL, SO, TCP, IP, IPV6].flatMap((table) => Object.entries<number>(table)),
 );

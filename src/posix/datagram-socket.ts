@@ -20,6 +20,8 @@ export class DatagramSocket implements PosixSocket, IpOptionTarget {
   readonly waiting = new Set<WaitingCall>();
   readonly level: SocketLevel;
   readonly rememberedIp = new Map<number, number>();
+  readonly notices = undefined;
+  readonly listening = false;
   nonBlocking = false;
   #id: UdpId;
   #bound: Endpoint | undefined;
@@ -65,10 +67,7 @@ export class DatagramSocket implements PosixSocket, IpOptionTarget {
 
   bind(endpoint: Endpoint): void {
     if (this.#udp.localPort(this.#id) !== 0) throw new PosixError('EINVAL', 'the socket is bound already');
-    const bound = this.environment.bindings.bind(this.protocol, this, endpoint, {
-      sharing: this.level,
-      listening: false,
-    });
+    const bound = this.environment.bindings.bind(this.protocol, this, endpoint);
     // The stack's socket has its address from the beginning: another takes its place.
     let id: UdpId;
     try {

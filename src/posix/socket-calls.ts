@@ -26,6 +26,11 @@ export interface SocketCalls {
   getpeername(fd: number): Outcome;
   /** Waits up to `timeoutMs` (negative: without end); fills in `revents`. */
   poll(fds: PollFd[], timeoutMs: number): PendingCall;
+  epollCreate(flags: number): Outcome;
+  /** `data` comes back with the events. */
+  epollControl(epollFd: number, operation: number, fd: number, events: number, data: bigint): Outcome;
+  /** `events`: at most `most` of them. */
+  epollWait(epollFd: number, most: number, timeoutMs: number): PendingCall;
 }
 
 /** What a call came to: −1 and an errno, or a result of 0 and more and errno 0. */
@@ -37,6 +42,8 @@ export interface Outcome {
   /** recvmsg's msg_flags, and its control messages. */
   readonly messageFlags?: number;
   readonly control?: readonly ControlMessage[];
+  /** epoll_wait's. */
+  readonly events?: readonly EpollEvent[];
 }
 
 /** A call that may have to wait for the network or the clock. What would not wait is complete as it is returned. */
@@ -60,6 +67,11 @@ export interface ControlMessage {
   readonly level: number;
   readonly type: number;
   readonly data: Uint8Array;
+}
+
+export interface EpollEvent {
+  readonly events: number;
+  readonly data: bigint;
 }
 
 export interface PollFd {

@@ -1,9 +1,10 @@
 import { type EventQueue, SocketKind } from '../../stack/net/event-queue.js';
 import type { Stack } from '../../stack/stack.js';
 import { Bindings } from './bindings.js';
-import { FILE, POLL, SO, SOCKET } from './constants.js';
+import { EPOLL, FILE, POLL, SO, SOCKET } from './constants.js';
 import { DatagramSocket } from './datagram-socket.js';
 import { DescriptorTable } from './descriptor-table.js';
+import { Epoll } from './epoll.js';
 import { intBytes } from './option-value.js';
 import { failed, succeeded } from './outcome.js';
 import { errnoOf, PosixError } from './posix-error.js';
@@ -36,9 +37,12 @@ export class SocketSystem implements SocketCalls, SocketEnvironment {
   readonly stack: Stack;
   readonly waits: Waits;
   readonly settings: Settings;
-  readonly bindings: Bindings<PosixSocket>;
-  readonly #descriptors: DescriptorTable<PosixSocket>;
+  readonly bindings: Bindings;
+  readonly #descriptors: DescriptorTable<PosixSocket | Epoll>;
   readonly #flush: () => void;
+  readonly #epolls = new Set<Epoll>();
+  /** Sockets of which something is to be told that no event of the stack tells: that a buffer lent to MSG_ZEROCOPY is free. */
+  readonly #noticing = new Set<PosixSocket>();
   /** By the stack's row: which socket an event is for. */
   readonly #byRow: [Map<number, PosixSocket>, Map<number, PosixSocket>, Map<number, PosixSocket>] = [
     new Map(),
@@ -62,6 +66,7 @@ export class SocketSystem implements SocketCalls, SocketEnvironment {
     const { events } = this.stack;
     for (let round = 0; round < ROUNDS_MAX; round++) {
       this.#flush();
+      this.#lookForNotices();
       this.waits.retryWatching();
       if (!this.#dispatch(events)) return;
     }
@@ -75,9 +80,22 @@ export class SocketSystem implements SocketCalls, SocketEnvironment {
       const socket = this.#byRow[events.kind].get(events.row);
       if (socket === undefined) continue;
       socket.happened(events.events);
-      this.waits.retry(socket);
+      this.#wake(socket);
     }
     return any;
+  }
+
+  #wake(socket: PosixSocket): void {
+    this.waits.retry(socket);
+    for (const epoll of this.#epolls) epoll.happened(socket);
+  }
+
+  #lookForNotices(): void {
+    for (const socket of this.#noticing) {
+      if (socket.notices?.hasNewNotice() !== true) continue;
+      this.#wake(socket);
+      if (!socket.notices.expectsNotices()) this.#noticing.delete(socket);
+    }
   }
 
   nextDeadlineUs(): number {
@@ -100,6 +118,9 @@ export class SocketSystem implements SocketCalls, SocketEnvironment {
   }
   watch(kind: SocketKind, row: number, socket: PosixSocket): void {
     this.#byRow[kind].set(row, socket);
+  }
+  expectNotices(socket: PosixSocket): void {
+    this.#noticing.add(socket);
   }
   unwatch(kind: SocketKind, row: number, socket: PosixSocket): void {
     if (this.#byRow[kind].get(row) === socket) this.#byRow[kind].delete(row);
@@ -170,8 +191,17 @@ export class SocketSystem implements SocketCalls, SocketEnvironment {
   }
 
   close(fd: number): PendingCall {
+    const file = this.#descriptors.find(fd);
+    if (file instanceof Epoll) {
+      this.#descriptors.close(fd);
+      this.#epolls.delete(file);
+      for (const call of [...file.waiting]) call.cancel();
+      return this.waits.done(succeeded());
+    }
     return this.#wait(fd, (socket) => {
       this.#descriptors.close(fd);
+      for (const epoll of this.#epolls) epoll.forget(socket);
+      this.#noticing.delete(socket);
       // Whoever waits on it waits in vain: nobody will hear of it again.
       for (const call of [...socket.waiting]) call.cancel();
       return socket.close();
@@ -182,7 +212,7 @@ export class SocketSystem implements SocketCalls, SocketEnvironment {
     return this.#on(fd, (socket) => {
       if (how < SOCKET.SHUT_RD || how > SOCKET.SHUT_RDWR) throw new PosixError('EINVAL', `${how} is no side to shut`);
       socket.shutdown(how);
-      this.waits.retry(socket);
+      this.#wake(socket);
       return succeeded();
     });
   }
@@ -257,6 +287,45 @@ export class SocketSystem implements SocketCalls, SocketEnvironment {
     return this.waits.call(attempt, sockets, timeoutMs < 0 ? Infinity : timeoutMs, () => succeeded(0));
   }
 
+  epollCreate(flags: number): Outcome {
+    return this.#do(() => {
+      if ((flags & ~EPOLL.EPOLL_CLOEXEC) !== 0) throw new PosixError('EINVAL', `epoll_create1 has no flags ${flags}`);
+      const epoll = new Epoll(this.waits);
+      this.#epolls.add(epoll);
+      return succeeded(this.#descriptors.open(epoll));
+    });
+  }
+
+  epollControl(epollFd: number, operation: number, fd: number, events: number, data: bigint): Outcome {
+    return this.#do(() => {
+      const epoll = this.#findEpoll(epollFd);
+      const file = this.#descriptors.find(fd);
+      if (file === undefined) throw new PosixError('EBADF', `descriptor ${fd} is not open`);
+      // One epoll instance in another is left to those who need it.
+      if (file instanceof Epoll) throw new PosixError('EINVAL', 'an epoll instance watches sockets');
+      epoll.control(operation, file, events, data);
+      return succeeded();
+    });
+  }
+
+  epollWait(epollFd: number, most: number, timeoutMs: number): PendingCall {
+    let pending: PendingCall;
+    try {
+      pending = this.#findEpoll(epollFd).wait(most, timeoutMs);
+    } catch (error) {
+      pending = this.waits.done(failed(errnoOf(error)));
+    }
+    this.settle();
+    return pending;
+  }
+
+  #findEpoll(fd: number): Epoll {
+    const file = this.#descriptors.find(fd);
+    if (file === undefined) throw new PosixError('EBADF', `descriptor ${fd} is not open`);
+    if (!(file instanceof Epoll)) throw new PosixError('EINVAL', `descriptor ${fd} is no epoll instance`);
+    return file;
+  }
+
   #revents(entry: PollFd): number {
     const socket = this.#descriptors.find(entry.fd);
     if (socket === undefined) return POLL.POLLNVAL;
@@ -294,6 +363,7 @@ export class SocketSystem implements SocketCalls, SocketEnvironment {
   #find(fd: number): PosixSocket {
     const socket = this.#descriptors.find(fd);
     if (socket === undefined) throw new PosixError('EBADF', `descriptor ${fd} is not open`);
+    if (socket instanceof Epoll) throw new PosixError('ENOTSOCK', `descriptor ${fd} is no socket`);
     return socket;
   }
 }

@@ -22,13 +22,23 @@ export const ANYWHERE: Endpoint = { address: 0 as Address, port: 0 };
 export interface SocketEnvironment {
   readonly stack: Stack;
   readonly waits: Waits;
-  readonly bindings: Bindings<PosixSocket>;
+  readonly bindings: Bindings;
   readonly settings: Settings;
   /** A descriptor for an accepted connection. Throws EMFILE. */
   adopt(socket: PosixSocket): number;
   /** The events of a row of the stack's are this socket's from now on. */
   watch(kind: SocketKind, row: number, socket: PosixSocket): void;
   unwatch(kind: SocketKind, row: number, socket: PosixSocket): void;
+  /** The socket has lent a buffer to the stack, and is asked from now on whether it has it back. */
+  expectNotices(socket: PosixSocket): void;
+}
+
+/** The error queue, as far as it fills without an event of the stack. */
+export interface NoticeSource {
+  /** True once for what has come since the last time. */
+  hasNewNotice(): boolean;
+  /** There will be more. */
+  expectsNotices(): boolean;
 }
 
 /** What a descriptor stands for. Methods throw PosixError or the stack's error; the descriptors' side makes an errno of it. */
@@ -53,6 +63,8 @@ export interface PosixSocket extends Waitable {
   remoteEndpoint(): Endpoint | undefined;
   /** Bits of poll(2) that hold now. */
   readiness(): number;
+  /** Undefined: nothing ever comes into its error queue. */
+  readonly notices: NoticeSource | undefined;
   /** SO_ERROR: the errno, which is then forgotten. */
   takeError(): number;
   /** Bits of the stack's `Event`. */

@@ -7,7 +7,14 @@ import { IP, MESSAGE, POLL, SOCKET, TCP } from './constants.js';
 import { ERRNO } from './errno.js';
 import { failed, succeeded } from './outcome.js';
 import { errnoOf, PosixError } from './posix-error.js';
-import { ANYWHERE, addressFor, type Endpoint, type PosixSocket, type SocketEnvironment } from './socket.js';
+import {
+  ANYWHERE,
+  addressFor,
+  type Endpoint,
+  type NoticeSource,
+  type PosixSocket,
+  type SocketEnvironment,
+} from './socket.js';
 import type { Outcome, PendingCall } from './socket-calls.js';
 import { SocketLevel } from './socket-level.js';
 import { type OptionOwner, StreamOptions } from './stream-options.js';
@@ -72,6 +79,10 @@ export class StreamSocket implements PosixSocket {
     return this.#id === NO_CONNECTION ? State.CLOSED : this.#tcp.state(this.#id);
   }
 
+  get listening(): boolean {
+    return this.#phase === Phase.LISTENING;
+  }
+
   // bind, listen, accept.
 
   bind(endpoint: Endpoint): void {
@@ -86,25 +97,8 @@ export class StreamSocket implements PosixSocket {
     ) {
       throw new PosixError('EADDRNOTAVAIL', `${net.formatAddress(endpoint.address)} is no address of this stack`);
     }
-    this.#bound = this.environment.bindings.bind(this.protocol, this, endpoint, this.#binder);
+    this.#bound = this.environment.bindings.bind(this.protocol, this, endpoint);
   }
-
-  readonly #binder = (() => {
-    const socket = this;
-    return {
-      sharing: {
-        get reuseAddress() {
-          return socket.level.reuseAddress;
-        },
-        get reusePort() {
-          return socket.level.reusePort;
-        },
-      },
-      get listening() {
-        return socket.#phase === Phase.LISTENING;
-      },
-    };
-  })();
 
   listen(backlog: number): void {
     // Linux takes a negative one for a very large one.
@@ -117,9 +111,9 @@ export class StreamSocket implements PosixSocket {
       throw new PosixError('EINVAL', 'a socket with a connection cannot listen');
     }
     if (this.#bound.port === 0) {
-      this.#bound = this.environment.bindings.bind(this.protocol, this, this.#bound, this.#binder);
+      this.#bound = this.environment.bindings.bind(this.protocol, this, this.#bound);
     }
-    this.environment.bindings.checkListen(this.protocol, this, this.#bound, this.#binder);
+    this.environment.bindings.checkListen(this.protocol, this, this.#bound);
     const congestion = this.#options.chosenCongestion;
     this.#listener = this.#tcp.listen({
       address: this.#bound.address,
@@ -379,6 +373,10 @@ export class StreamSocket implements PosixSocket {
     });
   }
 
+  get notices(): NoticeSource {
+    return this.#transfer;
+  }
+
   takeError(): number {
     const errno = this.#error;
     this.#error = 0;
@@ -423,11 +421,12 @@ export class StreamSocket implements PosixSocket {
       level: this.level,
       waiting: this.waiting,
       takeError: () => this.takeError(),
+      expectNotices: () => this.environment.expectNotices(this),
       get nonBlocking() {
         return socket.nonBlocking;
       },
       get listening() {
-        return socket.#phase === Phase.LISTENING;
+        return socket.listening;
       },
       get connection() {
         return socket.#id;

@@ -27,6 +27,7 @@ export interface TransferOwner extends Waitable {
   readonly wantsQueueLength: boolean;
   takeError(): number;
   readonly hasError: boolean;
+  expectNotices(): void;
 }
 
 /** The sides of a socket: shutdown's numbers and one. */
@@ -111,7 +112,10 @@ export class StreamTransfer {
     let from = 0;
     const sent = (): Outcome => {
       if (urgent) owner.tcp.markUrgent(owner.connection);
-      if ((flags & MESSAGE.MSG_ZEROCOPY) !== 0 && owner.level.zeroCopy) this.#notices.add(this.#taken());
+      if ((flags & MESSAGE.MSG_ZEROCOPY) !== 0 && owner.level.zeroCopy) {
+        this.#notices.add(this.#taken());
+        owner.expectNotices();
+      }
       return succeeded(from);
     };
     const attempt = (): Outcome | undefined => {
@@ -130,6 +134,13 @@ export class StreamTransfer {
   /** A notice of MSG_ZEROCOPY waits. */
   get noticed(): boolean {
     return this.#notices.ready(this.#acknowledged());
+  }
+
+  hasNewNotice(): boolean {
+    return this.#notices.news(this.#acknowledged());
+  }
+  expectsNotices(): boolean {
+    return this.#notices.expects(this.#acknowledged());
   }
 
   /** Bytes the stack has taken, from the beginning. */

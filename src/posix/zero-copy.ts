@@ -14,12 +14,27 @@ export const SO_EE_CODE_ZEROCOPY_COPIED = 1;
 export class ZeroCopyNotices {
   /** The number of the next send. */
   #next = 0;
+  /** The number of the last send that `news` has told of. */
+  #told = -1;
   /** Sends that were not told of, oldest first, each with how many bytes must be acknowledged. */
   readonly #sends: { number: number; end: number }[] = [];
 
   add(end: number): void {
     this.#sends.push({ number: this.#next, end });
     this.#next = (this.#next + 1) >>> 0;
+  }
+
+  /** True when one has become ready since the last time. */
+  news(acknowledged: number): boolean {
+    const ready = this.#sends.findLast((send) => send.end <= acknowledged)?.number;
+    if (ready === undefined || ready === this.#told) return false;
+    this.#told = ready;
+    return true;
+  }
+
+  /** Some are not ready yet. */
+  expects(acknowledged: number): boolean {
+    return this.#sends.some((send) => send.end > acknowledged);
   }
 
   ready(acknowledged: number): boolean {
