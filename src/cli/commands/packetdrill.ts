@@ -73,8 +73,9 @@ async function runAll(paths: readonly string[], raw: PacketdrillOptions): Promis
   const options: RunOptions = {
     profile,
     definitions,
+    // Each segment for itself: a scripted one that is larger may stand for several, and a smaller one for just one.
     makeWorld: ({ localAddress, mtu }) =>
-      new ScriptedWorld({ profile, mtu, localAddress: formatIpv4Address(localAddress) }),
+      new ScriptedWorld({ profile, mtu, localAddress: formatIpv4Address(localAddress), segmentationOffload: false }),
     ...(raw.verbose === true && !json ? { tell: (line: string) => print(`     ${line}`) } : {}),
   };
   const totals: Totals = { passed: 0, failed: 0, skipped: 0 };

@@ -1,7 +1,7 @@
 import type { Expression } from '../language/ast.js';
 import { Cursor } from '../language/cursor.js';
 import { parseExpression } from '../language/parse-expression.js';
-import { type Place, ScriptError } from '../language/script-error.js';
+import { type Place, ScriptError, Unsupported } from '../language/script-error.js';
 import { symbolValue } from './symbols.js';
 
 /** What an argument comes to. Places stay with it, for complaints about what a call makes of it. */
@@ -19,6 +19,14 @@ export interface CStruct {
   /** Those without a name, in order. */
   readonly bare: readonly CValue[];
 }
+
+/** Names that other systems' suites use, of which there is nothing here. */
+const FOREIGN = new Set(
+  `TCP_FUNCTION_BLK TCP_FUNCTION_ALIAS TCP_NOPUSH TCP_NOOPT TCP_LOG TCP_LOGBUF TCP_LOGID TCP_PCAP_OUT TCP_PCAP_IN TCP_DELACK TCP_FIN_IS_RST
+   TCP_KEEPINIT TCP_IWND TCP_IWSEG TCP_MAXUNACKTIME TCP_REMOTE_UDP_ENCAPS_PORT TCP_RACK_TLP_REDUCE TCP_CCALGOOPT SO_USELOOPBACK
+   SO_LISTENQLIMIT SO_NOSIGPIPE SO_SETFIB SO_USER_COOKIE IPPROTO_SCTP IPPROTO_UDPLITE IPPROTO_MPTCP SOL_MPTCP AF_UNIX SOCK_SEQPACKET
+   TCP_AO_ADD_KEY TCP_AO_DEL_KEY TCP_AO_INFO CAP_NET_ADMIN CAP_NET_RAW`.split(/\s+/),
+);
 
 /** A definition may name another; one that comes back to itself ends here. */
 const DEFINITIONS_DEEP_MAX = 16;
@@ -80,6 +88,7 @@ export class Evaluator {
     }
     if (name === 'NULL') return { kind: 'number', place, value: 0 };
     const value = symbolValue(name);
+    if (value === undefined && FOREIGN.has(name)) throw new Unsupported(place, name);
     if (value === undefined) throw new ScriptError(place, `"${name}" is not a name known here, nor defined with -D`);
     return { kind: 'number', place, value };
   }

@@ -171,9 +171,8 @@ function judge(
   piece: Piece,
   packet = seen.packet,
 ): void {
-  const marked = Object.keys(expected.marks).length > 0;
   const seenText = () =>
-    `${secondsText(seen.timeUs)} > ${packet === undefined ? stage.trace.sentText(seen) : printPacket(packet, marked)}`;
+    `${secondsText(seen.timeUs)} > ${packet === undefined ? stage.trace.sentText(seen) : printPacket(packet, expected.marks)}`;
   const compared = stage.settings.tsEcrScaled ? withoutEcr(expected, packet) : expected;
   const differs = packet === undefined ? 'a packet of an unknown kind' : difference(compared, packet, piece);
   if (differs !== undefined) throw new Mismatch(event.place, differs, expectedText(event, due), seenText());
@@ -228,8 +227,7 @@ function timestampOf(options: readonly TcpOption[] | undefined): Extract<TcpOpti
 }
 
 function expectedText(event: PacketEvent, due: Due): string {
-  const marked = Object.keys(event.packet.marks).length > 0;
-  return `${due.any ? '*' : secondsText(due.fromUs)} > ${printPacket(event.packet, marked)}`;
+  return `${due.any ? '*' : secondsText(due.fromUs)} > ${printPacket(event.packet, event.packet.marks)}`;
 }
 
 /**

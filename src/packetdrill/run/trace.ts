@@ -43,16 +43,16 @@ export class PacketTrace {
   }
 
   /** In the script's numbers, where it is of a connection of the script. */
-  sentText(seen: SeenDatagram, marks = false): string {
+  sentText(seen: SeenDatagram): string {
     if (seen.fault !== undefined) return seen.fault;
     const { packet } = seen;
     if (packet === undefined) return 'a datagram that is neither TCP, UDP nor ICMP';
-    if (packet.protocol !== 'tcp' || packet.ports === undefined) return printPacket(packet, marks);
+    if (packet.protocol !== 'tcp' || packet.ports === undefined) return printPacket(packet);
     const { source, destination } = seen;
     const socket = this.connections.bySent({ source, destination, ports: packet.ports });
-    if (socket !== undefined) return printPacket(socket.toScript(packet), marks);
+    if (socket !== undefined) return printPacket(socket.toScript(packet));
     const ends = `${formatIpv4Address(source)}:${packet.ports.source} > ${formatIpv4Address(destination)}:${packet.ports.destination}`;
-    return `${printPacket(packet, marks)} (${ends}, of no connection of the script)`;
+    return `${printPacket(packet)} (${ends}, of no connection of the script)`;
   }
 
   private keep(entry: Entry): void {

@@ -21,9 +21,9 @@ export function printFlags(flags: number): string {
   return text.length === 0 ? '-' : text.join('');
 }
 
-/** A packet in the notation of scripts, without time and direction. `marks`: those of the IP header, too. */
-export function printPacket(packet: ScriptPacket, marks = false): string {
-  const head = marks ? printMarks(packet.marks) : '';
+/** A packet in the notation of scripts, without time and direction. Of the marks of its IP header those that `asked` has, too. */
+export function printPacket(packet: ScriptPacket, asked: IpMarks = {}): string {
+  const head = printMarks(packet.marks, asked);
   switch (packet.protocol) {
     case 'tcp': {
       const { start, end, length } = packet.range;
@@ -51,10 +51,10 @@ export function printPacket(packet: ScriptPacket, marks = false): string {
   }
 }
 
-function printMarks(marks: IpMarks): string {
+function printMarks(marks: IpMarks, asked: IpMarks): string {
   const parts: string[] = [];
-  if (marks.ecn !== undefined) parts.push(marks.ecn);
-  if (marks.tos !== undefined) parts.push(`tos 0x${marks.tos.toString(16)}`);
-  if (marks.ttl !== undefined) parts.push(`ttl ${marks.ttl}`);
+  if (asked.ecn !== undefined && marks.ecn !== undefined) parts.push(marks.ecn);
+  if (asked.tos !== undefined && marks.tos !== undefined) parts.push(`tos 0x${marks.tos.toString(16)}`);
+  if (asked.ttl !== undefined && marks.ttl !== undefined) parts.push(`ttl ${marks.ttl}`);
   return parts.length === 0 ? '' : `[${parts.join(', ')}] `;
 }
