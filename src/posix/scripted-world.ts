@@ -33,6 +33,8 @@ const SLOTS = 64;
 /** A flush that goes on and on would be the stack talking to itself. */
 const FLUSHES_MAX = 10_000;
 /** Scripts begin a while after the machine does: a timestamp of zero means something of its own (RFC 7323 §3.2). */
+/** Longer than any script: six days. */
+const NEVER_MS = 1 << 29;
 const START_US = 1_000_000;
 
 /** Slots of worlds that were closed. Zeroing them is most of the cost of a world, and no world minds what is in them. */
@@ -66,6 +68,9 @@ export class ScriptedWorld implements World {
         timeWaitMax: 1024,
         bufferBytesMax: 8 << 20,
         outOfOrderMax: 1 << 13,
+        transmitRecordsMax: 1 << 13,
+        // What a connection knows of its path is asked about after any silence, as Linux never forgets it.
+        hibernateMs: NEVER_MS,
       },
       udp: { socketsMax: 256, receiveBytesTotal: 1 << 20 },
     });
