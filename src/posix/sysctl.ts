@@ -112,6 +112,8 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ['net.ipv4.tcp_pacing_ss_ratio', count('pacingSlowStartPercent', 0, 1000)],
   ['net.ipv4.tcp_pacing_ca_ratio', count('pacingAvoidancePercent', 0, 1000)],
   ['net.ipv4.tcp_min_tso_segs', count('pacingBurstSegments', 1, 255)],
+  // The metric of a route, by a name of ours: there is one route.
+  ['route.initcwnd', count('initialWindowSegments', 1, 1024)],
   ['net.ipv4.tcp_rto_min_us', microseconds('rtoMinMs')],
   ['net.ipv4.tcp_rto_max_ms', count('rtoMaxMs', 1000, 120_000)],
   [

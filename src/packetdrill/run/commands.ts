@@ -81,6 +81,8 @@ export class Commands {
       this.sleep(args[0], program === 'sleep' ? 1e6 : 1, place);
     } else if (program === 'ip') {
       this.ip(args, place);
+    } else if (program === 'ifconfig' && args.includes('mtu')) {
+      throw new Unsupported(place, 'a device whose MTU changes');
     } else if (NEEDED.test(program)) {
       throw new Unsupported(place, `the command ${program}`);
     } else if (program === 'tc' && args.includes('netem')) {
@@ -130,21 +132,39 @@ export class Commands {
     this.host.sleep(Math.round(value * unit));
   }
 
-  /** `ip route … initcwnd 20`: metrics of the one route there is. They are set by the names `route.METRIC`. */
+  /** `ip route change … initcwnd 20`: metrics of the one route there is. Those we have no setting for decide what the script is about. */
   private ip(args: Words, place: Place): void {
     const route = args.indexOf('route');
-    const change = args.some((arg) => /^(?:change|replace|add|append|chg|cha|repl)$/.test(arg));
-    if (route !== -1 && change) {
-      let known = false;
+    const changes = args.some((arg) => /^(?:change|replace|add|append|chg|cha|repl)$/.test(arg));
+    let known = false;
+    if (route !== -1 && changes) {
       for (let i = route; i < args.length - 1; i++) {
         if (!METRICS.has(args[i])) continue;
         known = true;
-        const value = args[i + 1] === 'lock' ? args[i + 2] : args[i + 1];
-        this.set(`route.${args[i]}`, value, place);
+        this.metric(args[i], args[i + 1] === 'lock' ? (args[i + 2] ?? '') : args[i + 1], place);
       }
-      if (known) return;
     }
-    this.ignored(['ip', ...args], place);
+    if (args.includes('link') && args.includes('mtu')) throw new Unsupported(place, 'a device whose MTU changes');
+    if (!known) this.ignored(['ip', ...args], place);
+  }
+
+  private metric(name: string, value: string, place: Place): void {
+    switch (name) {
+      case 'initcwnd':
+        this.set('route.initcwnd', value, place);
+        return;
+      case 'congctl':
+        this.set('net.ipv4.tcp_congestion_control', value, place);
+        return;
+      case 'rto_min':
+        this.set('net.ipv4.tcp_rto_min_us', String(milliseconds(value) * 1000), place);
+        return;
+      case 'features':
+        if (value === 'ecn') this.set('net.ipv4.tcp_ecn', '1', place);
+        return;
+      default:
+        throw new Unsupported(place, `the metric ${name} of a route`);
+    }
   }
 
   private ignored(words: Words, place: Place): void {
@@ -153,20 +173,17 @@ export class Commands {
   }
 }
 
-const METRICS = new Set([
-  'initcwnd',
-  'initrwnd',
-  'rto_min',
-  'mtu',
-  'advmss',
-  'features',
-  'congctl',
-  'cwnd',
-  'ssthresh',
-  'rtt',
-  'quickack',
-  'window',
-]);
+const METRICS = new Set(
+  'initcwnd initrwnd rto_min mtu advmss features congctl cwnd ssthresh rtt rttvar quickack window reordering'.split(
+    ' ',
+  ),
+);
+
+/** iproute2's times: `200ms`, `1s`, and plain milliseconds. */
+function milliseconds(text: string): number {
+  const [, digits, unit] = /^(\d+(?:\.\d+)?)(ms|s)?$/.exec(text) ?? [];
+  return digits === undefined ? Number.NaN : Number(digits) * (unit === 's' ? 1000 : 1);
+}
 
 /** `/proc/sys/net/ipv4/tcp_sack`, `net/ipv4/tcp_sack` and `net.ipv4.tcp_sack` are one. */
 function settingName(text: string): string {

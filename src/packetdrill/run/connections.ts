@@ -13,13 +13,6 @@ export type SocketState =
   | 'syn-sent'
   | 'syn-acked';
 
-/** One end as the script numbers it, and as the wire has it. */
-export interface End {
-  port: number;
-  /** Undefined until it was seen. */
-  isn: number | undefined;
-}
-
 export class ScriptSocket {
   state: SocketState = 'new';
   /** Undefined while nobody has a descriptor of it. */
@@ -40,6 +33,11 @@ export class ScriptSocket {
   firstTimestamp: { readonly script: number; readonly live: number; readonly scriptUs: number } | undefined;
   lastInjected: TcpPacket | undefined;
   lastSeen: TcpPacket | undefined;
+
+  /** The stack's initial sequence number was seen, and the script has its own for it. */
+  get knowsLocal(): boolean {
+    return this.state !== 'passive-arrived' && this.state !== 'connecting';
+  }
 
   get onWire(): boolean {
     return this.protocol === 'udp' || (this.state !== 'new' && this.state !== 'listening');

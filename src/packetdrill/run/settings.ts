@@ -21,6 +21,8 @@ export interface Settings {
   /** The script's `ecr` is in ticks of another size: it is not compared. */
   tsEcrScaled: boolean;
   strictSegments: boolean;
+  /** `ipv4-mapped-ipv6`: AF_INET6 in the program, IPv4 on the wire. */
+  mapped: boolean;
   dryRun: boolean;
   initScripts: readonly string[];
   definitions: Map<string, string>;
@@ -39,6 +41,7 @@ export function defaultSettings(profile: Profile, definitions: ReadonlyMap<strin
     tsTickUs: 0,
     tsEcrScaled: false,
     strictSegments: false,
+    mapped: false,
     dryRun: false,
     initScripts: [],
     // The runners of suites for both IP versions give these two with -D.
@@ -69,7 +72,7 @@ export function applyOptions(settings: Settings, options: readonly ScriptOption[
 function applyOption(settings: Settings, { name, value, place }: ScriptOption): void {
   switch (name) {
     case 'ip_version':
-      ipVersion(value, place);
+      settings.mapped = ipVersion(value, place) === 'ipv4-mapped-ipv6';
       return;
     case 'bind_port':
       settings.bindPort = wholeNumber(value, 0, 65_535, name, place);
@@ -122,12 +125,12 @@ function applyOption(settings: Settings, { name, value, place }: ScriptOption): 
     throw new ScriptError(place, `packetdrill has no option --${name}`);
 }
 
-/** `ipv4-mapped-ipv6` has IPv4 on the wire and AF_INET6 in the program, which scripts leave open with "...". */
-function ipVersion(value: string, place: Place): void {
+function ipVersion(value: string, place: Place): string {
   if (value === 'ipv6') throw new Unsupported(place, 'IPv6');
   if (value !== 'ipv4' && value !== 'ipv4-mapped-ipv6') {
     throw new ScriptError(place, `--ip_version is ipv4, ipv4-mapped-ipv6 or ipv6, not "${value}"`);
   }
+  return value;
 }
 
 function flag(value: string): boolean {

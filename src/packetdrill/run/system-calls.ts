@@ -33,9 +33,9 @@ export class SystemCalls {
     }
     this.checkNames(event);
     const run = new CallRun(this.stage, event);
+    this.stage.tell(`${secondsText(this.stage.clock.nowUs)} ${callText(event)}`);
     const issued = make(run);
     this.stage.clock.collect(event.place);
-    this.stage.tell(`${secondsText(this.stage.clock.nowUs)} ${callText(event)}`);
     const call = 'outcome' in issued.call ? issued.call : completed(issued.call, this.stage.clock.world.nowUs);
     if (due.returnsUs !== undefined) {
       this.waiting = { event, run, issued, call, due, returnsUs: due.returnsUs };

@@ -1,5 +1,6 @@
 import { formatIpv4Address } from '../../../stack/wire/ipv4.js';
-import type { ScriptPacket } from '../language/ast.js';
+import { TcpFlag } from '../../../stack/wire/tcp.js';
+import type { ScriptPacket, TcpPacket } from '../language/ast.js';
 import { printPacket } from '../wire/print.js';
 import type { SeenDatagram } from '../wire/read.js';
 import type { Connections } from './connections.js';
@@ -50,7 +51,7 @@ export class PacketTrace {
     if (packet.protocol !== 'tcp' || packet.ports === undefined) return printPacket(packet);
     const { source, destination } = seen;
     const socket = this.connections.bySent({ source, destination, ports: packet.ports });
-    if (socket !== undefined) return printPacket(socket.toScript(packet));
+    if (socket !== undefined) return printPacket(socket.toScript(socket.knowsLocal ? packet : fromZero(packet)));
     const ends = `${formatIpv4Address(source)}:${packet.ports.source} > ${formatIpv4Address(destination)}:${packet.ports.destination}`;
     return `${printPacket(packet)} (${ends}, of no connection of the script)`;
   }
@@ -59,4 +60,10 @@ export class PacketTrace {
     this.entries.push(entry);
     if (this.entries.length > KEPT) this.entries.shift();
   }
+}
+
+/** Before the script has said what it calls the first sequence number, it is zero. */
+function fromZero(packet: TcpPacket): TcpPacket {
+  const { length } = packet.range;
+  return (packet.flags & TcpFlag.SYN) === 0 ? packet : { ...packet, range: { start: 0, end: length, length } };
 }

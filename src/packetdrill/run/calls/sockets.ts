@@ -1,6 +1,7 @@
 import { formatIpv4Address, parseIpv4Address } from '../../../../stack/wire/ipv4.js';
 import { MESSAGE, SOCKET } from '../../../posix/constants.js';
 import type { Outcome, SocketAddress } from '../../../posix/socket-calls.js';
+import { Unsupported } from '../../language/script-error.js';
 import { numberOf } from '../c-values.js';
 import type { ScriptSocket } from '../connections.js';
 import type { CallRun, Issued } from './call-run.js';
@@ -9,7 +10,10 @@ import type { CallRun, Issued } from './call-run.js';
 export function socket(run: CallRun): Issued {
   run.takes(3);
   const [domain] = run.args;
-  const family = domain.kind === 'any' ? SOCKET.AF_INET : numberOf(domain, 'a family');
+  const asked = domain.kind === 'any' ? SOCKET.AF_INET : numberOf(domain, 'a family');
+  const six = asked === SOCKET.AF_INET6;
+  if (six && !run.stage.settings.mapped) throw new Unsupported(domain.place, 'IPv6');
+  const family = six ? SOCKET.AF_INET : asked;
   const type = run.number(1, 'a type');
   const call = run.calls.socket(family, type, run.number(2, 'a protocol'));
   return {
