@@ -63,25 +63,32 @@ t.test('--verbose → calls and packets as they happen; -D → a name', async (t
   t.match(stdout, /0.000000 socket\(..., SOCK_STREAM, IPPROTO_TCP\) = FD\nok {3}named.pkt/);
 });
 
-t.test('nothing that could be run → one line with a code, status 2', async (t) => {
-  const cwd = scripts(t);
-  mkdirSync(join(cwd, 'empty'));
-  for (const [args, says] of [
-    [['empty'], /no scripts \(\*.pkt\) in empty \(ENOENT\)/],
-    [['missing.pkt'], /ENOENT/],
-    [['--profile', 'plan9', 'bad.pkt'], /--profile is "plan9"/],
-    [['-D', 'x', 'bad.pkt'], /--define is "x"/],
-    [[], /no scripts are named/],
-    [['--set', 'net.ipv4.tcp_sack=0', 'bad.pkt'], /--set is .*with --serve only/],
-    [['--serve', 'bad.pkt'], /bad.pkt exists and is no socket/],
-    [['--serve', 'a.sock', '--set', 'net.ipv4.nonsense=1'], /net.ipv4.nonsense/],
-    [['--serve', 'a.sock', 'bad.pkt'], /nothing with --serve/],
-  ] as const) {
-    const { status, stdout, stderr } = await run(['packetdrill', ...args], { cwd });
-    t.equal(status, 2, stderr);
-    t.equal(stdout, '');
-    t.match(stderr, says);
+/** [arguments, what the line says] */
+const REFUSED: readonly (readonly [string, RegExp])[] = [
+  ['empty', /no scripts \(\*.pkt\) in empty \(ENOENT\)/],
+  ['missing.pkt', /ENOENT/],
+  ['--profile plan9 bad.pkt', /--profile is "plan9"/],
+  ['-D x bad.pkt', /--define is "x"/],
+  ['', /no scripts are named/],
+  ['--set net.ipv4.tcp_sack=0 bad.pkt', /--set is .*with --serve only/],
+  ['--serve bad.pkt', /bad.pkt exists and is no socket/],
+  ['--serve a.sock --set net.ipv4.nonsense=1', /net.ipv4.nonsense/],
+  ['--serve a.sock bad.pkt', /nothing with --serve/],
+];
+
+t.test('nothing that could be run → one line with a code, status 2', { jobs: 4 }, (t) => {
+  for (const [line, says] of REFUSED) {
+    t.test(line, async (t) => {
+      const cwd = scripts(t);
+      mkdirSync(join(cwd, 'empty'));
+      const args = line.split(' ').filter((word) => word !== '');
+      const { status, stdout, stderr } = await run(['packetdrill', ...args], { cwd });
+      t.equal(status, 2, stderr);
+      t.equal(stdout, '');
+      t.match(stderr, says);
+    });
   }
+  t.end();
 });
 
 t.test('--serve → listens until it is asked to end', async (t) => {
