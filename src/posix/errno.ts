@@ -25,6 +25,7 @@ export const ERRNO = {
   EDOM: 33,
   ERANGE: 34,
   ENOSYS: 38,
+  ENONET: 64,
   EPROTO: 71,
   EBADMSG: 74,
   EOVERFLOW: 75,

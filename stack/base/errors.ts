@@ -29,6 +29,7 @@ export type ErrorCode =
   | 'ENOBUFS'
   | 'ENODEV'
   | 'ENOENT'
+  | 'ENONET'
   | 'ENOPROTOOPT'
   | 'ENOTCONN'
   | 'EOPNOTSUPP'

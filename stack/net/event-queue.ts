@@ -21,6 +21,8 @@ export const enum Event {
   URGENT = 128,
   /** Everything sent has arrived, and our FIN: what SO_LINGER waits for. */
   SENT = 512,
+  /** ICMP has said something about a connection that wants to know (IP_RECVERR): `takeNotice`. The connection goes on. */
+  NOTICE = 1024,
 }
 
 export const enum SocketKind {

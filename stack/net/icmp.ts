@@ -185,6 +185,7 @@ export class Icmp implements Transport {
       packet.at + Icmpv4.QUOTE,
       packet.length - Icmpv4.QUOTE,
       error,
+      icmpv4Code(packet.view, packet.at),
       mtu,
       packet.source,
     );

@@ -359,7 +359,7 @@ export class NeighborCache {
       const length = this.#chain.lengthOf(at);
       this.#ctx.stats.neighborQueueDrops += 1;
       // A transport may send from here, and even make a new entry for this neighbour: the row is no longer ours.
-      if (failed) this.#quotes.deliver(slab.view, at, length, PathError.HOST_DOWN, 0, 0);
+      if (failed) this.#quotes.deliver(slab.view, at, length, PathError.HOST_DOWN, 0, 0, 0);
       slab.give(at);
       at = next;
     }

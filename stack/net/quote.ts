@@ -30,6 +30,7 @@ export class QuoteReader {
       source: 0 as Address,
       destination: 0 as Address,
       error: PathError.UNREACHABLE_NET,
+      code: 0,
       mtu: 0,
       reporter: 0 as Address,
     };
@@ -40,7 +41,15 @@ export class QuoteReader {
    * least 8 bytes more. RFC 1122 §3.2.2 has the transport chosen by the quoted protocol; what did not leave
    * from an address of ours, or is not the fragment with the ports in it, concerns no one.
    */
-  deliver(view: DataView, at: number, length: number, error: PathError, mtu: number, reporter: number): Verdict {
+  deliver(
+    view: DataView,
+    at: number,
+    length: number,
+    error: PathError,
+    code: number,
+    mtu: number,
+    reporter: number,
+  ): Verdict {
     const headerBytes = ipv4HeaderBytes(view, at);
     if (length < headerBytes + Icmpv4.QUOTE_TRANSPORT_BYTES_MIN) return Verdict.ICMP_QUOTE_INVALID;
     if ((ipv4FragmentWord(view, at) & Ipv4Fragment.OFFSET_MASK) !== 0) return Verdict.ICMP_QUOTE_INVALID;
@@ -55,6 +64,7 @@ export class QuoteReader {
     report.source = source as Address;
     report.destination = ipv4Destination(view, at) as Address;
     report.error = error;
+    report.code = code;
     report.mtu = mtu;
     report.reporter = reporter as Address;
     return transport.error(report);

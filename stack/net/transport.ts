@@ -72,6 +72,8 @@ export interface ErrorReport {
   source: Address;
   destination: Address;
   error: PathError;
+  /** ICMP's code, where type 3 has told. */
+  code: number;
   mtu: number;
   /** Whoever sent the error. */
   reporter: Address;

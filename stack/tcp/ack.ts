@@ -11,7 +11,7 @@ import type { TcpContext } from './context.js';
 import { echoArrived, takeCwr } from './ecn-echo.js';
 import { orphanEntersFinWait2 } from './fin-wait-2.js';
 import { recover, recoverByOld } from './loss-recovery.js';
-import { sendShift } from './options.js';
+import { sendShift, syncMss } from './options.js';
 import { answeredWhileProbing } from './probe.js';
 import { readBlocks } from './sack-blocks.js';
 import { highestSack, usesSack } from './scoreboard.js';
@@ -159,6 +159,9 @@ function updateSendWindow(tcp: TcpContext, c: number, k: number): void {
   cold[k + Cold.SND_WL1] = seg.SEQ;
   cold[k + Cold.SND_WL2] = seg.ACK;
   hot[c + Tcb.SND_WND] = window;
-  if (window > cold[k + Cold.MAX_SND_WND]) cold[k + Cold.MAX_SND_WND] = window;
+  if (window > cold[k + Cold.MAX_SND_WND]) {
+    cold[k + Cold.MAX_SND_WND] = window;
+    syncMss(tcp, c, k);
+  }
   if (window !== before) mark(tcp, c);
 }

@@ -5,7 +5,7 @@ import type { TcpContext } from './context.js';
 import { ConnectionError } from './errors.js';
 import { timestampOffset } from './isn.js';
 import { NO_RTT } from './min-rtt.js';
-import { receiveShift } from './options.js';
+import { receiveShift, sleepingMss, wakingMss } from './options.js';
 import { UNPACED_SEGMENTS } from './pacing.js';
 import { settleReduction } from './prr.js';
 import { freeRuns } from './reassembly.js';
@@ -72,6 +72,7 @@ export function wake(tcp: TcpContext, c: number): number {
     tcp.names[n + Name.REMOTE],
     tcp.names[n + Name.PORTS],
   );
+  wakingMss(tcp, c, k);
   cold[k + Cold.LAST_SENT_AT] = hot[c + Tcb.LAST_ACTIVITY];
   cold[k + Cold.CWND_STAMP] = hot[c + Tcb.LAST_ACTIVITY];
   cold[k + Cold.CWND_USAGE_END] = una;
@@ -119,6 +120,7 @@ const BUSY =
 /** The cold row goes back. With keepalive on, the wheel's entry stays as the idle timer. */
 export function hibernate(tcp: TcpContext, c: number): void {
   settleReduction(tcp, c, tcp.hot[c + Tcb.COLD]);
+  sleepingMss(tcp, c, tcp.hot[c + Tcb.COLD]);
   tcp.table.giveCold(c);
   if ((tcp.hot[c + Tcb.STATE] & Flag.KEEPALIVE) !== 0) {
     tcp.wheel.arm(c >>> Tcb.SHIFT, (tcp.hot[c + Tcb.LAST_ACTIVITY] + tcp.limits.keepIdleMs) | 0);

@@ -7,7 +7,7 @@ import { localPort, remotePort } from './connection-table.js';
 import type { TcpContext } from './context.js';
 import { ackSent } from './delayed-ack.js';
 import { ecnField, ecnFlags, isFresh } from './ecn.js';
-import { MSS_MIN } from './options.js';
+import { MtuDiscover, mtuDiscover } from './options.js';
 import { segmentDeparted } from './pacing.js';
 import { blocksToSend, emitSack, sackBytes } from './sack.js';
 import { addTo } from './tally.js';
@@ -104,8 +104,7 @@ export function sendSegment(
   finishTcpChecksum(view, at, total, net.pseudoHeaderSum(local, remote, PROTOCOL_TCP, total));
   noteSent(tcp, c, at, cause);
   const tosAndTtl = cold[k + Cold.TOS_AND_TTL];
-  // At its floor the MSS may be more than the path carries: fragments get there, a segment that must not be cut never would (Linux alike).
-  const atFloor = (hot[c + Tcb.MSS_AND_SHIFTS] & 0xffff) <= MSS_MIN;
+  const discover = mtuDiscover(cold[k + Cold.CUSTOM]);
   net.output(
     at,
     total,
@@ -114,7 +113,7 @@ export function sendSegment(
     remote,
     (tosAndTtl >>> 8) | (ecn ? ecnField(tcp, k, fresh) : 0),
     tosAndTtl & 0xff || DEFAULT_TTL,
-    atFloor ? OutputFlag.NONE : OutputFlag.DONT_FRAGMENT,
+    discover === MtuDiscover.WANT || discover === MtuDiscover.DO ? OutputFlag.DONT_FRAGMENT : OutputFlag.NONE,
   );
   return true;
 }

@@ -14,6 +14,10 @@ export const enum ConnectionError {
   NO_BUFFERS = 9,
   PIPE = 10,
   HOST_DOWN = 11,
+  OPTION_UNSUPPORTED = 12,
+  NO_NETWORK = 13,
+  PROTOCOL = 14,
+  MESSAGE_TOO_BIG = 15,
 }
 
 const CODES: readonly (ErrorCode | undefined)[] = [
@@ -30,6 +34,10 @@ const CODES: readonly (ErrorCode | undefined)[] = [
   'ENOBUFS',
   'EPIPE',
   'EHOSTDOWN',
+  'EOPNOTSUPP',
+  'ENONET',
+  'EPROTO',
+  'EMSGSIZE',
 ];
 
 const WORDS: readonly string[] = [
@@ -45,6 +53,10 @@ const WORDS: readonly string[] = [
   'no memory for the connection: raise the limits or close others',
   'this side has already closed its half',
   'the host is down',
+  'a router on the way could not follow the source route',
+  'this host is cut off from the network',
+  'a router or the host found a header it does not understand',
+  'the path carries less than the smallest segment',
 ];
 
 export function errorCode(error: ConnectionError): ErrorCode | undefined {

@@ -1,29 +1,54 @@
-import { seqGeq, seqLt } from '../base/seq.js';
+import { seqGeq, seqGt } from '../base/seq.js';
+import { Event } from '../net/event-queue.js';
 import { type ErrorReport, PathError } from '../net/transport.js';
+import { Unreachable } from '../wire/icmpv4.js';
 import { tcpDestinationPort, tcpSeq, tcpSourcePort } from '../wire/tcp.js';
 import { Verdict } from '../wire/verdict.js';
-import { fail, wake } from './connection.js';
+import { fail, tell, wake } from './connection.js';
 import { portPair } from './connection-table.js';
 import type { TcpContext } from './context.js';
 import { ConnectionError } from './errors.js';
 import { loseOversized } from './loss-recovery.js';
-import { effectiveMss, pathMss, sendMss, setSendMss } from './options.js';
+import { effectiveMss, MtuDiscover, mtuDiscover, sendMss, syncMss } from './options.js';
+import { Pending, setPending } from './retransmission-timer.js';
+import { rtoMs } from './rtt.js';
 import { State } from './state.js';
-import { Cold, Flag, Tcb } from './tcb.js';
+import { Cold, Custom, Flag, Tcb } from './tcb.js';
+import { Timer, timerMs, timerRuns } from './timers.js';
 
 /** What ICMP says about segments of ours: RFC 9293 §3.9.2.2, checked as RFC 5927 demands. */
 
-const MEANINGS: readonly ConnectionError[] = [
+/** Of ICMP type 3 by code, as Linux's icmp_err_convert. Code 4 is a matter of its own. */
+const UNREACHABLE: readonly ConnectionError[] = [
   ConnectionError.NET_UNREACHABLE,
   ConnectionError.HOST_UNREACHABLE,
   ConnectionError.PROTOCOL_UNREACHABLE,
   ConnectionError.REFUSED,
-  ConnectionError.NONE,
+  ConnectionError.MESSAGE_TOO_BIG,
+  ConnectionError.OPTION_UNSUPPORTED,
+  ConnectionError.NET_UNREACHABLE,
+  ConnectionError.HOST_DOWN,
+  ConnectionError.NO_NETWORK,
+  ConnectionError.NET_UNREACHABLE,
+  ConnectionError.HOST_UNREACHABLE,
+  ConnectionError.NET_UNREACHABLE,
+  ConnectionError.HOST_UNREACHABLE,
   ConnectionError.PROHIBITED,
-  ConnectionError.HOST_UNREACHABLE,
-  ConnectionError.NONE,
-  ConnectionError.HOST_UNREACHABLE,
+  ConnectionError.PROHIBITED,
+  ConnectionError.PROHIBITED,
 ];
+
+function meaningOf(report: ErrorReport): ConnectionError {
+  switch (report.error) {
+    case PathError.TIME_EXCEEDED:
+    case PathError.HOST_DOWN:
+      return ConnectionError.HOST_UNREACHABLE;
+    case PathError.PARAMETER_PROBLEM:
+      return ConnectionError.PROTOCOL;
+    default:
+      return UNREACHABLE[report.code] ?? ConnectionError.NONE;
+  }
+}
 
 export function onIcmpError(tcp: TcpContext, report: ErrorReport): Verdict {
   // RFC 792: eight bytes of the segment, which hold the ports and the sequence number.
@@ -35,11 +60,11 @@ export function onIcmpError(tcp: TcpContext, report: ErrorReport): Verdict {
   const { hot } = tcp;
   const seq = tcpSeq(report.view, report.at);
   // RFC 5927 §4.1: it can only be about something that is on its way.
-  if (!seqGeq(seq, hot[c + Tcb.SND_UNA]) || !seqLt(seq, hot[c + Tcb.SND_NXT])) return Verdict.ICMP_IMPLAUSIBLE;
+  if (!seqGeq(seq, hot[c + Tcb.SND_UNA]) || seqGt(seq, hot[c + Tcb.SND_NXT])) return Verdict.ICMP_IMPLAUSIBLE;
   const k = wake(tcp, c);
   if (k === 0) return Verdict.TCP_MEMORY;
   if (report.error === PathError.TOO_BIG) return onTooBig(tcp, c, k, report);
-  const error = MEANINGS[report.error] ?? ConnectionError.NONE;
+  const error = meaningOf(report);
   if (error === ConnectionError.NONE) return Verdict.OK;
   const state = hot[c + Tcb.STATE] & Flag.STATE_MASK;
   // Deviation: RFC 9293 SHLD-25 would have the codes "protocol" and "port unreachable" abort a connection in any state. As Linux and
@@ -50,21 +75,57 @@ export function onIcmpError(tcp: TcpContext, report: ErrorReport): Verdict {
     fail(tcp, c, error);
     return Verdict.OK;
   }
-  tcp.cold[k + Cold.SOFT_ERROR] = error;
+  if (report.error <= PathError.UNREACHABLE_HOST && report.code <= Unreachable.HOST) revertBackoff(tcp, c, k, seq);
+  if ((tcp.cold[k + Cold.CUSTOM] & Custom.RECEIVE_ERRORS) === 0) tcp.cold[k + Cold.SOFT_ERROR] = error;
+  else {
+    // IP_RECVERR: the program wants to know at once. The connection goes on.
+    tcp.cold[k + Cold.NOTICE] = error;
+    tell(tcp, c, Event.NOTICE);
+  }
   return Verdict.OK;
 }
 
 /**
+ * RFC 6069 §4: a router that says "unreachable" about a retransmission of ours shows that the way up to it is not congested, but broken. So that
+ * back-off does not sleep through the repair, its last doubling is taken back; if the time is over already, the segment goes again at once.
+ */
+function revertBackoff(tcp: TcpContext, c: number, k: number, seq: number): void {
+  const { hot, cold } = tcp;
+  if (seq !== hot[c + Tcb.SND_UNA] || cold[k + Cold.RETRANSMITS] === 0 || cold[k + Cold.BACKOFF] === 0) return;
+  if (!timerRuns(tcp, k, Timer.RETRANSMIT) || cold[k + Cold.PENDING] !== Pending.TIMEOUT) return;
+  const before = rtoMs(tcp, c, cold[k + Cold.BACKOFF]);
+  cold[k + Cold.BACKOFF] -= 1;
+  const gained = before - rtoMs(tcp, c, cold[k + Cold.BACKOFF]);
+  const left = timerMs(tcp, k, Timer.RETRANSMIT) - gained;
+  setPending(tcp, c, k, Pending.TIMEOUT, left > 0 ? left : 0);
+}
+
+/**
  * Path MTU discovery, RFC 1191 §6. The quoted sequence number was in flight, so the report is believed (RFC 5927 §7.2); segments become
- * smaller and the first of those lost goes again at once.
+ * smaller and those lost go again at once. Not where the program has said that it wants none of this (IP_MTU_DISCOVER).
  */
 function onTooBig(tcp: TcpContext, c: number, k: number, report: ErrorReport): Verdict {
+  const { hot, cold } = tcp;
+  const before = sendMss(tcp, c);
+  const discover = mtuDiscover(cold[k + Cold.CUSTOM]);
   tcp.net.lowerPathMtu(report.destination, report.mtu);
-  const mss = pathMss(tcp, report.destination);
-  if (mss >= sendMss(tcp, c)) return Verdict.ICMP_IMPLAUSIBLE;
-  setSendMss(tcp, c, mss);
-  if ((tcp.hot[c + Tcb.STATE] & Flag.STATE_MASK) >= State.ESTABLISHED && tcp.hot[c + Tcb.SND_QUEUE] !== 0) {
+  // Less than we believe any path carries, and fragments are not allowed: if nothing arrives any more, this is why.
+  if (report.mtu < tcp.net.pathMtu(report.destination) && discover === MtuDiscover.DO)
+    cold[k + Cold.SOFT_ERROR] = ConnectionError.MESSAGE_TOO_BIG;
+  if (discover === MtuDiscover.DONT || discover >= MtuDiscover.INTERFACE) return Verdict.OK;
+  syncMss(tcp, c, k);
+  if (sendMss(tcp, c) >= before) return Verdict.ICMP_IMPLAUSIBLE;
+  if ((hot[c + Tcb.STATE] & Flag.STATE_MASK) >= State.ESTABLISHED && hot[c + Tcb.SND_QUEUE] !== 0) {
     loseOversized(tcp, c, k, effectiveMss(tcp, c));
   }
   return Verdict.OK;
+}
+
+/** What ICMP has told of a live connection with RECEIVE_ERRORS, once. */
+export function takeNotice(tcp: TcpContext, c: number): ConnectionError {
+  const k = tcp.hot[c + Tcb.COLD];
+  if (k === 0) return ConnectionError.NONE;
+  const notice: ConnectionError = tcp.cold[k + Cold.NOTICE];
+  tcp.cold[k + Cold.NOTICE] = ConnectionError.NONE;
+  return notice;
 }

@@ -1,7 +1,7 @@
 import type { Address } from '../base/units.js';
 import { TcpOptionBytes } from '../wire/tcp-options.js';
 import type { TcpContext } from './context.js';
-import { Cold, Flag, Tcb } from './tcb.js';
+import { Cold, Custom, Flag, Name, Tcb } from './tcb.js';
 
 /** Segment path. Sizes that depend on what was negotiated. */
 
@@ -50,12 +50,98 @@ export function pathMss(tcp: TcpContext, remote: Address): number {
   return mss > MSS_MIN ? mss : MSS_MIN;
 }
 
-/** Limits the MSS of a connection to what the peer said, the path carries and the program set. */
+/**
+ * What the peer's MSS option (or its absence) and the program's own limit allow: Linux's mss_clamp. The path and the peer's window may bring it down
+ * further, and give it back: `syncMss`.
+ */
 export function setSendMss(tcp: TcpContext, c: number, mss: number): void {
-  const k = tcp.hot[c + Tcb.COLD];
-  const clamp = k === 0 ? 0 : tcp.cold[k + Cold.MSS_CLAMP];
+  const { hot, cold } = tcp;
+  const k = hot[c + Tcb.COLD];
+  const clamp = k === 0 ? 0 : cold[k + Cold.MSS_CLAMP];
   if (clamp !== 0 && mss > clamp) mss = clamp;
   if (mss < MSS_MIN) mss = MSS_MIN;
   if (mss > 0xffff) mss = 0xffff;
+  putMss(tcp, c, mss);
+  if (k === 0) return;
+  cold[k + Cold.PEER_MSS] = mss;
+  syncMss(tcp, c, k);
+}
+
+function putMss(tcp: TcpContext, c: number, mss: number): void {
   tcp.hot[c + Tcb.MSS_AND_SHIFTS] = (tcp.hot[c + Tcb.MSS_AND_SHIFTS] & ~0xffff) | mss;
+}
+
+/** Asleep the hot row holds what the peer allows; awake, what may be sent now. */
+export function sleepingMss(tcp: TcpContext, c: number, k: number): void {
+  if (tcp.cold[k + Cold.PEER_MSS] !== 0) putMss(tcp, c, tcp.cold[k + Cold.PEER_MSS]);
+}
+export function wakingMss(tcp: TcpContext, c: number, k: number): void {
+  tcp.cold[k + Cold.PEER_MSS] = tcp.hot[c + Tcb.MSS_AND_SHIFTS] & 0xffff;
+  syncMss(tcp, c, k);
+}
+
+/**
+ * The MSS as of now: within the path's MTU, within what probing has shown to arrive, and no more than half of the largest window the peer has offered. That
+ * last rule is Linux's way to keep silly windows out (RFC 9293 §3.8.6.2.1 would wait for half of that window instead): a segment always fits, and two do. cwnd is a
+ * number of segments to whoever watches, so it follows in bytes.
+ */
+export function syncMss(tcp: TcpContext, c: number, k: number): void {
+  const { hot, cold, names } = tcp;
+  let mss = cold[k + Cold.PEER_MSS];
+  if (mss === 0) return;
+  const remote = names[(c >>> Tcb.SHIFT) * Name.SIZE + Name.REMOTE] as Address;
+  const path = pathMss(tcp, remote);
+  if (mss > path) mss = path;
+  const options = dataOptionBytes(hot[c + Tcb.STATE]);
+  const widest = cold[k + Cold.MAX_SND_WND];
+  const half = widest > DEFAULT_MSS ? widest >>> 1 : widest;
+  if (half > 0 && mss - options > half) mss = (half > HALF_WINDOW_MIN ? half : HALF_WINDOW_MIN) + options;
+  const before = effectiveMss(tcp, c);
+  putMss(tcp, c, mss);
+  const after = mss - options;
+  if (after === before || before <= 0) return;
+  hot[c + Tcb.CWND] = rescaled(hot[c + Tcb.CWND], before, after);
+  if (hot[c + Tcb.SSTHRESH] !== NO_SSTHRESH) hot[c + Tcb.SSTHRESH] = rescaled(hot[c + Tcb.SSTHRESH], before, after);
+}
+/** Half of a window is no segment below this: RFC 791's smallest datagram less the headers. */
+const HALF_WINDOW_MIN = 28;
+const NO_SSTHRESH = 0x7fffffff;
+
+/** As many segments, of the new size. */
+function rescaled(bytes: number, before: number, after: number): number {
+  const scaled = Math.floor(bytes / before) * after;
+  return scaled < NO_SSTHRESH ? scaled : NO_SSTHRESH;
+}
+
+/** IP_MTU_DISCOVER, in Linux's numbers. */
+export const enum MtuDiscover {
+  /** Fragments are welcome: no DF, and reports of smaller MTUs are passed over. */
+  DONT = 0,
+  /** DF, and the path's MTU is followed. */
+  WANT = 1,
+  /** DF even where the path's MTU is below what we believe. */
+  DO = 2,
+  /** No DF; the others of the three go by what the interface carries alone, or nearly so. */
+  PROBE = 3,
+  INTERFACE = 4,
+  OMIT = 5,
+}
+
+const MTU_DISCOVER_MASK = 0x7;
+
+/** Of a word of Cold.CUSTOM. */
+export function mtuDiscover(custom: number): MtuDiscover {
+  return ((custom >>> Custom.MTU_DISCOVER_BIT) & MTU_DISCOVER_MASK) ^ MtuDiscover.WANT;
+}
+export function withMtuDiscover(custom: number, value: MtuDiscover): number {
+  const cleared = custom & ~(MTU_DISCOVER_MASK << Custom.MTU_DISCOVER_BIT);
+  return cleared | ((value ^ MtuDiscover.WANT) << Custom.MTU_DISCOVER_BIT);
+}
+
+/** IP_MINTTL: what comes from farther away is dropped (RFC 5082). Of a word of Cold.CUSTOM. */
+export function leastTtl(custom: number): number {
+  return (custom >>> Custom.MIN_TTL_BIT) & 0xff;
+}
+export function withLeastTtl(custom: number, value: number): number {
+  return (custom & ~(0xff << Custom.MIN_TTL_BIT)) | (value << Custom.MIN_TTL_BIT);
 }

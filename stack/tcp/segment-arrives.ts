@@ -10,7 +10,7 @@ import type { TcpContext } from './context.js';
 import { ackNow, quicken } from './delayed-ack.js';
 import { ConnectionError } from './errors.js';
 import { finWait2OrphanArrives } from './fin-wait-2.js';
-import { sendShift } from './options.js';
+import { leastTtl, sendShift, syncMss } from './options.js';
 import { olderThanRecent, updateRecent } from './paws.js';
 import { Run } from './reassembly-pool.js';
 import { processFin, processText } from './receive.js';
@@ -30,6 +30,8 @@ export function segmentArrives(tcp: TcpContext, c: number): Verdict {
   const { hot, seg } = tcp;
   const k = wake(tcp, c);
   if (k === 0) return Verdict.TCP_MEMORY;
+  if ((hot[c + Tcb.STATE] & Flag.CUSTOM) !== 0 && seg.ttl < leastTtl(tcp.cold[k + Cold.CUSTOM]))
+    return Verdict.TCP_TTL_TOO_LOW;
   if (tcp.tallies) tcp.tally[(c >>> Tcb.SHIFT) * Tally.SIZE + Tally.SEGS_IN] += 1;
   if ((hot[c + Tcb.STATE] & Flag.STATE_MASK) === State.SYN_SENT) {
     const verdict = synSentArrives(tcp, c, k);
@@ -259,6 +261,7 @@ function checkAck(tcp: TcpContext, c: number, k: number): Verdict {
   tcp.cold[k + Cold.SND_WL1] = seg.SEQ;
   tcp.cold[k + Cold.SND_WL2] = seg.ACK;
   tcp.cold[k + Cold.MAX_SND_WND] = hot[c + Tcb.SND_WND];
+  syncMss(tcp, c, k);
   establish(tcp, c, k);
   mark(tcp, c);
   return Verdict.OK;

@@ -5,7 +5,15 @@ import { mark, wake } from './connection.js';
 import type { TcpContext } from './context.js';
 import { beginKeepalive } from './keepalive.js';
 import type { ConnectionDefaults } from './listener-table.js';
-import { effectiveMss, MSS_MIN, sendMss, setSendMss } from './options.js';
+import {
+  effectiveMss,
+  leastTtl,
+  MtuDiscover,
+  mtuDiscover,
+  setSendMss,
+  withLeastTtl,
+  withMtuDiscover,
+} from './options.js';
 import { State } from './state.js';
 import { Cold, Custom, Flag, Tcb } from './tcb.js';
 import { startTimer, stopTimer, Timer } from './timers.js';
@@ -25,7 +33,7 @@ export enum TcpOption {
   USER_TIMEOUT_MS = 'userTimeoutMs',
   RECEIVE_BYTES = 'receiveBytes',
   SEND_BYTES = 'sendBytes',
-  /** MSS to offer and to keep to; before the handshake. */
+  /** MSS to offer and to keep to, 88 at the least, 0: as the path allows; before the handshake. */
   MAX_SEGMENT = 'maxSegment',
   /** 0 or 1: 1 acknowledges at once from now on, 0 lets ACKs wait. */
   QUICK_ACK = 'quickAck',
@@ -35,6 +43,12 @@ export enum TcpOption {
   /** Type-of-service octet: the DSCP. Its two ECN bits are TCP's own, and ignored. */
   TOS = 'tos',
   TTL = 'ttl',
+  /** 0 to 5: IP_MTU_DISCOVER in Linux's numbers, see MtuDiscover. */
+  MTU_DISCOVER = 'mtuDiscover',
+  /** What comes with a smaller TTL is dropped (RFC 5082); 0: nothing is. */
+  MIN_TTL = 'minTtl',
+  /** 0 or 1: what ICMP says of an established connection is told at once (IP_RECVERR), and not only if it times out. */
+  RECEIVE_ERRORS = 'receiveErrors',
   /** WRITABLE only when fewer bytes than this are unsent. */
   NOT_SENT_LOW_WATER = 'notSentLowWater',
   /** The receive window is never larger. */
@@ -59,18 +73,24 @@ const RANGES: Record<TcpOption, readonly [number, number]> = {
   [TcpOption.USER_TIMEOUT_MS]: [0, 0x7fffffff],
   [TcpOption.RECEIVE_BYTES]: [2304, 1 << 30],
   [TcpOption.SEND_BYTES]: [4608, 1 << 30],
-  [TcpOption.MAX_SEGMENT]: [MSS_MIN + 40, 32_767],
+  [TcpOption.MAX_SEGMENT]: [0, 32_767],
   [TcpOption.QUICK_ACK]: [0, 1],
   [TcpOption.SYN_RETRIES]: [1, 127],
   [TcpOption.LINGER2_MS]: [-1, 120_000],
   [TcpOption.TOS]: [0, 255],
   [TcpOption.TTL]: [1, 255],
+  [TcpOption.MTU_DISCOVER]: [0, 5],
+  [TcpOption.MIN_TTL]: [0, 255],
+  [TcpOption.RECEIVE_ERRORS]: [0, 1],
   [TcpOption.NOT_SENT_LOW_WATER]: [0, 0x7fffffff],
   [TcpOption.WINDOW_CLAMP]: [0, 1 << 30],
   [TcpOption.MAX_PACING_RATE]: [0, 0xffff_ffff],
   [TcpOption.OOB_INLINE]: [0, 1],
   [TcpOption.DEFER_ACCEPT_SECONDS]: [0, 0x7fffffff],
 };
+
+/** Linux's TCP_MIN_MSS; 0 is allowed besides. */
+const MAX_SEGMENT_MIN = 88;
 
 /** Options that are one flag of the hot row. */
 const FLAGS: Partial<Record<TcpOption, Flag>> = {
@@ -99,10 +119,11 @@ const FIELDS: Partial<Record<TcpOption, Cold>> = {
 export function checkOption(option: TcpOption, value: number): void {
   const range = RANGES[option];
   if (range === undefined) throw new StackError('ENOPROTOOPT', `there is no option ${String(option)}`);
-  if (!Number.isInteger(value) || value < range[0] || value > range[1]) {
+  const low = option === TcpOption.MAX_SEGMENT && value > 0 ? MAX_SEGMENT_MIN : range[0];
+  if (!Number.isInteger(value) || value < low || value > range[1]) {
     throw new StackError(
       'ERR_OUT_OF_RANGE',
-      `${option} is ${value}; allowed are whole numbers from ${range[0]} to ${range[1]}`,
+      `${option} is ${value}; allowed are whole numbers from ${low} to ${range[1]}`,
     );
   }
 }
@@ -117,9 +138,6 @@ export function setOption(tcp: TcpContext, c: number, option: TcpOption, value: 
   if (flag !== undefined) {
     setFlag(tcp, c, flag, value !== 0);
     return;
-  }
-  if (option === TcpOption.MAX_SEGMENT && state >= State.ESTABLISHED && value > sendMss(tcp, c)) {
-    throw new StackError('EINVAL', `maxSegment is ${value}; the peer and the path allow ${sendMss(tcp, c)}`);
   }
   const k = wake(tcp, c);
   if (k === 0) throw new StackError('ENOBUFS', 'no memory for the option; raise activeMax');
@@ -137,8 +155,19 @@ export function setOption(tcp: TcpContext, c: number, option: TcpOption, value: 
       cold[k + Cold.CUSTOM] |= Custom.SND_LIMIT;
       break;
     case TcpOption.MAX_SEGMENT:
+      // After the handshake it says nothing any more (Linux alike): the peer has been told another.
       cold[k + Cold.MSS_CLAMP] = value;
-      if (state >= State.ESTABLISHED) setSendMss(tcp, c, value);
+      if (state <= State.SYN_RECEIVED && cold[k + Cold.PEER_MSS] !== 0) setSendMss(tcp, c, cold[k + Cold.PEER_MSS]);
+      break;
+    case TcpOption.MTU_DISCOVER:
+      cold[k + Cold.CUSTOM] = withMtuDiscover(cold[k + Cold.CUSTOM], value);
+      break;
+    case TcpOption.MIN_TTL:
+      cold[k + Cold.CUSTOM] = withLeastTtl(cold[k + Cold.CUSTOM], value);
+      break;
+    case TcpOption.RECEIVE_ERRORS:
+      if (value === 1) cold[k + Cold.CUSTOM] |= Custom.RECEIVE_ERRORS;
+      else cold[k + Cold.CUSTOM] &= ~Custom.RECEIVE_ERRORS;
       break;
     case TcpOption.TOS:
       // The two ECN bits are TCP's own (Linux alike).
@@ -212,6 +241,12 @@ export function getOption(tcp: TcpContext, c: number, option: TcpOption): number
       return effectiveMss(tcp, c);
     case TcpOption.QUICK_ACK:
       return (hot[c + Tcb.STATE] & Flag.INTERACTIVE) === 0 ? 1 : 0;
+    case TcpOption.MTU_DISCOVER:
+      return k === 0 ? MtuDiscover.WANT : mtuDiscover(cold[k + Cold.CUSTOM]);
+    case TcpOption.MIN_TTL:
+      return k === 0 ? 0 : leastTtl(cold[k + Cold.CUSTOM]);
+    case TcpOption.RECEIVE_ERRORS:
+      return k !== 0 && (cold[k + Cold.CUSTOM] & Custom.RECEIVE_ERRORS) !== 0 ? 1 : 0;
     case TcpOption.MAX_PACING_RATE:
       return own >>> 0;
     case TcpOption.TOS:

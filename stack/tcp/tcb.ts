@@ -199,7 +199,7 @@ export const enum Cold {
   USER_TIMEOUT_MS = 51,
   TOS_AND_TTL = 52,
   MSS_CLAMP = 53,
-  /** Bits of Custom. */
+  /** Bits of Custom, IP_MTU_DISCOVER, IP_MINTTL. */
   CUSTOM = 54,
   LINGER2_MS = 55,
   SYN_RETRIES = 56,
@@ -317,6 +317,10 @@ export const enum Cold {
   DELIVERED_AT_US = 150,
   RATE_INTERVAL_US = 151,
   APP_LIMITED = 152,
+  /** What the peer and the program allow a segment to be, before path, probing and window: mss_clamp of Linux. */
+  PEER_MSS = 24,
+  /** An error that ICMP has told and IP_RECVERR wants told at once: a ConnectionError. */
+  NOTICE = 102,
   SIZE = 160,
 }
 
@@ -374,4 +378,10 @@ export const enum Custom {
   RECEIVE_SHUT = 4,
   /** The last SEND said that more follows (MSG_MORE): a partial segment waits, until the next one or an ACK. */
   MORE_FOLLOWS = 8,
+  /** IP_RECVERR: what ICMP says is told at once. */
+  RECEIVE_ERRORS = 16,
+  /** IP_MTU_DISCOVER in three bits, with WANT and DONT exchanged so that 0 is the usual. */
+  MTU_DISCOVER_BIT = 16,
+  /** IP_MINTTL in eight. */
+  MIN_TTL_BIT = 24,
 }

@@ -27,7 +27,7 @@ import { localPort, portPair, remotePort } from './connection-table.js';
 import { TcpContext } from './context.js';
 import { PROTOCOL_TCP } from './emit.js';
 import { errorCode } from './errors.js';
-import { onIcmpError } from './icmp-errors.js';
+import { onIcmpError, takeNotice } from './icmp-errors.js';
 import { info, type TcpInfo } from './info.js';
 import type { TcpLimits } from './limits.js';
 import { listenArrives } from './listen.js';
@@ -381,6 +381,10 @@ export class Tcp implements Transport {
     return errorCode(tcp.table.errors[rowFor(tcp, id) >>> Tcb.SHIFT]);
   }
 
+  /** See icmp-errors.ts. */
+  takeNotice(id: ConnectionId): ErrorCode | undefined {
+    return errorCode(takeNotice(this.context, rowFor(this.context, id)));
+  }
   localAddress(id: ConnectionId): Address {
     return this.#name(id, Name.LOCAL) as Address;
   }

@@ -116,6 +116,7 @@ const ENTRIES: Readonly<Record<Exclude<Verdict, Verdict.COUNT>, Entry>> = {
     'RFC 9293 §3.10.1',
   ],
   [Verdict.TCP_TIME_WAIT]: ['TCP_TIME_WAIT', 'an old duplicate for a connection in TIME-WAIT', 'RFC 9293 §3.10.7.4'],
+  [Verdict.TCP_TTL_TOO_LOW]: ['TCP_TTL_TOO_LOW', 'from farther away than IP_MINTTL allows', 'RFC 5082 §3'],
   [Verdict.TCP_SIGNATURE]: ['TCP_SIGNATURE', 'its signature is missing, wrong or not expected', 'RFC 5925 §7.3'],
   [Verdict.TCP_DEFERRED]: ['TCP_DEFERRED', 'the listener waits for data before it offers the connection', ''],
 

@@ -82,6 +82,7 @@ export const enum Verdict {
   TCP_TIME_WAIT = 75,
   TCP_SIGNATURE = 76,
   TCP_DEFERRED = 77,
+  TCP_TTL_TOO_LOW = 78,
   // Sending
   NO_ROUTE = 80,
   NO_NEIGHBOR = 81,

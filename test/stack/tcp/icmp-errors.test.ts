@@ -1,4 +1,6 @@
 import t from 'tap';
+import { Event } from '../../../stack/net/event-queue.js';
+import { TcpOption } from '../../../stack/tcp/socket-options.js';
 import { Icmpv4Type, Unreachable } from '../../../stack/wire/icmpv4.js';
 import { Verdict } from '../../../stack/wire/verdict.js';
 import { type Peer } from './peer.js';
@@ -59,7 +61,7 @@ t.test('SYN-SENT, a quote with a sequence number that is not in flight → impla
   const peer = synSent(t);
   peer.untilSent();
   const { datagram } = peer.expect({ flags: 'S' });
-  for (const seq of [-1, 1, 1000, 1 << 30]) {
+  for (const seq of [-1, 2, 1000, 1 << 30]) {
     const verdict = peer.icmp(Icmpv4Type.DESTINATION_UNREACHABLE, Unreachable.PORT, quote(peer, datagram, seq));
     t.equal(verdict, Verdict.ICMP_IMPLAUSIBLE);
   }
@@ -201,3 +203,55 @@ t.test('ESTABLISHED, source route failed, time exceeded, parameter problem → g
   }
   t.end();
 });
+
+t.test('ESTABLISHED, errors wanted at once (IP_RECVERR) → told once, the connection goes on', (t) => {
+  const peer = established(t);
+  peer.tcp.setOption(peer.id, TcpOption.RECEIVE_ERRORS, 1);
+  peer.write(10);
+  const [first] = peer.drain();
+  peer.icmp(Icmpv4Type.DESTINATION_UNREACHABLE, Unreachable.HOST, (first as { datagram: Uint8Array }).datagram);
+  t.ok(peer.told(Event.NOTICE));
+  t.equal(peer.tcp.takeNotice(peer.id), 'EHOSTUNREACH');
+  t.equal(peer.tcp.takeNotice(peer.id), undefined);
+  peer.expectState('ESTABLISHED');
+  t.end();
+});
+
+t.test('ESTABLISHED, host unreachable about a retransmission → its last back-off is taken back (RFC 6069)', (t) => {
+  const peer = established(t);
+  peer.write(10);
+  peer.drain();
+  peer.advanceMs(2000);
+  const [again] = peer.drain().slice(-1);
+  const before = peer.tcp.info(peer.id).backoff;
+  peer.icmp(Icmpv4Type.DESTINATION_UNREACHABLE, Unreachable.HOST, (again as { datagram: Uint8Array }).datagram);
+  t.equal(peer.tcp.info(peer.id).backoff, before - 1);
+  t.ok(peer.untilSent() < 1000);
+  t.end();
+});
+
+for (const [discover, smaller] of [
+  [0, false],
+  [1, true],
+  [2, true],
+  [3, true],
+  [4, false],
+] as const) {
+  t.test(
+    `ESTABLISHED, IP_MTU_DISCOVER ${discover}, fragmentation needed → ${smaller ? 'smaller segments' : 'passed over'}`,
+    (t) => {
+      const peer = established(t);
+      peer.tcp.setOption(peer.id, TcpOption.MTU_DISCOVER, discover);
+      peer.write(1460);
+      const [first] = peer.drain();
+      peer.icmp(
+        Icmpv4Type.DESTINATION_UNREACHABLE,
+        Unreachable.FRAGMENTATION_NEEDED,
+        (first as { datagram: Uint8Array }).datagram,
+        1000,
+      );
+      t.equal(peer.tcp.info(peer.id).sndMss, smaller ? 960 : 1460);
+      t.end();
+    },
+  );
+}

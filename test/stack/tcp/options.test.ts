@@ -1,6 +1,7 @@
 import t from 'tap';
 import { TcpOption } from '../../../stack/tcp/socket-options.js';
 import { Ipv4 } from '../../../stack/wire/ipv4.js';
+import { Verdict } from '../../../stack/wire/verdict.js';
 import { established, opened } from './states.js';
 
 /** Options of a connection: what is set is what holds, and what cannot be has one clear code. */
@@ -15,7 +16,6 @@ const VALUES: readonly (readonly [TcpOption, number, number])[] = [
   [TcpOption.USER_TIMEOUT_MS, 0, 30_000],
   [TcpOption.RECEIVE_BYTES, 131_072, 50_000],
   [TcpOption.SEND_BYTES, 131_072, 60_000],
-  [TcpOption.MAX_SEGMENT, 1460, 1000],
   [TcpOption.QUICK_ACK, 1, 0],
   [TcpOption.SYN_RETRIES, 6, 2],
   [TcpOption.LINGER2_MS, 60_000, 5000],
@@ -24,6 +24,9 @@ const VALUES: readonly (readonly [TcpOption, number, number])[] = [
   [TcpOption.NOT_SENT_LOW_WATER, 0, 16_384],
   [TcpOption.WINDOW_CLAMP, 0, 10_000],
   [TcpOption.OOB_INLINE, 0, 1],
+  [TcpOption.MTU_DISCOVER, 1, 3],
+  [TcpOption.MIN_TTL, 0, 60],
+  [TcpOption.RECEIVE_ERRORS, 0, 1],
 ];
 
 for (const [option, initially, value] of VALUES) {
@@ -60,19 +63,48 @@ t.test('tos and ttl → in the header of every datagram from then on', (t) => {
   t.end();
 });
 
-t.test('maxSegment → no larger segments; larger than the peer allows is refused', (t) => {
-  const peer = established(t, { syn: { mss: 1200 } });
-  t.throws(() => peer.tcp.setOption(peer.id, TcpOption.MAX_SEGMENT, 1300), { code: 'EINVAL' });
-  peer.advanceMs(1000);
-  t.equal(peer.tcp.counts.active, 0, 'what was refused leaves no trace');
-  peer.tcp.setOption(peer.id, TcpOption.MAX_SEGMENT, 500);
-  peer.write(1000);
+t.test('maxSegment before the handshake → offered and kept to; after it, nothing changes (as Linux)', (t) => {
+  const limited = established(t, { listen: { options: new Map([[TcpOption.MAX_SEGMENT, 500]]) } });
+  limited.write(1000);
   t.same(
-    peer.drain().map((segment) => segment.length),
+    limited.drain().map((segment) => segment.length),
     [500, 500],
   );
+  const later = established(t);
+  later.tcp.setOption(later.id, TcpOption.MAX_SEGMENT, 500);
+  later.write(1460);
+  later.expect({ length: 1460 });
+  t.equal(later.tcp.getOption(later.id, TcpOption.MAX_SEGMENT), 1460);
+  later.tcp.setOption(later.id, TcpOption.MAX_SEGMENT, 0);
+  t.throws(() => later.tcp.setOption(later.id, TcpOption.MAX_SEGMENT, 87), { code: 'ERR_OUT_OF_RANGE' });
   t.end();
 });
+
+t.test('minTtl → what comes from farther away is dropped', (t) => {
+  const peer = established(t);
+  peer.tcp.setOption(peer.id, TcpOption.MIN_TTL, 65);
+  t.equal(peer.inject({ data: 10 }), Verdict.TCP_TTL_TOO_LOW);
+  t.equal(peer.tcp.readable(peer.id), 0);
+  peer.tcp.setOption(peer.id, TcpOption.MIN_TTL, 64);
+  t.equal(peer.inject({ data: 10 }), Verdict.OK);
+  t.end();
+});
+
+for (const [value, dontFragment] of [
+  [0, false],
+  [1, true],
+  [2, true],
+  [3, false],
+] as const) {
+  t.test(`mtuDiscover ${value} → datagrams ${dontFragment ? 'must not' : 'may'} be fragmented`, (t) => {
+    const peer = established(t);
+    peer.tcp.setOption(peer.id, TcpOption.MTU_DISCOVER, value);
+    peer.write(10);
+    const [segment] = peer.drain();
+    t.equal(((segment?.datagram[6] ?? 0) & 0x40) !== 0, dontFragment);
+    t.end();
+  });
+}
 
 t.test('windowClamp → never a larger window is offered', (t) => {
   const peer = established(t, { listen: { receiveBytes: 30_000 } });

@@ -6,17 +6,31 @@ import { established } from './states.js';
 
 /** What the peer's window lets out: RFC 9293 §3.8.6, silly-window avoidance of the sender, probes, windows that shrink. */
 
-t.test('ESTABLISHED, a window of 1000 → never a byte more; the update lets the rest out', (t) => {
+t.test('ESTABLISHED, a window of 1000 → never a byte more, in two segments; the update lets the rest out', (t) => {
   const peer = established(t, { win: 1000 });
   peer.write(2500);
-  peer.expect({ seq: 1, length: 1000 });
+  peer.expect({ seq: 1, length: 500 });
+  peer.expect({ seq: 501, length: 500 });
   peer.expectNothing();
   peer.ack({ win: 1500 });
-  peer.expect({ seq: 1001, length: 1460 });
-  peer.ack({ win: 1000 });
-  peer.expect({ seq: 2461, length: 40 });
+  peer.expect({ seq: 1001, length: 750 });
+  peer.expect({ seq: 1751, length: 750 });
   t.end();
 });
+
+t.test(
+  'ESTABLISHED, a window that grows → segments follow to half of it, up to the MSS; it never was smaller once it was larger',
+  (t) => {
+    const peer = established(t, { win: 500 });
+    const sizes: number[] = [];
+    for (const win of [500, 800, 2000, 2920, 65_535, 1000]) {
+      peer.inject({ win });
+      sizes.push(peer.tcp.info(peer.id).sndMss);
+    }
+    t.same(sizes, [500, 400, 1000, 1460, 1460, 1460]);
+    t.end();
+  },
+);
 
 t.test('ESTABLISHED, what is sent → the bytes that were written, in order', (t) => {
   const peer = established(t);
@@ -47,7 +61,8 @@ t.test(
 t.test('ESTABLISHED, a window that is always small → half of it is worth a segment', (t) => {
   const peer = established(t, { win: 600 });
   peer.write(2000);
-  peer.expect({ length: 600 });
+  peer.expect({ length: 300 });
+  peer.expect({ length: 300 });
   peer.inject({ ack: 601, win: 299 });
   peer.expectNothing('less than half');
   peer.inject({ ack: 601, win: 300 });
