@@ -13,6 +13,8 @@ export interface IpOptionTarget {
   pathMtu(): number | undefined;
   /** Values that are told back as they were set. */
   readonly rememberedIp: Map<number, number>;
+  /** One of these was set, and may have an effect. */
+  ipOptionChanged?(option: number, value: number): void;
 }
 
 const TTL_DEFAULT = 64;
@@ -69,6 +71,7 @@ export function setIpLevel(target: IpOptionTarget, level: number, option: number
     case IP.IP_MINTTL:
       if (value < 0 || value > 255) throw new PosixError('EINVAL', `a TTL is 0 to 255, not ${value}`);
       target.rememberedIp.set(own, value);
+      target.ipOptionChanged?.(own, value);
       return true;
     case IPV6.IPV6_V6ONLY + IPV6_OFFSET:
       target.rememberedIp.set(own, value === 0 ? 0 : 1);
@@ -80,6 +83,7 @@ export function setIpLevel(target: IpOptionTarget, level: number, option: number
   }
   if (!SWITCHES.has(own)) return false;
   target.rememberedIp.set(own, value === 0 ? 0 : 1);
+  target.ipOptionChanged?.(own, value === 0 ? 0 : 1);
   return true;
 }
 

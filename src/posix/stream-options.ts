@@ -36,6 +36,7 @@ const BEFORE_CONNECTION: ReadonlyMap<TcpOption, (settings: Settings) => number> 
   [TcpOption.MAX_SEGMENT, () => 536],
   [TcpOption.QUICK_ACK, () => 1],
   [TcpOption.TTL, () => 64],
+  [TcpOption.MTU_DISCOVER, () => IP.IP_PMTUDISC_WANT],
 ]);
 
 /**
@@ -46,7 +47,6 @@ export class StreamOptions implements TcpOptionTarget, IpOptionTarget {
   readonly type = SOCKET.SOCK_STREAM;
   readonly remembered = new Map<number, number>();
   readonly rememberedIp = new Map<number, number>();
-  mtuDiscover: number = IP.IP_PMTUDISC_WANT;
   /** Of a connection to come. */
   readonly chosen = new Map<TcpOption, number>();
   chosenCongestion: string | undefined;
@@ -55,7 +55,6 @@ export class StreamOptions implements TcpOptionTarget, IpOptionTarget {
 
   /** What an accepted socket takes over from its listener. */
   inherit(from: StreamOptions): void {
-    this.mtuDiscover = from.mtuDiscover;
     this.chosenCongestion = from.chosenCongestion;
     for (const [option, value] of from.chosen) this.chosen.set(option, value);
     for (const [option, value] of from.remembered) this.remembered.set(option, value);
@@ -156,6 +155,16 @@ export class StreamOptions implements TcpOptionTarget, IpOptionTarget {
   }
   set ttl(value: number) {
     this.setTcpOption(TcpOption.TTL, value);
+  }
+  get mtuDiscover(): number {
+    return this.getTcpOption(TcpOption.MTU_DISCOVER);
+  }
+  set mtuDiscover(value: number) {
+    this.setTcpOption(TcpOption.MTU_DISCOVER, value);
+  }
+  ipOptionChanged(option: number, value: number): void {
+    if (option === IP.IP_MINTTL) this.setTcpOption(TcpOption.MIN_TTL, value);
+    else if (option === IP.IP_RECVERR) this.setTcpOption(TcpOption.RECEIVE_ERRORS, value);
   }
   pathMtu(): number | undefined {
     const { tcp, liveConnection } = this.owner;

@@ -297,6 +297,7 @@ export class StreamSocket implements PosixSocket {
       return;
     }
     this.#shut |= sides;
+    if ((sides & Side.RECEIVE) !== 0) this.#tcp.shutdownReceive(this.#id);
     if (
       (sides & Side.SEND) !== 0 &&
       (state === State.ESTABLISHED || state === State.CLOSE_WAIT || state === State.SYN_RECEIVED)
@@ -318,15 +319,11 @@ export class StreamSocket implements PosixSocket {
       this.#tcp.abort(id);
       return waits.done(succeeded());
     }
-    const state = this.#tcp.state(id);
-    const sends = state === State.ESTABLISHED || state === State.CLOSE_WAIT;
-    const closing = sends || state === State.FIN_WAIT_1 || state === State.CLOSING || state === State.LAST_ACK;
-    if (linger === undefined || linger < 0 || !closing || this.#tcp.readable(id) > 0) {
+    if (linger === undefined || linger < 0 || !this.#tcp.closeLingering(id)) {
       this.#tcp.close(id);
       return waits.done(succeeded());
     }
     // SO_LINGER: until the FIN is acknowledged, or the time is up; in either case the stack sees to the rest.
-    if (sends) this.#tcp.shutdown(id);
     const attempt = (): Outcome | undefined => {
       const now = this.#tcp.state(id);
       if (now === State.FIN_WAIT_1 || now === State.CLOSING || now === State.LAST_ACK) return undefined;
@@ -384,8 +381,8 @@ export class StreamSocket implements PosixSocket {
   }
 
   happened(events: number): void {
-    if ((events & Event.FAILED) === 0 || this.#id === NO_CONNECTION) return;
-    const code = this.#tcp.takeError(this.#id);
+    if ((events & (Event.FAILED | Event.NOTICE)) === 0 || this.#id === NO_CONNECTION) return;
+    const code = this.#tcp.takeNotice(this.#id) ?? this.#tcp.takeError(this.#id);
     if (code !== undefined && code in ERRNO) this.#error = ERRNO[code as keyof typeof ERRNO];
   }
 
