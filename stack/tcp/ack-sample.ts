@@ -10,7 +10,7 @@ export const enum AckFlag {
   RETRANS_ACKED = 1 << 3,
   /** It SACKs something new. */
   DATA_SACKED = 1 << 4,
-  /** ECN-Echo, RFC 3168 §6.1.2. */
+  /** ECN-Echo, RFC 3168 §6.1.2, or a count of AccECN's that has moved (RFC 9768). */
   ECE = 1 << 5,
   /** A retransmission was found to be lost in its turn. */
   LOST_RETRANS = 1 << 6,
@@ -50,6 +50,9 @@ export class AckSample {
   reorderedFrom = 0;
   /** µs, for congestion control; -1: none. */
   rttUs = -1;
+  /** Bytes newly delivered, by records; packets that it newly reports as marked by ECN. */
+  bytes = 0;
+  marks = 0;
   /** Packets newly delivered, and newly taken for lost. */
   delivered = 0;
   lost = 0;

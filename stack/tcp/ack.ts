@@ -8,7 +8,7 @@ import { AckFlag } from './ack-sample.js';
 import { challenge, sendAtOnce } from './challenge-ack.js';
 import { enterTimeWait, finish, mark, tell } from './connection.js';
 import type { TcpContext } from './context.js';
-import { echoArrived, takeCwr } from './ecn-echo.js';
+import { echoArrived, noteArrival, takeCwr } from './ecn-echo.js';
 import { orphanEntersFinWait2 } from './fin-wait-2.js';
 import { recover, recoverByOld } from './loss-recovery.js';
 import { sendShift, syncMss } from './options.js';
@@ -27,6 +27,7 @@ import { tuneSendBuffer } from './window.js';
 export function processAck(tcp: TcpContext, c: number, k: number): Verdict {
   const { hot, cold, seg } = tcp;
   const una = hot[c + Tcb.SND_UNA];
+  noteArrival(tcp, c, k);
   if (seqGt(seg.ACK, hot[c + Tcb.SND_NXT])) {
     // It acknowledges what was never sent: answer with an ACK and drop (MUST-80-like, with RFC 5961 §5's limit).
     challenge(tcp, c, k);
@@ -49,6 +50,7 @@ export function processAck(tcp: TcpContext, c: number, k: number): Verdict {
     return Verdict.OK;
   }
   const advances = seg.ACK !== una;
+  if (echoArrived(tcp, c, k)) tcp.ack.flags |= AckFlag.ECE;
   updateSendWindow(tcp, c, k);
   // The peer lives, and whatever ICMP had to say is past.
   cold[k + Cold.PROBES_OUT] = 0;
@@ -67,7 +69,7 @@ export function processAck(tcp: TcpContext, c: number, k: number): Verdict {
 /** What is known before the acknowledgment is looked at. */
 function beginSample(tcp: TcpContext, c: number, k: number): void {
   const { hot, cold, seg, ack } = tcp;
-  ack.flags = (seg.LEN > 0 ? AckFlag.DATA : 0) | (echoArrived(tcp, c) ? AckFlag.ECE : 0);
+  ack.flags = seg.LEN > 0 ? AckFlag.DATA : 0;
   ack.priorUna = hot[c + Tcb.SND_UNA];
   ack.priorPackets = cold[k + Cold.PACKETS_OUT];
   ack.priorSackedOut = cold[k + Cold.SACKED_OUT];
@@ -76,6 +78,7 @@ function beginSample(tcp: TcpContext, c: number, k: number): void {
   ack.priorLost = cold[k + Cold.LOST_TOTAL];
   ack.sackTimed = false;
   ack.rated = false;
+  ack.bytes = 0;
 }
 
 /** SND.UNA < SEG.ACK =< SND.NXT: SND.UNA moves, and the bytes it passes are given back. */

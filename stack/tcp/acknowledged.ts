@@ -85,6 +85,7 @@ function takeHead(tcp: TcpContext, c: number, k: number, head: number, sack: boo
     if (seqLt(rows[head + Sent.SEQ], cleaned.reorderedFrom)) cleaned.reorderedFrom = rows[head + Sent.SEQ];
     if (!seqGt(end, cold[k + Cold.HIGH_SEQ])) ack.flags |= AckFlag.ORIGINAL_ARRIVED;
   }
+  if ((flags & SentFlag.SACKED) === 0) ack.bytes += (end - rows[head + Sent.SEQ]) | 0;
   if ((flags & SentFlag.SACKED) !== 0) cold[k + Cold.SACKED_OUT] -= 1;
   else if (sack) {
     countPackets(tcp, c, k, 1);

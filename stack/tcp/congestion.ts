@@ -61,16 +61,21 @@ export function sampleForControl(tcp: TcpContext, c: number, k: number, rttUs: n
   if (control.onSample !== undefined) control.onSample(tcp, c, k, rttUs);
 }
 
-/** `delivered` bytes were newly acknowledged, and all of them count as marked when the ACK said ECE: it tells no more than that (RFC 8257 §3.3). */
-export function deliveredToControl(tcp: TcpContext, c: number, k: number, delivered: number, marked: boolean): void {
-  if (marked) tcp.cold[k + Cold.DELIVERED_CE] += Math.ceil(delivered / effectiveMss(tcp, c));
+/** What was delivered since it was last told, and `marks` packets of it reported as marked. */
+export function deliveredToControl(tcp: TcpContext, c: number, k: number, marks: number): void {
   const control = congestionOf(tcp, k);
-  if (control.onDelivered !== undefined) control.onDelivered(tcp, c, k, delivered, marked ? delivered : 0);
+  if (control.onDelivered === undefined) return;
+  const { cold } = tcp;
+  const packets = (cold[k + Cold.DELIVERED] - cold[k + Cold.CC_DELIVERED]) | 0;
+  cold[k + Cold.CC_DELIVERED] = cold[k + Cold.DELIVERED];
+  const smss = effectiveMss(tcp, c);
+  control.onDelivered(tcp, c, k, packets * smss, (marks < packets ? marks : packets) * smss);
 }
 
 /** The private area is emptied, and the control begins. */
 export function beginCongestionControl(tcp: TcpContext, c: number, k: number): void {
   tcp.cold.fill(0, k + Cold.CC, k + Cold.CC + CC_WORDS);
+  tcp.cold[k + Cold.CC_DELIVERED] = tcp.cold[k + Cold.DELIVERED];
   const control = congestionOf(tcp, k);
   if (control.init !== undefined) control.init(tcp, c, k);
 }

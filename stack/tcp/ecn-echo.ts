@@ -1,11 +1,14 @@
 import { Cause } from '../net/note.js';
 import { Ecn } from '../wire/ipv4.js';
 import { TcpFlag } from '../wire/tcp.js';
+import { countArrival, isAccurate } from './acc-ecn.js';
+import { accountedFor, marksReported } from './acc-ecn-feedback.js';
+import { AckFlag } from './ack-sample.js';
 import { sendAtOnce } from './challenge-ack.js';
 import type { TcpContext } from './context.js';
 import { ackNow } from './delayed-ack.js';
 import { needsEcn } from './ecn.js';
-import { Cold, Flag, Tcb } from './tcb.js';
+import { AccEcn, Cold, Flag, Tcb } from './tcb.js';
 
 /** Segment path. The receiver's part of ECN: marks become ECE on our ACKs, RFC 3168 §6.1.3, until the sender says CWR; and what the peer's ECE tells us. */
 
@@ -17,6 +20,11 @@ export function noteMark(tcp: TcpContext, c: number, k: number): void {
   const { hot, seg } = tcp;
   if ((hot[c + Tcb.STATE] & Flag.ECN) === 0) return;
   const field = seg.tos & Ecn.MASK;
+  if (isAccurate(tcp, k)) {
+    if (needsEcn(tcp, k) && field !== Ecn.NOT_ECT) echoExactly(tcp, c, k, field === Ecn.CE);
+    else if ((tcp.cold[k + Cold.ACC_ECN] & AccEcn.ACK_TEXT) !== 0) ackNow(tcp, c, k, Cause.ACK_NOW);
+    return;
+  }
   if (field === Ecn.NOT_ECT) {
     // Other data of this peer was ECN-capable, so this is probably a retransmission: it wants to hear soon (Linux).
     if ((hot[c + Tcb.STATE] & Flag.ECN_SEEN) !== 0) quickenABit(tcp, c, k);
@@ -65,12 +73,43 @@ function setEcho(tcp: TcpContext, c: number, on: boolean): void {
  */
 export function takeCwr(tcp: TcpContext, c: number, k: number): void {
   const { hot, seg } = tcp;
-  if ((seg.flags & TcpFlag.CWR) === 0 || (hot[c + Tcb.STATE] & Flag.ECN) === 0) return;
+  if ((seg.flags & TcpFlag.CWR) === 0 || (hot[c + Tcb.STATE] & Flag.ECN) === 0 || isAccurate(tcp, k)) return;
   hot[c + Tcb.STATE] &= ~Flag.ECN_ECHO;
   if (seg.LEN > 0) ackNow(tcp, c, k, Cause.ACK_NOW);
 }
 
-/** The ACK at hand says that a segment of ours was marked. */
-export function echoArrived(tcp: TcpContext, c: number): boolean {
-  return (tcp.hot[c + Tcb.STATE] & Flag.ECN) !== 0 && (tcp.seg.flags & (TcpFlag.ECE | TcpFlag.SYN)) === TcpFlag.ECE;
+/** The ACK at hand has ECE, and it means that a segment of ours was marked. */
+export function echoArrived(tcp: TcpContext, c: number, k: number): boolean {
+  if ((tcp.hot[c + Tcb.STATE] & Flag.ECN) === 0) return false;
+  return (tcp.seg.flags & (TcpFlag.ECE | TcpFlag.SYN)) === TcpFlag.ECE && !isAccurate(tcp, k);
+}
+
+/**
+ * How many of our packets the ACK at hand newly reports as marked. ECE of RFC 3168 tells no more than that something was, so all that was delivered counts (RFC 8257
+ * §3.3, Linux alike). A count of AccECN's is not read from an ACK that may have been overtaken: one that neither delivers anything nor is newer by its timestamp.
+ */
+export function readMarks(tcp: TcpContext, c: number, k: number): void {
+  const { cold, seg, ack } = tcp;
+  ack.marks = 0;
+  if ((tcp.hot[c + Tcb.STATE] & Flag.ECN) === 0) return;
+  const packets = (cold[k + Cold.DELIVERED] - ack.priorDelivered) | 0;
+  if (!isAccurate(tcp, k)) {
+    if ((ack.flags & AckFlag.ECE) !== 0) ack.marks = packets;
+    return;
+  }
+  if ((ack.flags & AckFlag.FORWARD_PROGRESS) === 0 && !seg.newer) return;
+  ack.marks = marksReported(tcp, c, k, packets, ack.bytes, accountedFor(tcp, c, k));
+  if (ack.marks > 0) ack.flags |= AckFlag.ECE;
+}
+
+/** All is known that the ACK at hand has delivered: with ECE it counts as marked. AccECN has its own count. */
+export function countMarked(tcp: TcpContext, c: number, k: number): void {
+  const { cold, ack } = tcp;
+  if ((ack.flags & AckFlag.ECE) === 0 || isAccurate(tcp, k) || (tcp.hot[c + Tcb.STATE] & Flag.ECN) === 0) return;
+  cold[k + Cold.DELIVERED_CE] = (cold[k + Cold.DELIVERED_CE] + ack.delivered) | 0;
+}
+
+/** A segment has passed the first four checks: AccECN's counters take it in, whatever its ACK is worth. */
+export function noteArrival(tcp: TcpContext, c: number, k: number): void {
+  if ((tcp.hot[c + Tcb.STATE] & Flag.ECN) !== 0 && isAccurate(tcp, k)) countArrival(tcp, c, k, tcp.seg.textLength);
 }

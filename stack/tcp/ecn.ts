@@ -1,10 +1,22 @@
 import { Cause } from '../net/note.js';
 import { Ecn } from '../wire/ipv4.js';
 import { TcpFlag } from '../wire/tcp.js';
+import {
+  ACCURATE_SYN,
+  aceFlags,
+  aceOf,
+  asksAccurate,
+  beginAccurate,
+  isAccurate,
+  reflection,
+  takeAccurateSynAck,
+  takeThirdAck,
+} from './acc-ecn.js';
 import { congestionOf } from './congestion.js';
 import type { TcpContext } from './context.js';
 import type { Listener } from './listener-table.js';
-import { Cold, Flag, Tcb } from './tcb.js';
+import { Syn, SynEcn } from './syn-table.js';
+import { AccEcn, Cold, Flag, Tcb } from './tcb.js';
 
 /**
  * Segment path. Explicit congestion notification, RFC 3168 §6.1: routers mark instead of dropping, the receiver says so in its ACKs (ECE) until the
@@ -21,6 +33,10 @@ export const enum EcnPolicy {
   /** Asked for when we open, agreed to when the peer asks. */
   REQUEST = 1,
   ACCEPT = 2,
+  /** Accurate ECN is agreed to from here on: and asked for, or ECN as it was, or neither. */
+  ACCURATE_REQUEST = 3,
+  ACCURATE_ACCEPT_REQUEST = 4,
+  ACCURATE_ACCEPT = 5,
 }
 
 const SETUP = TcpFlag.ECE | TcpFlag.CWR;
@@ -41,10 +57,56 @@ export function needsEcn(tcp: TcpContext, k: number): boolean {
  * §6.1.1: a SYN with ECE and CWR asks for ECN. As Linux not one that is itself ECN-capable: RFC 3168 has no such SYN, so something on the path
  * marks what it should not, unless both ends have agreed on a control that sends it.
  */
-export function agreesToEcn(tcp: TcpContext, listener: Listener): boolean {
-  if ((tcp.seg.flags & SETUP) !== SETUP) return false;
+function agreesToEcn(tcp: TcpContext, listener: Listener): boolean {
+  const { flags, tos } = tcp.seg;
+  if ((flags & SETUP) !== SETUP) return false;
   if (listenerNeedsEcn(tcp, listener)) return true;
-  return tcp.limits.ecn !== EcnPolicy.OFF && (tcp.seg.tos & Ecn.MASK) === Ecn.NOT_ECT;
+  // With AE the SYN is of a host that knows what came after RFC 3168, and so may be ECN-capable (RFC 8311 §4.3).
+  return tcp.limits.ecn !== EcnPolicy.OFF && ((tos & Ecn.MASK) === Ecn.NOT_ECT || (flags & TcpFlag.AE) !== 0);
+}
+
+/** LISTEN: whether the SYN at hand is granted ECN of either kind; `rows` at `at` is the half-open connection. */
+export function grantEcn(tcp: TcpContext, listener: Listener, rows: Int32Array, at: number): boolean {
+  if (tcp.limits.ecn < EcnPolicy.ACCURATE_REQUEST || !asksAccurate(tcp.seg.flags)) return agreesToEcn(tcp, listener);
+  rows[at + Syn.TOS] |= SynEcn.ACCURATE;
+  return true;
+}
+
+/** The SYN again (RFC 9768 §3.1.5): the latest one's IP field is told; one without AE, CWR and ECE ends our being ECN-capable. */
+export function grantEcnAgain(tcp: TcpContext, rows: Int32Array, at: number): void {
+  const { flags, tos } = tcp.seg;
+  const word = rows[at + Syn.TOS];
+  if ((word & SynEcn.ACCURATE) === 0) return;
+  rows[at + Syn.TOS] = (word & ~0xff) | tos | (aceOf(flags) === 0 ? SynEcn.DISTRUSTED : 0);
+}
+
+/** SYN cookies: AccECN was agreed to if the ACK has a count or a reflection where ECN would have at most ECE (RFC 9768 §5.1). */
+export function grantEcnByCookie(tcp: TcpContext, rows: Int32Array): void {
+  const accurate = tcp.limits.ecn >= EcnPolicy.ACCURATE_REQUEST && aceOf(tcp.seg.flags) > 1;
+  rows[Syn.TOS] = tcp.seg.tos | (accurate ? SynEcn.ACCURATE : 0);
+}
+
+/** The SYN-ACK is about to go for the third time or more: without the bits it may get through (RFC 9768 §3.2.3.2.2). */
+export function withholdAce(rows: Int32Array, at: number): void {
+  if ((rows[at + Syn.TOS] & SynEcn.ACCURATE) !== 0) rows[at + Syn.TOS] |= SynEcn.WITHHELD;
+}
+
+/** The control bits of a SYN-ACK that grants ECN: ECE alone (§6.1.1), or with AccECN the reflection of the SYN's IP field. */
+export function synAckEcnFlags(word: number): number {
+  if ((word & SynEcn.ACCURATE) === 0) return TcpFlag.ECE;
+  return (word & SynEcn.WITHHELD) !== 0 ? 0 : reflection(word & Ecn.MASK);
+}
+
+/** The handshake is complete: a full row takes over what was granted, `word` being the half-open row's Syn.TOS. */
+export function takeOverEcn(tcp: TcpContext, c: number, k: number, word: number): void {
+  if ((word & SynEcn.ACCURATE) === 0) {
+    tcp.hot[c + Tcb.STATE] |= Flag.ECN;
+    return;
+  }
+  beginAccurate(tcp, c, k, word & Ecn.MASK);
+  if ((word & SynEcn.WITHHELD) !== 0) tcp.cold[k + Cold.ACC_ECN] |= AccEcn.ACE_WITHHELD;
+  if ((word & SynEcn.DISTRUSTED) !== 0) tcp.cold[k + Cold.ACC_ECN] |= AccEcn.ACE_DISTRUSTED;
+  takeThirdAck(tcp, c, k, needsEcn(tcp, k) ? Ecn.ECT0 : Ecn.NOT_ECT);
 }
 
 /** The IP field of a SYN-ACK of this listener's. */
@@ -54,23 +116,58 @@ export function listenerTos(tcp: TcpContext, listener: Listener | undefined): nu
 
 /** Our SYN: whether it asks for ECN, which Flag.ECN remembers until the answer has come. */
 export function requestEcn(tcp: TcpContext, c: number, k: number): number {
-  if (tcp.limits.ecn !== EcnPolicy.REQUEST && !needsEcn(tcp, k)) return 0;
-  tcp.hot[c + Tcb.STATE] |= Flag.ECN;
-  // §6.1.1.1: a host or a firewall that cannot bear the two flags answers nothing, so the SYN goes again without (Linux: tcp_ecn_fallback).
-  return tcp.limits.ecnFallback && tcp.cold[k + Cold.RETRANSMITS] > 0 ? 0 : SETUP;
+  const { hot, cold, limits } = tcp;
+  const accurate = limits.ecn === EcnPolicy.ACCURATE_REQUEST;
+  const classic = limits.ecn === EcnPolicy.REQUEST || limits.ecn === EcnPolicy.ACCURATE_ACCEPT_REQUEST;
+  if (!accurate && !classic && !needsEcn(tcp, k)) return 0;
+  hot[c + Tcb.STATE] |= Flag.ECN;
+  if (accurate) cold[k + Cold.ACC_ECN] = AccEcn.ASKED;
+  // §6.1.1.1: a host or a firewall that cannot bear the flags answers nothing, so the SYN goes again without (Linux: tcp_ecn_fallback). With AccECN one more is
+  // sent with them first, since it is likelier that a single SYN was lost (RFC 9768 §3.1.4.1).
+  if (limits.ecnFallback && cold[k + Cold.RETRANSMITS] > (accurate ? 1 : 0)) return 0;
+  return accurate ? ACCURATE_SYN : SETUP;
 }
 
-/** The peer's SYN-ACK agrees with ECE and without CWR; both set are the reflection of our own by a server that copies what it does not know. A crossing SYN asks as ours does. */
-export function takeEcnAnswer(tcp: TcpContext, c: number): void {
-  const { flags } = tcp.seg;
-  const agreed = (flags & TcpFlag.ACK) !== 0 ? TcpFlag.ECE : SETUP;
-  if ((flags & SETUP) !== agreed) tcp.hot[c + Tcb.STATE] &= ~Flag.ECN;
+/** SYN-SENT, the peer's SYN-ACK, or a SYN that crosses ours and asks as ours does. */
+export function takeEcnAnswer(tcp: TcpContext, c: number, k: number): void {
+  const { hot, cold, seg } = tcp;
+  if ((hot[c + Tcb.STATE] & Flag.ECN) === 0) return;
+  const asked = (cold[k + Cold.ACC_ECN] & AccEcn.ASKED) !== 0;
+  cold[k + Cold.ACC_ECN] = 0;
+  if (!answersEcn(tcp, c, k, asked, (seg.flags & TcpFlag.ACK) !== 0)) hot[c + Tcb.STATE] &= ~Flag.ECN;
+}
+
+/**
+ * Whether either kind of ECN is agreed on. A SYN-ACK agrees to that of RFC 3168 with ECE and without CWR; both set are the reflection of our own by a server that
+ * copies what it does not know. When we have asked for AccECN (RFC 9768 table 2), ECE without CWR is a server of the older kind, none or all three
+ * is one without ECN, and the rest agrees.
+ */
+function answersEcn(tcp: TcpContext, c: number, k: number, asked: boolean, synAck: boolean): boolean {
+  const { flags, tos } = tcp.seg;
+  if (!synAck) {
+    if (!asked || !asksAccurate(flags)) return (flags & SETUP) === SETUP;
+    beginAccurate(tcp, c, k, tos & Ecn.MASK);
+    return true;
+  }
+  if ((flags & SETUP) === TcpFlag.ECE) return true;
+  const ace = aceOf(flags);
+  if (!asked || ace === 0 || (flags & ACCURATE_SYN) === ACCURATE_SYN) return false;
+  takeAccurateSynAck(tcp, c, k, needsEcn(tcp, k) ? Ecn.ECT0 : Ecn.NOT_ECT);
+  return true;
+}
+
+/** Our SYN-ACK where two SYNs have crossed. */
+export function crossedEcnFlags(tcp: TcpContext, c: number, k: number): number {
+  if ((tcp.hot[c + Tcb.STATE] & Flag.ECN) === 0) return 0;
+  if (!isAccurate(tcp, k)) return TcpFlag.ECE;
+  return reflection((tcp.cold[k + Cold.ACC_ECN] >>> AccEcn.SYN_FIELD_SHIFT) & Ecn.MASK);
 }
 
 // What we send
 
-/** The control bits ECN adds to a segment. `fresh`: it brings data for the first time; only that carries CWR (§6.1.2). */
-export function ecnFlags(tcp: TcpContext, c: number, fresh: boolean): number {
+/** The control bits ECN adds to a segment. `fresh`: it brings data for the first time; only that carries CWR (§6.1.2). `pure`: it has neither data nor FIN. */
+export function ecnFlags(tcp: TcpContext, c: number, k: number, fresh: boolean, pure: boolean): number {
+  if (isAccurate(tcp, k)) return aceFlags(tcp, k, pure);
   const word = tcp.hot[c + Tcb.STATE];
   let flags = (word & Flag.ECN_ECHO) !== 0 ? TcpFlag.ECE : 0;
   if (fresh && (word & Flag.ECN_REDUCED) !== 0) flags |= TcpFlag.CWR;
@@ -79,8 +176,12 @@ export function ecnFlags(tcp: TcpContext, c: number, fresh: boolean): number {
 
 /** The IP field: ECT(0) on data sent for the first time and on nothing else (§6.1.4 pure ACKs, §6.1.5 retransmissions, §6.1.6 window probes). */
 export function ecnField(tcp: TcpContext, k: number, fresh: boolean): number {
+  const accurate = tcp.cold[k + Cold.ACC_ECN];
+  if (accurate !== 0) return (accurate & NEVER_CAPABLE) !== 0 ? Ecn.NOT_ECT : Ecn.ECT0;
   return fresh || needsEcn(tcp, k) ? Ecn.ECT0 : Ecn.NOT_ECT;
 }
+
+const NEVER_CAPABLE = AccEcn.ACE_WITHHELD | AccEcn.ACE_DISTRUSTED;
 
 /** Whether a segment sent for `cause` with `length` bytes brings data for the first time. */
 export function isFresh(cause: Cause, length: number): boolean {

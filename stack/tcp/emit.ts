@@ -2,7 +2,9 @@ import type { Address } from '../base/units.js';
 import { Cause } from '../net/note.js';
 import { OutputFlag } from '../net/transport.js';
 import { emitTcp, finishTcpChecksum, Tcp, TcpFlag } from '../wire/tcp.js';
-import { emitTimestampsPadded, TcpOptionBytes } from '../wire/tcp-options.js';
+import { emitNop, emitTimestampsPadded, TcpOptionBytes } from '../wire/tcp-options.js';
+import { isAccurate } from './acc-ecn.js';
+import { counterBytes, emitCounters, fitCounters } from './acc-ecn-option.js';
 import { localPort, remotePort } from './connection-table.js';
 import type { TcpContext } from './context.js';
 import { ackSent } from './delayed-ack.js';
@@ -27,9 +29,26 @@ const SACK_BLOCKS_ALONE = 4;
 
 /** Bytes of options the next segment will carry. */
 export function optionBytesNow(tcp: TcpContext, c: number, k: number): number {
-  const timestamps = (tcp.hot[c + Tcb.STATE] & Flag.TIMESTAMPS) !== 0;
-  const blocks = blocksToSend(tcp, c, k, timestamps ? SACK_BLOCKS_WITH_TIMESTAMPS : SACK_BLOCKS_ALONE);
-  return (timestamps ? TcpOptionBytes.TIMESTAMPS_PADDED : 0) + sackBytes(blocks);
+  return plannedBytes(tcp.hot[c + Tcb.STATE], planOptions(tcp, c, k));
+}
+
+/** What the next segment carries besides timestamps: SACK blocks in bits 0–3, counters of AccECN plus one in bits 4–7 (0: no such option). */
+function planOptions(tcp: TcpContext, c: number, k: number): number {
+  const word = tcp.hot[c + Tcb.STATE];
+  const blocks = blocksToSend(
+    tcp,
+    c,
+    k,
+    (word & Flag.TIMESTAMPS) !== 0 ? SACK_BLOCKS_WITH_TIMESTAMPS : SACK_BLOCKS_ALONE,
+  );
+  if ((word & Flag.ECN) === 0 || !isAccurate(tcp, k)) return blocks;
+  return fitCounters(tcp, c, k, blocks, Tcp.OPTION_BYTES_MAX - plannedBytes(word, blocks));
+}
+
+function plannedBytes(word: number, plan: number): number {
+  const blocks = plan & 0xf;
+  const bytes = ((word & Flag.TIMESTAMPS) !== 0 ? TcpOptionBytes.TIMESTAMPS_PADDED : 0) + sackBytes(blocks);
+  return plan < 16 ? bytes : bytes + counterBytes((plan >>> 4) - 1, blocks);
 }
 
 /**
@@ -51,8 +70,8 @@ export function sendSegment(
   const { bytes, view } = net.slab;
   const word = hot[c + Tcb.STATE];
   const timestamps = (word & Flag.TIMESTAMPS) !== 0;
-  const blocks = blocksToSend(tcp, c, k, timestamps ? SACK_BLOCKS_WITH_TIMESTAMPS : SACK_BLOCKS_ALONE);
-  const headerBytes = Tcp.HEADER_BYTES + (timestamps ? TcpOptionBytes.TIMESTAMPS_PADDED : 0) + sackBytes(blocks);
+  const plan = planOptions(tcp, c, k);
+  const headerBytes = Tcp.HEADER_BYTES + plannedBytes(word, plan);
   const window = selectWindow(tcp, c, k);
   hot[c + Tcb.RCV_WND] = window;
 
@@ -68,7 +87,7 @@ export function sendSegment(
 
   const ecn = (word & Flag.ECN) !== 0;
   const fresh = isFresh(cause, length);
-  if (ecn) flags |= ecnFlags(tcp, c, fresh);
+  if (ecn) flags |= ecnFlags(tcp, c, k, fresh, length === 0 && (flags & TcpFlag.FIN) === 0);
 
   const n = (c >>> Tcb.SHIFT) * Name.SIZE;
   const ports = names[n + Name.PORTS];
@@ -87,6 +106,9 @@ export function sendSegment(
   let to = at + Tcp.HEADER_BYTES;
   if (timestamps)
     to = emitTimestampsPadded(view, to, (tcp.clock.ms + cold[k + Cold.TS_OFFSET]) | 0, hot[c + Tcb.TS_RECENT]);
+  const blocks = plan & 0xf;
+  if (plan >= 16) to = emitCounters(tcp, k, view, at, to, (plan >>> 4) - 1, blocks);
+  else if (blocks > 0) to = emitNop(view, emitNop(view, to));
   if (blocks > 0) to = emitSack(tcp, k, view, to, blocks);
   if (length > 0)
     tcp.arena.copyOut(hot[c + Tcb.SND_QUEUE], (seq - hot[c + Tcb.SND_UNA]) | 0, bytes, at + headerBytes, length);

@@ -11,7 +11,7 @@ import { rtoMs } from './rtt.js';
 import { flightSize } from './scoreboard.js';
 import { type StateName, stateName } from './state.js';
 import { bookBusy } from './tally.js';
-import { Cold, Flag, Name, Tally, Tcb } from './tcb.js';
+import { AccEcn, Cold, Flag, Name, Tally, Tcb } from './tcb.js';
 import { selectWindow } from './window.js';
 
 /**
@@ -31,6 +31,8 @@ export interface TcpInfo {
   readonly ecn: boolean;
   /** Data of the peer's has come ECN-capable. */
   readonly ecnSeen: boolean;
+  /** What is agreed on: RFC 3168, or RFC 9768. */
+  readonly ecnMode: 'none' | 'rfc3168' | 'accecn';
   readonly sndWscale: number;
   readonly rcvWscale: number;
   readonly rtoUs: number;
@@ -72,6 +74,14 @@ export interface TcpInfo {
   readonly deliveryRateAppLimited: boolean;
   readonly delivered: number;
   readonly deliveredCe: number;
+  /** AccECN: marked packets received; bytes received and delivered with ECT(1), ECT(0) and CE, each modulo 2^32. */
+  readonly receivedCe: number;
+  readonly receivedE1Bytes: number;
+  readonly receivedE0Bytes: number;
+  readonly receivedCeBytes: number;
+  readonly deliveredE1Bytes: number;
+  readonly deliveredE0Bytes: number;
+  readonly deliveredCeBytes: number;
   readonly busyTimeUs: number;
   readonly rwndLimitedUs: number;
   readonly sndbufLimitedUs: number;
@@ -144,6 +154,7 @@ export function info(tcp: TcpContext, c: number): TcpInfo {
     windowScaling: (word & Flag.WINDOW_SCALE) !== 0,
     ecn: (word & Flag.ECN) !== 0,
     ecnSeen: (word & Flag.ECN_SEEN) !== 0,
+    ecnMode: (word & Flag.ECN) === 0 ? 'none' : (field(Cold.ACC_ECN) & AccEcn.ON) !== 0 ? 'accecn' : 'rfc3168',
     sndWscale: sendShift(tcp, c),
     rcvWscale: receiveShift(tcp, c),
     rtoUs: rtoMs(tcp, c, field(Cold.BACKOFF)) * 1000,
@@ -184,7 +195,14 @@ export function info(tcp: TcpContext, c: number): TcpInfo {
     deliveryRate: deliveryRate(tcp, c, k),
     deliveryRateAppLimited: field(Cold.RATE_APP_LIMITED) !== 0,
     delivered: tally[y + Tally.DELIVERED],
-    deliveredCe: field(Cold.DELIVERED_CE),
+    deliveredCe: field(Cold.DELIVERED_CE) >>> 0,
+    receivedCe: field(Cold.R_CEP) >>> 0,
+    receivedE1Bytes: field(Cold.R_E1B) >>> 0,
+    receivedE0Bytes: field(Cold.R_E0B) >>> 0,
+    receivedCeBytes: field(Cold.R_CEB) >>> 0,
+    deliveredE1Bytes: field(Cold.S_E1B) >>> 0,
+    deliveredE0Bytes: field(Cold.S_E0B) >>> 0,
+    deliveredCeBytes: field(Cold.S_CEB) >>> 0,
     busyTimeUs: wide(tally, y + Tally.BUSY_US),
     rwndLimitedUs: wide(tally, y + Tally.PEER_WINDOW_US),
     sndbufLimitedUs: wide(tally, y + Tally.SEND_BUFFER_US),

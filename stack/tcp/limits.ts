@@ -6,7 +6,7 @@ export interface TcpLimits {
   readonly profile: 'linux' | 'freebsd' | TcpProfile;
   /** Connections at once, all states with a full row. A million rows are 104 MB of address space, resident only where used. */
   readonly connectionsMax: number;
-  /** Connections with something going on at once: cold rows, 640 bytes each while used. All of them, unless memory is short. */
+  /** Connections with something going on at once: cold rows, 704 bytes each while used. All of them, unless memory is short. */
   readonly activeMax: number;
   /** Half-open connections in all. 4096 as Linux's tcp_max_syn_backlog on a large machine; beyond it the oldest gives way. */
   readonly synReceivedMax: number;
@@ -149,12 +149,16 @@ export interface TcpLimits {
   readonly windowScaling: boolean;
   readonly sack: boolean;
   /**
-   * ECN, in the numbers of Linux's tcp_ecn: 0 never, 1 asked for and agreed to, 2 agreed to. 2 as Linux: a SYN that asks is still dropped by a few
-   * firewalls, and a peer that asks has taken that risk already.
+   * ECN, in the numbers of Linux's tcp_ecn: 0 never, 1 asked for and agreed to, 2 agreed to; 3, 4 and 5 agree to Accurate ECN (RFC 9768), too, and ask for that, for
+   * ECN as it was, or for nothing. 2 as Linux: a SYN that asks is still dropped by a few firewalls, and a peer that asks has taken that risk already.
    */
   readonly ecn: number;
   /** A SYN that asked for ECN and was not answered goes again without, RFC 3168 §6.1.1.1: Linux's tcp_ecn_fallback. */
   readonly ecnFallback: boolean;
+  /** When the AccECN option is sent, in the numbers of Linux's tcp_ecn_option: 0 never, 1 where needed, 2 where there is room, 3 even if it seems not to arrive. 2 as Linux. */
+  readonly ecnOption: number;
+  /** With 1, how often in a round trip at the least: Linux's tcp_ecn_option_beacon, 3, as RFC 9768 §3.2.3.3 recommends. */
+  readonly ecnOptionBeacon: number;
 }
 
 export const TCP_LIMITS: TcpLimits = {
@@ -228,4 +232,6 @@ export const TCP_LIMITS: TcpLimits = {
   sack: true,
   ecn: 2,
   ecnFallback: true,
+  ecnOption: 2,
+  ecnOptionBeacon: 3,
 };

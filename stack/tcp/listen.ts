@@ -5,7 +5,7 @@ import { TcpOptionBit } from '../wire/tcp-options.js';
 import { Verdict } from '../wire/verdict.js';
 import { refuseSegment } from './bare-segment.js';
 import type { TcpContext } from './context.js';
-import { agreesToEcn } from './ecn.js';
+import { grantEcn } from './ecn.js';
 import { chooseWindow, WindowChoice } from './initial-window.js';
 import { initialSequenceNumber } from './isn.js';
 import type { Listener } from './listener-table.js';
@@ -115,7 +115,7 @@ function fill(tcp: TcpContext, listener: Listener, rows: Int32Array, at: number)
     rows[at + Syn.TS_RECENT] = options.tsVal;
     overhead = 12;
   }
-  if (agreesToEcn(tcp, listener)) word |= SynOption.ECN;
+  if (grantEcn(tcp, listener, rows, at)) word |= SynOption.ECN;
   chooseListenersWindow(
     tcp,
     listener,

@@ -5,6 +5,7 @@ import { deliveredToControl } from './congestion.js';
 import type { TcpContext } from './context.js';
 import { growCwnd } from './cwnd-validation.js';
 import { generateRate } from './delivery-rate.js';
+import { countMarked, readMarks } from './ecn-echo.js';
 import { identifyLosses, markBySacks, sackedFarAbove, timeToRecover } from './loss-detection.js';
 import { currentThreshold, inLoss } from './loss-state.js';
 import { countDuplicates, limitDuplicates } from './newreno.js';
@@ -31,12 +32,15 @@ export function recover(tcp: TcpContext, c: number, k: number): void {
   const { cold, ack } = tcp;
   if (ack.priorPackets === 0) {
     // A D-SACK may still show that an earlier reduction was for nothing.
+    readMarks(tcp, c, k);
     if ((ack.flags & AckFlag.DSACK) !== 0) alert(tcp, c, k, 0);
     onProbeAck(tcp, c, k);
     return;
   }
   cleanQueue(tcp, c, k);
   rackUpdateWindow(tcp, k);
+  readMarks(tcp, c, k);
+  deliveredToControl(tcp, c, k, ack.marks);
   onProbeAck(tcp, c, k);
   if (isDubious(cold, k, ack.flags)) {
     let duplicates = 0;
@@ -68,7 +72,7 @@ function control(tcp: TcpContext, c: number, k: number): void {
   ack.lost = (cold[k + Cold.LOST_TOTAL] - ack.priorLost) | 0;
   generateRate(tcp, k);
   const bytes = ack.delivered * effectiveMss(tcp, c);
-  if (bytes > 0) deliveredToControl(tcp, c, k, bytes, (ack.flags & AckFlag.ECE) !== 0);
+  countMarked(tcp, c, k);
   if (inCwndReduction(cold, k)) {
     reduceCwnd(tcp, c, k, ack.delivered, ack.lost, ack.flags);
     return;

@@ -25,7 +25,10 @@ function recentExpired(tcp: TcpContext, c: number): boolean {
 /** §4.3 (2): TS.Recent follows the segments that begin at or before what we last acknowledged; expired, it follows back as well (§5.5). */
 export function updateRecent(tcp: TcpContext, c: number, k: number): void {
   const { hot, seg } = tcp;
+  seg.newer = false;
   if ((hot[c + Tcb.STATE] & Flag.TIMESTAMPS) === 0 || !seg.hasTimestamps) return;
   if (!seqLeq(seg.SEQ, tcp.cold[k + Cold.LAST_ACK_SENT])) return;
-  if (seqLeq(hot[c + Tcb.TS_RECENT], seg.TSval) || recentExpired(tcp, c)) hot[c + Tcb.TS_RECENT] = seg.TSval;
+  if (!seqLeq(hot[c + Tcb.TS_RECENT], seg.TSval) && !recentExpired(tcp, c)) return;
+  seg.newer = hot[c + Tcb.TS_RECENT] !== seg.TSval;
+  hot[c + Tcb.TS_RECENT] = seg.TSval;
 }

@@ -1,3 +1,4 @@
+import { isAccurate } from './acc-ecn.js';
 import { AckFlag } from './ack-sample.js';
 import { congestionOf, reduceForMark } from './congestion.js';
 import type { TcpContext } from './context.js';
@@ -33,7 +34,9 @@ export function beginReduction(tcp: TcpContext, c: number, k: number, marked: bo
 
 /** The next new data says so to the peer: CWR. A loss is told in the same way, so that one window is not answered twice. */
 export function tellReduction(tcp: TcpContext, c: number): void {
-  if ((tcp.hot[c + Tcb.STATE] & Flag.ECN) !== 0) tcp.hot[c + Tcb.STATE] |= Flag.ECN_REDUCED;
+  // AccECN has other uses for the bit, and its count needs no answer (RFC 9768 §3.2.2).
+  if ((tcp.hot[c + Tcb.STATE] & Flag.ECN) !== 0 && !isAccurate(tcp, tcp.hot[c + Tcb.COLD]))
+    tcp.hot[c + Tcb.STATE] |= Flag.ECN_REDUCED;
 }
 
 /**

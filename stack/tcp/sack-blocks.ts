@@ -202,6 +202,7 @@ function tagNew(tcp: TcpContext, c: number, k: number, at: number): void {
   rows[at + Sent.FLAGS] = flags | SentFlag.SACKED;
   rows[at + Sent.RUN_END] = 0;
   ack.flags |= AckFlag.DATA_SACKED;
+  ack.bytes += (rows[at + Sent.END] - rows[at + Sent.SEQ]) | 0;
   const highest = highestSack(tcp, c, k);
   cold[k + Cold.SACKED_OUT] += 1;
   cold[k + Cold.HIGHEST_SACK] = seqGt(end, highest) ? end : highest;

@@ -1,5 +1,5 @@
 import { seqLt } from '../base/seq.js';
-import { emitNop, emitSackBlock, emitSackHeader, TcpOptionBytes } from '../wire/tcp-options.js';
+import { emitSackBlock, emitSackHeader, TcpOptionBytes } from '../wire/tcp-options.js';
 import type { TcpContext } from './context.js';
 import { Run } from './reassembly-pool.js';
 import { Cold, Flag, Tcb } from './tcb.js';
@@ -58,11 +58,11 @@ export function sackBytes(blocks: number): number {
   return blocks === 0 ? 0 : 2 + TcpOptionBytes.SACK_HEADER + blocks * TcpOptionBytes.SACK_BLOCK;
 }
 
-/** Writes the option and returns where the next one goes. The duplicate is told only once. */
+/** Writes the option, behind the two NOPs, and returns where the next one goes. The duplicate is told only once. */
 export function emitSack(tcp: TcpContext, k: number, view: DataView, at: number, blocks: number): number {
   const { cold } = tcp;
   const runs = tcp.reassembly.rows;
-  let to = emitSackHeader(view, emitNop(view, emitNop(view, at)), blocks);
+  let to = emitSackHeader(view, at, blocks);
   let left = blocks;
   if (cold[k + Cold.DSACK_LEFT] !== cold[k + Cold.DSACK_RIGHT]) {
     to = emitSackBlock(view, to, cold[k + Cold.DSACK_LEFT], cold[k + Cold.DSACK_RIGHT]);

@@ -2,6 +2,7 @@ import { seqDiff, seqGt, seqLeq, seqLt } from '../base/seq.js';
 import { Cause } from '../net/note.js';
 import { TcpFlag } from '../wire/tcp.js';
 import { Verdict } from '../wire/verdict.js';
+import { isAccurate, noteDuplicate, reflectSynAck } from './acc-ecn.js';
 import { processAck } from './ack.js';
 import { refuseSegment } from './bare-segment.js';
 import { challenge, sendAtOnce } from './challenge-ack.js';
@@ -70,7 +71,8 @@ function uncrossSynAck(tcp: TcpContext, c: number): void {
   const { hot, seg } = tcp;
   if ((seg.flags & (TcpFlag.SYN | TcpFlag.ACK | TcpFlag.RST)) !== (TcpFlag.SYN | TcpFlag.ACK)) return;
   if (((seg.SEQ + 1) | 0) !== hot[c + Tcb.RCV_NXT] || seg.ACK !== hot[c + Tcb.SND_NXT]) return;
-  seg.flags &= ~TcpFlag.SYN;
+  // The bits of ECN are a SYN-ACK's, too.
+  seg.flags &= ~(TcpFlag.SYN | TcpFlag.AE | TcpFlag.CWR | TcpFlag.ECE);
   seg.SEQ = (seg.SEQ + 1) | 0;
   seg.LEN -= 1;
   // The window of a SYN is not scaled, and that of the bare ACK it has become will be.
@@ -120,6 +122,7 @@ function checkSequence(tcp: TcpContext, c: number, k: number): Verdict {
   if (!acceptable(seg.SEQ, seg.LEN, nxt, window)) {
     if (rst) return Verdict.TCP_SEQUENCE;
     if (seqLt(seg.SEQ, nxt) && seg.textLength > 0) {
+      noteDuplicate(tcp, c, k);
       reportDuplicate(
         tcp,
         c,
@@ -158,10 +161,16 @@ function acceptable(seq: number, length: number, nxt: number, window: number): b
  * for what carries none, lest two ends answer each other for ever (Linux: tcp_invalid_ratelimit).
  */
 function answerUnacceptable(tcp: TcpContext, c: number, k: number): void {
+  if ((tcp.seg.flags & TcpFlag.SYN) !== 0) noteSyn(tcp, c, k);
   if (tcp.seg.textLength > 0 || (tcp.seg.flags & TcpFlag.FIN) !== 0) {
     quicken(tcp, c, k);
     sendAtOnce(tcp, c, k, Cause.ACK_DUPLICATE);
   } else challenge(tcp, c, k);
+}
+
+/** A SYN-ACK again: the ACK of it was lost, and what that had to say of AccECN is said again. */
+function noteSyn(tcp: TcpContext, c: number, k: number): void {
+  if ((tcp.hot[c + Tcb.STATE] & Flag.ECN) !== 0 && isAccurate(tcp, k)) reflectSynAck(tcp, k);
 }
 
 /** Cuts off what we have already and what does not fit, control bits included: the rest begins at RCV.NXT or later. */
@@ -242,6 +251,7 @@ function checkReset(tcp: TcpContext, c: number, k: number): Verdict {
 /** Fourth check: the SYN bit. RFC 5961 §4.2: in a synchronized state never a reset, always a challenge. */
 function checkSyn(tcp: TcpContext, c: number, k: number): Verdict {
   if ((tcp.seg.flags & TcpFlag.SYN) === 0) return Verdict.OK;
+  noteSyn(tcp, c, k);
   challenge(tcp, c, k);
   return Verdict.TCP_SYN_IN_WINDOW;
 }

@@ -17,6 +17,8 @@ export class Segment {
   TSval = 0;
   TSecr = 0;
   hasTimestamps = false;
+  /** It moved TS.Recent forward: it is newer than what came before. */
+  newer = false;
   bytes: Uint8Array = new Uint8Array(0);
   view: DataView = new DataView(new ArrayBuffer(0));
   /** Addresses and ports, ours first. */

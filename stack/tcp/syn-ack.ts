@@ -4,14 +4,14 @@ import { TcpFlag } from '../wire/tcp.js';
 import { sendSyn } from './bare-segment.js';
 import { localPort } from './connection-table.js';
 import type { TcpContext } from './context.js';
-import { listenerTos } from './ecn.js';
+import { listenerTos, synAckEcnFlags, withholdAce } from './ecn.js';
 import { timestampOffset } from './isn.js';
 import type { Listener } from './listener-table.js';
 import { offeredMss } from './options.js';
 import { TcpOption } from './socket-options.js';
 import { State } from './state.js';
 import { SynOffer } from './syn-options.js';
-import { Syn, SynOption } from './syn-table.js';
+import { Syn, SynEcn, SynOption } from './syn-table.js';
 
 /** Segment path. The SYN-ACK of a half-open connection, its repetitions, and how they end. */
 
@@ -44,9 +44,11 @@ export function sendSynAck(
   offer.tsVal = (tsVal + timestampOffset(tcp, local, remote, ports)) | 0;
   offer.tsEcr = rows[at + Syn.TS_RECENT];
   offer.shift = (word & SynOption.WINDOW_SCALE) !== 0 ? (word >>> 20) & 0xf : -1;
-  // RFC 3168 §6.1.1: ECE alone agrees.
-  const ecn = (word & SynOption.ECN) !== 0 ? TcpFlag.ECE : 0;
-  offer.tos = (wishes?.get(TcpOption.TOS) ?? 0) | (ecn === 0 ? 0 : listenerTos(tcp, listener));
+  const ecn = (word & SynOption.ECN) !== 0;
+  const accurate = ecn && (rows[at + Syn.TOS] & SynEcn.ACCURATE) !== 0;
+  // A SYN-ACK that was lost may have been lost for its option (RFC 9768 §3.2.3.2.2).
+  offer.accEcn = accurate && tcp.limits.ecnOption !== 0 && rows[at + Syn.RETRANSMITS] === 0;
+  offer.tos = (wishes?.get(TcpOption.TOS) ?? 0) | (ecn ? listenerTos(tcp, listener) : 0);
   offer.ttl = wishes?.get(TcpOption.TTL) ?? 0;
   return sendSyn(
     tcp,
@@ -55,7 +57,7 @@ export function sendSynAck(
     ports,
     rows[at + Syn.ISS],
     (rows[at + Syn.IRS] + 1) | 0,
-    TcpFlag.SYN | TcpFlag.ACK | ecn,
+    TcpFlag.SYN | TcpFlag.ACK | (ecn ? synAckEcnFlags(rows[at + Syn.TOS]) : 0),
     rows[at + Syn.RCV_WND] < 0xffff ? rows[at + Syn.RCV_WND] : 0xffff,
     offer,
     Cause.SYN_ACK,
@@ -83,8 +85,11 @@ export function dropHalfOpen(tcp: TcpContext, row: number): void {
 export function repeatSynAck(tcp: TcpContext, row: number, listener: Listener | undefined): boolean {
   const rows = tcp.synTable.rows;
   const at = row * Syn.SIZE;
-  if (!sendSynAck(tcp, rows, at, listener, tcp.clock.ms)) return false;
   rows[at + Syn.RETRANSMITS] += 1;
+  if (!sendSynAck(tcp, rows, at, listener, tcp.clock.ms)) {
+    rows[at + Syn.RETRANSMITS] -= 1;
+    return false;
+  }
   tcp.net.stats.tcpRetransSegs += 1;
   return true;
 }
@@ -116,6 +121,7 @@ export function expireHalfOpen(tcp: TcpContext): void {
     }
     // While data is waited for the peer is not asked again, but for one last chance at the end of the period.
     const ask = deferred === 0 || !acked || timeouts >= deferred - 1;
+    if (timeouts > 0) withholdAce(rows, at);
     if (ask) repeatSynAck(tcp, row, listener);
     if (timeouts === 0 && listener !== undefined && listener.young > 0) listener.young -= 1;
     rows[at + Syn.TIMEOUTS] = timeouts + 1;

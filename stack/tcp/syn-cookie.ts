@@ -1,7 +1,7 @@
 import { keyedHash4 } from '../base/keyed-hash.js';
 import { TcpOptionBit } from '../wire/tcp-options.js';
 import type { TcpContext } from './context.js';
-import { EcnPolicy } from './ecn.js';
+import { EcnPolicy, grantEcnByCookie } from './ecn.js';
 import { timestampOffset } from './isn.js';
 import type { Listener } from './listener-table.js';
 import { sendSynAck } from './syn-ack.js';
@@ -116,7 +116,7 @@ export function takeCookie(tcp: TcpContext, listener: Listener, scratch: Int32Ar
   scratch[Syn.ISS] = (seg.ACK - 1) | 0;
   scratch[Syn.IRS] = (seg.SEQ - 1) | 0;
   scratch[Syn.SND_WND] = seg.WND;
-  scratch[Syn.TOS] = seg.tos;
+  grantEcnByCookie(tcp, scratch);
   const said = rememberedOptions(tcp);
   if (said < 0) return CookieVerdict.INVALID;
   scratch[Syn.OPTIONS] = mss | said;

@@ -1,5 +1,7 @@
 import { Tcp } from '../wire/tcp.js';
 import {
+  ACC_ECN_FIELDS_MAX,
+  emitAccEcn,
   emitFastOpen,
   emitMss,
   emitNop,
@@ -8,8 +10,10 @@ import {
   emitTimestamps,
   emitWindowScale,
   FAST_OPEN_COOKIE_BYTES_MAX,
+  TcpOptionBytes,
   TcpOptionKind,
 } from '../wire/tcp-options.js';
+import { CEB_INITIAL, counterBytes, E0B_INITIAL, E1B_INITIAL } from './acc-ecn-option.js';
 import type { OptionPlace, SynLayout } from './profile.js';
 
 /** Segment path. The options of SYN and SYN-ACK (RFC 9293 §3.2, RFC 7323 §2.2 and §3.2, RFC 2018 §2, RFC 7413 §4.1.1), laid out as the stack's profile says. */
@@ -23,6 +27,8 @@ export class SynOffer {
   tsEcr = 0;
   /** -1: window scaling is not offered. */
   shift = -1;
+  /** AccECN's option with its counters as they begin: RFC 9768 §3.2.3. */
+  accEcn = false;
   /** -1: no Fast Open option; 0: a cookie is asked for; else that many bytes of `cookie`. */
   cookieLength = -1;
   readonly cookie = new Uint8Array(FAST_OPEN_COOKIE_BYTES_MAX);
@@ -71,6 +77,8 @@ function carries(offer: SynOffer, kind: TcpOptionKind): boolean {
       return offer.shift >= 0;
     case TcpOptionKind.FAST_OPEN:
       return offer.cookieLength >= 0;
+    case TcpOptionKind.ACC_ECN_1:
+      return offer.accEcn && accEcnFields(offer) >= 0;
     default:
       return false;
   }
@@ -86,7 +94,21 @@ function emitOne(view: DataView, at: number, offer: SynOffer, kind: TcpOptionKin
       return emitTimestamps(view, at, offer.tsVal, offer.tsEcr);
     case TcpOptionKind.WINDOW_SCALE:
       return emitWindowScale(view, at, offer.shift);
+    case TcpOptionKind.ACC_ECN_1:
+      return emitAccEcn(view, at, accEcnFields(offer), E1B_INITIAL, CEB_INITIAL, E0B_INITIAL);
     default:
       return emitFastOpen(view, at, offer.cookie, offer.cookieLength, offer.experimental);
   }
+}
+
+/** How many counters of AccECN fit beside what matters more; -1: not even the empty option. */
+function accEcnFields(offer: SynOffer): number {
+  let spare = Tcp.OPTION_BYTES_MAX - TcpOptionBytes.MSS;
+  if (offer.timestamps) spare -= TcpOptionBytes.TIMESTAMPS_PADDED;
+  else if (offer.sack) spare -= 4;
+  if (offer.shift >= 0) spare -= 4;
+  if (offer.cookieLength >= 0) spare -= (TcpOptionBytes.FAST_OPEN_EXPERIMENTAL_HEADER + offer.cookieLength + 3) & ~3;
+  let fields = ACC_ECN_FIELDS_MAX;
+  while (fields >= 0 && counterBytes(fields, 0) > spare) fields -= 1;
+  return fields;
 }

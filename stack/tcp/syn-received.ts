@@ -9,6 +9,7 @@ import { beginCongestionControl } from './congestion.js';
 import { release, tell, wake } from './connection.js';
 import { localPort } from './connection-table.js';
 import type { TcpContext } from './context.js';
+import { grantEcnAgain, takeOverEcn } from './ecn.js';
 import { timestampOffset } from './isn.js';
 import { chooseListenersWindow } from './listen.js';
 import type { Listener } from './listener-table.js';
@@ -42,6 +43,7 @@ export function synReceivedArrives(tcp: TcpContext, row: number): number {
   const old = isOld(tcp, at);
   // A SYN again: our SYN-ACK was lost, or is late. As Linux it is repeated at once, but not twice within the limit on answers, and waited for anew.
   if ((seg.flags & HANDSHAKE_FLAGS) === TcpFlag.SYN && seg.SEQ === irs && !old) {
+    grantEcnAgain(tcp, rows, at);
     if (mayAnswer(tcp, at) && repeatSynAck(tcp, row, listenerOf(tcp, row))) armHalfOpen(tcp, row);
     return drop(tcp, Verdict.TCP_DUPLICATE);
   }
@@ -229,8 +231,7 @@ export function becomeRow(tcp: TcpContext, rows: Int32Array, at: number, listene
     Flag.PASSIVE |
     ((word & SynOption.TIMESTAMPS) !== 0 ? Flag.TIMESTAMPS : 0) |
     ((word & SynOption.SACK) !== 0 ? Flag.SACK : 0) |
-    (scaled ? Flag.WINDOW_SCALE : 0) |
-    ((word & SynOption.ECN) !== 0 ? Flag.ECN : 0);
+    (scaled ? Flag.WINDOW_SCALE : 0);
   tcp.table.setState(c, State.SYN_RECEIVED);
   hot[c + Tcb.SND_UNA] = iss;
   hot[c + Tcb.SND_NXT] = (iss + 1) | 0;
@@ -252,6 +253,7 @@ export function becomeRow(tcp: TcpContext, rows: Int32Array, at: number, listene
   const peerMss = word & 0xffff;
   const mss = pathMss(tcp, remote);
   setSendMss(tcp, c, peerMss < mss ? peerMss : mss);
+  if ((word & SynOption.ECN) !== 0) takeOverEcn(tcp, c, k, rows[at + Syn.TOS]);
   return c;
 }
 
@@ -294,8 +296,9 @@ export function establish(tcp: TcpContext, c: number, k: number): void {
   tcp.cold[k + Cold.SND_SML] = hot[c + Tcb.SND_UNA];
   tcp.cold[k + Cold.HIGH_SEQ] = hot[c + Tcb.SND_UNA];
   tcp.cold[k + Cold.RTT_SEQ] = hot[c + Tcb.SND_NXT];
-  // The SYN has been delivered, as Linux counts.
+  // The SYN has been delivered, as Linux counts; to congestion control it is nothing.
   countPackets(tcp, c, k, 1);
+  tcp.cold[k + Cold.CC_DELIVERED] = tcp.cold[k + Cold.DELIVERED];
   if ((hot[c + Tcb.STATE] & Flag.PASSIVE) === 0) {
     tell(tcp, c, Event.CONNECTED | Event.WRITABLE);
     return;

@@ -5,11 +5,12 @@ import { Ecn } from '../wire/ipv4.js';
 import { TcpFlag } from '../wire/tcp.js';
 import { TcpOptionBit } from '../wire/tcp-options.js';
 import { Verdict } from '../wire/verdict.js';
+import { isAccurate } from './acc-ecn.js';
 import { refuseSegment, sendSyn } from './bare-segment.js';
 import { fail, mark } from './connection.js';
 import type { TcpContext } from './context.js';
 import { ackNow } from './delayed-ack.js';
-import { needsEcn, requestEcn, takeEcnAnswer } from './ecn.js';
+import { crossedEcnFlags, needsEcn, requestEcn, takeEcnAnswer } from './ecn.js';
 import { ConnectionError } from './errors.js';
 import { chooseWindow, WindowChoice } from './initial-window.js';
 import { DEFAULT_MSS, offeredMss, pathMss, receiveShift, setSendMss } from './options.js';
@@ -52,7 +53,8 @@ export function sendOwnSyn(tcp: TcpContext, c: number, k: number): void {
   offer.tsEcr = answering ? hot[c + Tcb.TS_RECENT] : 0;
   const scaling = answering ? (word & Flag.WINDOW_SCALE) !== 0 : limits.windowScaling;
   offer.shift = scaling ? receiveShift(tcp, c) : -1;
-  const ecn = answering ? ((word & Flag.ECN) !== 0 ? TcpFlag.ECE : 0) : requestEcn(tcp, c, k);
+  const ecn = answering ? crossedEcnFlags(tcp, c, k) : requestEcn(tcp, c, k);
+  offer.accEcn = answering && isAccurate(tcp, k) && limits.ecnOption !== 0 && cold[k + Cold.RETRANSMITS] < 2;
   offer.tos = (cold[k + Cold.TOS_AND_TTL] >>> 8) | (ecn !== 0 && needsEcn(tcp, k) ? Ecn.ECT0 : 0);
   offer.ttl = cold[k + Cold.TOS_AND_TTL] & 0xff;
   sendSyn(
@@ -99,7 +101,7 @@ export function synSentArrives(tcp: TcpContext, c: number, k: number): Verdict {
   // Third: security; nothing to compare. Fourth: SYN.
   if ((seg.flags & TcpFlag.SYN) === 0) return Verdict.TCP_NO_ACK;
   takeSyn(tcp, c, k);
-  takeEcnAnswer(tcp, c);
+  takeEcnAnswer(tcp, c, k);
   if (acks) {
     const lost = handshakeWasLost(tcp, c, k);
     hot[c + Tcb.SND_UNA] = seg.ACK;

@@ -28,6 +28,7 @@ export const enum Syn {
   /** Neighbours in order of age, row + 1; zero: none. */
   OLDER = 11,
   NEWER = 12,
+  /** Type of service of the last SYN, bits 0–7; SynEcn bits above. */
   TOS = 13,
   /** Right edge we promised: window in the SYN-ACK. */
   RCV_WND = 14,
@@ -44,6 +45,16 @@ export const enum SynOption {
   /** The handshake's ACK has come and was left aside: for want of room in the accept queue, or of data (TCP_DEFER_ACCEPT). */
   ACKED = 1 << 28,
   ANSWERED = 1 << 29,
+}
+
+/** What SynOption.ECN stands for. */
+export const enum SynEcn {
+  /** RFC 9768 and not RFC 3168. */
+  ACCURATE = 1 << 8,
+  /** Our SYN-ACK was lost again and again, and goes without AE, CWR and ECE. */
+  WITHHELD = 1 << 9,
+  /** A repeated SYN came without them. */
+  DISTRUSTED = 1 << 10,
 }
 
 export class SynTable {

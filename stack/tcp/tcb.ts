@@ -103,7 +103,7 @@ export const enum Flag {
   ECN_REDUCED = 1 << 31,
 }
 
-/** The cold row: what a connection needs while something is going on. 160 int32, 640 bytes. */
+/** The cold row: what a connection needs while something is going on. 176 int32, 704 bytes. */
 export const enum Cold {
   /** Segment sequence and acknowledgment number used for the last window update. */
   SND_WL1 = 0,
@@ -321,7 +321,61 @@ export const enum Cold {
   PEER_MSS = 24,
   /** An error that ICMP has told and IP_RECVERR wants told at once: a ConnectionError. */
   NOTICE = 102,
-  SIZE = 160,
+  /** Packets delivered (DELIVERED) when congestion control was last told of it. */
+  CC_DELIVERED = 153,
+
+  /** Accurate ECN, RFC 9768 (acc-ecn.ts). Bits of AccEcn; 0: not this mode. */
+  ACC_ECN = 154,
+  /** Packets received with CE, modulo 2^32, and how many of them no ACK has told yet. */
+  R_CEP = 155,
+  R_CE_PENDING = 156,
+  /** The IP field of the last segment received. */
+  R_FIELD = 157,
+  /** Bytes of text received, modulo 2^32, for each value of the IP field but zero: r.e1b, r.e0b, r.ceb. */
+  R_BYTES = 157,
+  R_E1B = 158,
+  R_E0B = 159,
+  R_CEB = 160,
+  /** The field that, by the option, packets of ours have had of late; zero: they differ, or nobody has said. */
+  S_FIELD = 161,
+  /** The peer's counters as far as we know them: s.e1b, s.e0b, s.ceb. */
+  S_BYTES = 161,
+  S_E1B = 162,
+  S_E0B = 163,
+  S_CEB = 164,
+  /** Options still to be sent for a reason, and the least number of counters the next must have. */
+  ACC_OPTION_DEMAND = 165,
+  ACC_OPTION_FIELDS = 166,
+  /** When the last was sent, µs, and which duplicate it reported. */
+  ACC_OPTION_AT_US = 167,
+  ACC_DUPLICATE_SEQ = 168,
+  SIZE = 176,
+}
+
+/** Bits of Cold.ACC_ECN. */
+export const enum AccEcn {
+  ON = 1 << 0,
+  /** Our SYN has asked, and nothing has come back yet. */
+  ASKED = 1 << 1,
+  /** The handshake went without AE, CWR and ECE once: nothing of ours is ECN-capable (RFC 9768 §3.1.5). */
+  ACE_WITHHELD = 1 << 2,
+  /** Somebody on the path changes ACE, or the IP field: nothing of ours is ECN-capable, and marks are not answered (§3.2.2). */
+  ACE_DISTRUSTED = 1 << 3,
+  /** ACKs with the option seem not to arrive (§3.2.3.2.2). */
+  OPTION_BARRED = 1 << 4,
+  /** The peer's option came changed, or too late. */
+  OPTION_DISTRUSTED = 1 << 5,
+  /** The peer's option has come at all, and with counters. */
+  OPTION_SEEN = 1 << 6,
+  COUNTERS_SEEN = 1 << 7,
+  /** The IP field has changed: the next text is acknowledged at once. */
+  ACK_TEXT = 1 << 8,
+  /** The next pure ACK tells the field of the SYN-ACK. */
+  REFLECT = 1 << 9,
+  /** The last option went with a D-SACK. */
+  DUPLICATE_TOLD = 1 << 10,
+  /** Two bits: the IP field of the peer's SYN or SYN-ACK. */
+  SYN_FIELD_SHIFT = 12,
 }
 
 /** The tally row: what only `info` reads. 32 int32; 64-bit counters as two halves, low first. */

@@ -14,6 +14,9 @@ export const enum TcpOptionKind {
   AO = 29,
   MPTCP = 30,
   FAST_OPEN = 34,
+  /** Accurate ECN, RFC 9768 §3.2.3: the counters in the order ECT(0), CE, ECT(1), and the other way round. */
+  ACC_ECN_0 = 172,
+  ACC_ECN_1 = 174,
   /** RFC 3692-style experiment 2, shared by a magic number: RFC 6994. */
   EXPERIMENT = 254,
 }
@@ -36,6 +39,9 @@ export const enum TcpOptionBytes {
   /** Before the cookie: kind and length; in the experimental form also the magic number. */
   FAST_OPEN_HEADER = 2,
   FAST_OPEN_EXPERIMENTAL_HEADER = 4,
+  /** Before the counters. */
+  ACC_ECN_HEADER = 2,
+  ACC_ECN_FIELD = 3,
 }
 
 /** Bits of `TcpOptions.present`. */
@@ -51,6 +57,7 @@ export const enum TcpOptionBit {
   USER_TIMEOUT = 0x100,
   /** At least one that has no other bit. */
   UNKNOWN = 0x200,
+  ACC_ECN = 0x400,
 }
 
 /** As many as fit: 40 bytes of options, 2 of header, 8 a block. */
@@ -61,6 +68,8 @@ export const FAST_OPEN_COOKIE_BYTES_MIN = 4;
 export const FAST_OPEN_COOKIE_BYTES_MAX = 16;
 /** What marks Fast Open among the experiments: the ExID of RFC 7413 appendix A, as its first deployments sent it. */
 const FAST_OPEN_MAGIC = 0xf989;
+/** RFC 9768 §3.2.3: counters in one option. */
+export const ACC_ECN_FIELDS_MAX = 3;
 
 /** RFC 7323 §2.3: a larger shift would let the window pass half of the sequence space. */
 export const WINDOW_SHIFT_MAX = 14;
@@ -88,6 +97,10 @@ export class TcpOptions {
   fastOpenExperimental = false;
   /** Offset in the view of the whole MD5 (RFC 2385) or TCP-AO (RFC 5925) option. */
   signatureAt = 0;
+  /** How many counters of 24 bits there are, 0 to 3, and which comes first: true for ECT(1), as ACC_ECN_1 has it. */
+  accEcnFields = 0;
+  accEcnOrder1 = false;
+  readonly accEcn = new Int32Array(ACC_ECN_FIELDS_MAX);
 }
 
 /**
@@ -180,10 +193,27 @@ function takeOption(view: DataView, at: number, kind: number, length: number, in
       if (length >= 4 && view.getUint16(at + 2) === FAST_OPEN_MAGIC) takeFastOpen(at + 4, length - 4, true, into);
       else into.present |= TcpOptionBit.UNKNOWN;
       return true;
+    case TcpOptionKind.ACC_ECN_0:
+    case TcpOptionKind.ACC_ECN_1:
+      takeAccEcn(view, at, kind, length, into);
+      return true;
     default:
       into.present |= TcpOptionBit.UNKNOWN;
       return true;
   }
+}
+
+/** RFC 9768 §3.2.3: the counters that fit whole into the length; whatever else there is, is left alone. */
+function takeAccEcn(view: DataView, at: number, kind: number, length: number, into: TcpOptions): void {
+  const whole = Math.floor((length - TcpOptionBytes.ACC_ECN_HEADER) / TcpOptionBytes.ACC_ECN_FIELD);
+  const fields = whole < ACC_ECN_FIELDS_MAX ? whole : ACC_ECN_FIELDS_MAX;
+  for (let i = 0; i < fields; i++) {
+    const field = at + TcpOptionBytes.ACC_ECN_HEADER + i * TcpOptionBytes.ACC_ECN_FIELD;
+    into.accEcn[i] = (view.getUint16(field) << 8) | view.getUint8(field + 2);
+  }
+  into.accEcnFields = fields;
+  into.accEcnOrder1 = kind === TcpOptionKind.ACC_ECN_1;
+  into.present |= TcpOptionBit.ACC_ECN;
 }
 
 /** RFC 2018 §3: length 8n + 2, at least one block. Four fit, so the header's size bounds n. */
@@ -275,6 +305,19 @@ export function emitFastOpen(
   for (let i = 0; i < length; i++) view.setUint8(at + header + i, cookie[i]);
   return at + header + length;
 }
+/** AccECN in the order ECT(1), CE, ECT(0), as far as there are `fields`. */
+export function emitAccEcn(view: DataView, at: number, fields: number, e1b: number, ceb: number, e0b: number): number {
+  const length = TcpOptionBytes.ACC_ECN_HEADER + fields * TcpOptionBytes.ACC_ECN_FIELD;
+  view.setUint16(at, (TcpOptionKind.ACC_ECN_1 << 8) | length);
+  if (fields > 0) emitUint24(view, at + 2, e1b);
+  if (fields > 1) emitUint24(view, at + 5, ceb);
+  if (fields > 2) emitUint24(view, at + 8, e0b);
+  return at + length;
+}
+function emitUint24(view: DataView, at: number, value: number): void {
+  view.setUint8(at, value >>> 16);
+  view.setUint16(at + 1, value & 0xffff);
+}
 /** Pads from `at` with EOL and zeros to a multiple of four counted from `headerAt`: RFC 9293 §3.1. Returns the header's end. */
 export function emitTcpPadding(view: DataView, headerAt: number, at: number): number {
   const end = headerAt + ((at - headerAt + 3) & ~3);
@@ -337,6 +380,13 @@ function printOption(view: DataView, at: number, kind: number, length: number, a
     case TcpOptionKind.USER_TIMEOUT: {
       const unit = (printed.userTimeout & 0x8000) !== 0 ? 'min' : 's';
       return `uto ${printed.userTimeout & 0x7fff} ${unit}`;
+    }
+    case TcpOptionKind.ACC_ECN_0:
+    case TcpOptionKind.ACC_ECN_1: {
+      const names = printed.accEcnOrder1 ? ['e1b', 'ceb', 'e0b'] : ['e0b', 'ceb', 'e1b'];
+      let text = 'accecn';
+      for (let i = 0; i < printed.accEcnFields; i++) text += ` ${names[i]} ${printed.accEcn[i]}`;
+      return text;
     }
     case TcpOptionKind.MPTCP:
       return `mptcp ${length}`;

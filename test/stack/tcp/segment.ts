@@ -24,6 +24,7 @@ import {
   tcpWindow,
 } from '../../../stack/wire/tcp.js';
 import {
+  emitAccEcn,
   emitMss,
   emitNop,
   emitSackBlock,
@@ -34,6 +35,7 @@ import {
   emitWindowScale,
   parseTcpOptions,
   TcpOptionBit,
+  TcpOptionKind,
   TcpOptions,
 } from '../../../stack/wire/tcp-options.js';
 import { Verdict } from '../../../stack/wire/verdict.js';
@@ -50,6 +52,9 @@ export interface SegmentOptions {
   readonly sack?: readonly (readonly [number, number])[];
   /** Bytes as they stand, in front of all the others. */
   readonly raw?: readonly number[];
+  /** AccECN's counters as they stand: e1b, ceb, e0b, as many as there are; and in the other order. */
+  readonly accEcn?: readonly number[];
+  readonly accEcn0?: readonly number[];
 }
 
 /** Both ends' addresses and ports, and what their sequence numbers count from. */
@@ -112,6 +117,13 @@ function putOptions(view: DataView, headerAt: number, options: SegmentOptions, s
   if (options.sackOk === true) at = emitSackPermitted(view, at);
   if (options.ts !== undefined) at = emitTimestamps(view, at, options.ts[0], options.ts[1]);
   if (options.wscale !== undefined) at = emitWindowScale(view, emitNop(view, at), options.wscale);
+  const counters = options.accEcn ?? options.accEcn0;
+  if (counters !== undefined) {
+    const [first = 0, second = 0, third = 0] = counters;
+    const end = emitAccEcn(view, at, counters.length, first, second, third);
+    if (options.accEcn === undefined) view.setUint8(at, TcpOptionKind.ACC_ECN_0);
+    at = end;
+  }
   if (options.sack !== undefined) {
     at = emitSackHeader(view, at, options.sack.length);
     for (const [left, right] of options.sack) at = emitSackBlock(view, at, left + seqBase, right + seqBase);
@@ -183,5 +195,8 @@ function asOptions(parsed: TcpOptions, base: number): SegmentOptions {
     ...((present & TcpOptionBit.SACK_PERMITTED) !== 0 ? { sackOk: true } : {}),
     ...((present & TcpOptionBit.TIMESTAMPS) !== 0 ? { ts: [parsed.tsVal, parsed.tsEcr] as const } : {}),
     ...(sack.length > 0 ? { sack } : {}),
+    ...((present & TcpOptionBit.ACC_ECN) !== 0
+      ? { [parsed.accEcnOrder1 ? 'accEcn' : 'accEcn0']: [...parsed.accEcn.subarray(0, parsed.accEcnFields)] }
+      : {}),
   };
 }
