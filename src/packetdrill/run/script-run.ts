@@ -45,6 +45,7 @@ export class ScriptRun {
       clock,
       connections,
       trace,
+      epolls: new Map(),
       note,
       tell,
       timing: new Timing(settings),

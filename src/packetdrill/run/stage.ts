@@ -1,5 +1,6 @@
 import type { Script } from '../language/ast.js';
 import type { Evaluator } from './c-values.js';
+import type { EpollSet } from './calls/epoll.js';
 import type { Clockwork } from './clockwork.js';
 import type { Connections } from './connections.js';
 import type { Settings } from './settings.js';
@@ -15,6 +16,8 @@ export interface Stage {
   readonly timing: Timing;
   readonly evaluator: Evaluator;
   readonly trace: PacketTrace;
+  /** By the script's descriptor. */
+  readonly epolls: Map<number, EpollSet>;
   /** Said with the outcome: what was ignored, what a block printed. */
   note(text: string): void;
   /** One line as things happen; goes nowhere unless somebody wants to see. */

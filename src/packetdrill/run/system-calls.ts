@@ -111,7 +111,7 @@ function compareResult({ event, stage, place }: CallRun, { result, errno }: Outc
   if (value.kind === 'any') return;
   if (value.kind !== 'number') throw new ScriptError(value.place, 'the result of a call is a number');
   // A call that makes a descriptor: its number is the script's own.
-  const opens = /^(?:socket|accept4?)$/.test(event.name);
+  const opens = /^(?:socket|accept4?|epoll_create1?)$/.test(event.name);
   const right = opens && value.value >= 0 ? result >= 0 : result === value.value;
   const wanted = event.errno === undefined ? undefined : ERRNO[event.errno as keyof typeof ERRNO];
   if (right && (wanted === undefined || result >= 0 || wanted === errno)) return;

@@ -101,6 +101,31 @@ const PASSES: Readonly<Record<string, string>> = {
    +0 readv(4, [{..., 10}, {..., 20}], 2) = 30
    +0 writev(4, [{..., 10}, {..., 20}], 2) = 30
    +0 > P. 1:31(30) ack 1001`,
+  'epoll: a level is told again, an edge when something arrived, once is once': `${ESTABLISHED}
+   +0 epoll_create(1) = 5
+   +0 epoll_ctl(5, EPOLL_CTL_ADD, 4, {events=EPOLLIN, fd=4}) = 0
+   +0 epoll_ctl(5, EPOLL_CTL_ADD, 4, {events=EPOLLIN, fd=4}) = -1 EEXIST (File exists)
+   +0 epoll_wait(5, {events=0, ptr=0}, 1, 0) = 0
+   +0...0.1 epoll_wait(5, {events=EPOLLIN, fd=4}, 1, 1000) = 1
+  +.1 < P. 1:1001(1000) ack 1 win 257
+    * > . 1:1(0) ack 1001
+   +0 epoll_wait(5, {events=EPOLLIN, fd=4}, 1, 0) = 1
+   +0 epoll_ctl(5, EPOLL_CTL_MOD, 4, {events=EPOLLIN|EPOLLET, fd=4}) = 0
+   +0 epoll_wait(5, {events=EPOLLIN, fd=4}, 1, 0) = 1
+   +0 epoll_wait(5, {events=0, ptr=0}, 1, 0) = 0
+   +0 < P. 1001:2001(1000) ack 1 win 257
+    * > . 1:1(0) ack 2001
+   +0 epoll_wait(5, {events=EPOLLIN, fd=4}, 1, 0) = 1
+   +0 epoll_ctl(5, EPOLL_CTL_MOD, 4, {events=EPOLLOUT|EPOLLONESHOT, u32=7}) = 0
+   +0 epoll_wait(5, {events=EPOLLOUT, u32=7}, 1, 0) = 1
+   +0 epoll_wait(5, {events=0, ptr=0}, 1, 0) = 0
+   +0 epoll_ctl(5, EPOLL_CTL_DEL, 4, {events=0, fd=4}) = 0
+   +0 epoll_ctl(5, EPOLL_CTL_DEL, 4, {events=0, fd=4}) = -1 ENOENT (No such file)
+   +0 close(5) = 0`,
+  'metrics of the route, for connections to come': `\`ip route change default via 192.168.0.2 initcwnd 2\`
+   ${ESTABLISHED}
+   +0 write(4, ..., 5000) = 5000
+   +0 %{ assert tcpi_snd_cwnd == 2 and tcpi_unacked == 2, tcpi_unacked }%`,
   'a string is an option, and its own comparison': `${ESTABLISHED}
    +0 setsockopt(4, SOL_TCP, TCP_CONGESTION, "reno", 4) = 0
    +0 getsockopt(4, SOL_TCP, TCP_CONGESTION, "reno", [10]) = 0
@@ -212,6 +237,9 @@ t.test('what is not offered → skipped, with the reason', (t) => {
     ['0 splice(3, NULL, 4, NULL, 10, 0) = 10', /splice/],
     ['`iptables -A OUTPUT -j DROP`', /iptables/],
     ['0 < sctp: x', /sctp/],
+    ['0 socket(AF_INET6, SOCK_STREAM, IPPROTO_TCP) = 3', /IPv6/],
+    ['`ip route change default mtu 1000`', /the metric mtu/],
+    ['`ip link set dev tun0 mtu 1000`', /whose MTU changes/],
   ] as const) {
     t.match(run(text), { result: 'skipped', reason: says }, text);
   }
