@@ -24,7 +24,10 @@ export function joinSegments(datagrams: readonly Uint8Array[]): Uint8Array[] {
   let run: Segment[] = [];
   let bytes = 0;
   const finish = (): void => {
-    if (run.length > 0) joined.push(run.length === 1 ? run[0].datagram : join(run));
+    const last = run.at(-1);
+    // Without its end it is no burst: segments that were sent again, one for each acknowledgment.
+    if (run.length > 1 && ((last?.flags ?? 0) & AT_THE_END) !== 0) joined.push(join(run));
+    else for (const segment of run) joined.push(segment.datagram);
     run = [];
   };
   for (const datagram of datagrams) {

@@ -92,6 +92,34 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ['net.ipv4.tcp_max_syn_backlog', count('synBacklogMax', 0, INT_MAX)],
   ['net.ipv4.tcp_abort_on_overflow', onOff('abortOnOverflow')],
   ['net.ipv4.tcp_retries2', count('retries', 0, 255)],
+  ['net.ipv4.tcp_retries1', count('retries1', 0, 255)],
+  ['net.ipv4.tcp_recovery', count('recovery', 0, 7)],
+  ['net.ipv4.tcp_early_retrans', count('tailLossProbe', 0, 4)],
+  ['net.ipv4.tcp_frto', onOff('frto')],
+  ['net.ipv4.tcp_reordering', count('reordering', 1, 1000)],
+  ['net.ipv4.tcp_max_reordering', count('maxReordering', 1, 1000)],
+  ['net.ipv4.tcp_retrans_collapse', onOff('retransmitGathers')],
+  ['net.ipv4.tcp_min_rtt_wlen', count('minRttWindowMs', 0, 86_400, SECOND)],
+  // Of disciplines only this is seen: fq spreads a connection's segments out.
+  [
+    'net.core.default_qdisc',
+    {
+      read: (settings) => (settings.limits.pacing ? 'fq' : 'pfifo_fast'),
+      write: (settings, value) => {
+        settings.limits.pacing = value === 'fq';
+      },
+    },
+  ],
+  // Metrics of the one route a script's world has, as `ip route` sets them.
+  ['route.initcwnd', count('initialWindowSegments', 1, 1000)],
+  ['route.rto_min', milliseconds('rtoMinMs')],
+  [
+    'route.congctl',
+    {
+      read: (settings) => settings.limits.congestion,
+      write: (settings, value) => settings.set('net.ipv4.tcp_congestion_control', value),
+    },
+  ],
   ['net.ipv4.tcp_orphan_retries', count('orphanRetries', 0, 255)],
   ['net.ipv4.tcp_max_orphans', count('orphansMax', 0, INT_MAX)],
   ['net.ipv4.tcp_rfc1337', onOff('rfc1337')],
@@ -150,6 +178,18 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
     },
   ],
 ]);
+
+/** `200`, `200ms`, `1s`: a bare number is of milliseconds. */
+function milliseconds(key: NumberKey): Rule {
+  return {
+    read: (settings) => `${settings.limits[key]}ms`,
+    write: (settings, value) => {
+      const parts = /^(\d+)(ms|s|)$/.exec(value);
+      if (parts === null) throw invalid(value, 'a time in ms or s');
+      settings.limits[key] = Math.max(1, integer(parts[1] ?? '', 0, INT_MAX)) * (parts[2] === 's' ? SECOND : 1);
+    },
+  };
+}
 
 function microseconds(key: NumberKey): Rule {
   return {

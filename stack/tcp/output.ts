@@ -1,6 +1,7 @@
 import { seqGt } from '../base/seq.js';
 import { Cause } from '../net/note.js';
 import { TcpFlag } from '../wire/tcp.js';
+import { burstSegments } from './burst.js';
 import { mark, wake } from './connection.js';
 import type { TcpContext } from './context.js';
 import { restartAfterIdle, validateCwnd } from './cwnd-validation.js';
@@ -101,7 +102,7 @@ function sendProbe(tcp: TcpContext, c: number, k: number): boolean {
     if (length > 0 || fin) {
       // For the trace: it is no ordinary data.
       cold[k + Cold.REXMIT] = Rexmit.PROBE;
-      const sent = sendOne(tcp, c, k, nxt, length, mss, length === unsent, fin);
+      const sent = sendOne(tcp, c, k, nxt, length, mss, length === unsent, fin, length === unsent);
       cold[k + Cold.REXMIT] = Rexmit.NONE;
       if (!sent) return false;
       if (inCwndReduction(cold, k)) cold[k + Cold.PRR_OUT] += 1;
@@ -155,6 +156,9 @@ function sendWithin(tcp: TcpContext, c: number, k: number, quota: number, evenSm
   const { hot } = tcp;
   const queued = tcp.arena.length(hot[c + Tcb.SND_QUEUE]);
   const finQueued = (hot[c + Tcb.STATE] & Flag.FIN_QUEUED) !== 0;
+  // Segments left of the burst at hand, and whether it has more than one.
+  let burstLeft = 0;
+  let burst = false;
   for (let left = quota; ; left--) {
     const nxt = hot[c + Tcb.SND_NXT];
     const outstanding = (nxt - hot[c + Tcb.SND_UNA]) | 0;
@@ -180,9 +184,33 @@ function sendWithin(tcp: TcpContext, c: number, k: number, quota: number, evenSm
     }
     if (awaitsDeparture(tcp, c, k)) return true;
     if (!roomForRecord(tcp, k)) return awaitRecord(tcp, c, k);
-    if (tcp.net.room() <= 0 || !sendOne(tcp, c, k, nxt, length, mss, last, fin)) return false;
+    if (burstLeft === 0) {
+      burstLeft = burstSegments(tcp, c, k, mss, cwndPackets(tcp, c), left);
+      burst = burstLeft > 1;
+      const full = Math.floor((unsent < byWindow ? unsent : byWindow) / mss);
+      if (full < burstLeft) burstLeft = full + tailLength(tcp, c, k, unsent, byWindow, mss, finQueued);
+      if (burstLeft < 2) burst = false;
+    }
+    burstLeft = burstLeft > 0 ? burstLeft - 1 : 0;
+    const push = last || (burst && burstLeft === 0);
+    if (tcp.net.room() <= 0 || !sendOne(tcp, c, k, nxt, length, mss, last, fin, push)) return false;
     if (fin) return true;
   }
+}
+
+/** 1 when what is left behind the full segments goes with them, 0 when Nagle holds it back. */
+function tailLength(
+  tcp: TcpContext,
+  c: number,
+  k: number,
+  unsent: number,
+  byWindow: number,
+  mss: number,
+  finQueued: boolean,
+): number {
+  const tail = unsent % mss;
+  if (tail === 0 || unsent > byWindow) return 0;
+  return worthSending(tcp, c, k, tail, mss, true, finQueued, mss) ? 1 : 0;
 }
 
 /** Others have all records. An acknowledgment frees some of ours, if there is one to come; else we look again in a while. */
@@ -204,9 +232,10 @@ function sendOne(
   mss: number,
   last: boolean,
   fin: boolean,
+  push: boolean,
 ): boolean {
   const { hot, cold } = tcp;
-  const flags = (last && length > 0 ? TcpFlag.PSH : 0) | (fin ? TcpFlag.FIN : 0);
+  const flags = (push && length > 0 ? TcpFlag.PSH : 0) | (fin ? TcpFlag.FIN : 0);
   const cause = length === 0 ? Cause.FIN : causeOfNew(tcp, c, k);
   const end = (nxt + length + (fin ? 1 : 0)) | 0;
   // The variables are moved first, so that the trace shows what holds once the segment is out.
@@ -217,7 +246,8 @@ function sendOne(
     if (fin) hot[c + Tcb.STATE] &= ~Flag.FIN_SENT;
     return false;
   }
-  const marks = ((flags & TcpFlag.PSH) !== 0 ? SentFlag.PUSH : 0) | (fin ? SentFlag.FIN : 0);
+  // The end of a burst is one only once: sent again, the segment has nothing of it.
+  const marks = (last && length > 0 ? SentFlag.PUSH : 0) | (fin ? SentFlag.FIN : 0);
   appendRecord(tcp, c, k, nxt, end, marks);
   recordRate(tcp, k, cold[k + Cold.SENT_TAIL]);
   if (length > 0) noteAnswer(tcp, c, k);
@@ -299,7 +329,7 @@ export function sendHeld(tcp: TcpContext, c: number, k: number): boolean {
   const last = length === queued;
   const fin = last && (hot[c + Tcb.STATE] & Flag.FIN_QUEUED) !== 0 && length < hot[c + Tcb.SND_WND];
   if ((length === 0 && !fin) || tcp.net.room() <= 0 || !roomForRecord(tcp, k)) return false;
-  if (!sendOne(tcp, c, k, hot[c + Tcb.SND_NXT], length, mss, last, fin)) return false;
+  if (!sendOne(tcp, c, k, hot[c + Tcb.SND_NXT], length, mss, last, fin, last)) return false;
   armAfterSending(tcp, c, k, 0);
   return true;
 }

@@ -90,7 +90,7 @@ export class Commands {
     } else if (!WITHOUT_EFFECT.test(program)) {
       this.ignored(words, place);
     } else if (program === 'tc') {
-      this.ignored(words, place);
+      this.queueing(args, place);
     }
   }
 
@@ -165,6 +165,14 @@ export class Commands {
       default:
         throw new Unsupported(place, `the metric ${name} of a route`);
     }
+  }
+
+  /** `tc qdisc replace dev tun0 root fq`: of queueing disciplines only whether one paces is seen. */
+  private queueing(args: Words, place: Place): void {
+    const root = args.indexOf('root');
+    const discipline = root === -1 ? undefined : args[root + 1];
+    if (discipline === undefined || args.includes('del')) this.ignored(['tc', ...args], place);
+    else this.set('net.core.default_qdisc', discipline, place);
   }
 
   private ignored(words: Words, place: Place): void {

@@ -29,7 +29,8 @@ export class Timing {
     const base = isRelative(time) ? nowUs : 0;
     const fromUs = time.kind === 'any' || time.kind === 'none' ? nowUs : base + time.us;
     const toUs = time.kind === 'any' ? Infinity : time.kind === 'none' ? nowUs : base + time.endUs;
-    if (toUs < this.lastUs && time.kind !== 'any') {
+    // A packet may be a little early, and what follows it relative to that.
+    if (toUs < this.lastUs && time.kind !== 'any' && !isRelative(time)) {
       throw new ScriptError(
         event.place,
         `time goes backward: from ${secondsText(this.lastUs)} s to ${secondsText(toUs)} s`,

@@ -31,20 +31,26 @@ t.test('full segments one after the other → one datagram, up to and with PSH, 
     segment(1001, 1000, { flags: 'P.' }),
     segment(2001, 1000),
     segment(3001, 1000),
-    segment(4001, 10),
+    segment(4001, 10, { flags: 'P.' }),
     segment(4011, 1000),
     segment(5011, 1000, { flags: 'FP.' }),
   ];
-  t.same(joinSegments(sent).map(read), ['P. 1:2001', '. 2001:4011', 'FP. 4011:6011']);
+  t.same(joinSegments(sent).map(read), ['P. 1:2001', 'P. 2001:4011', 'FP. 4011:6011']);
+  t.end();
+});
+
+t.test('no PSH at the end → no burst: each segment for itself', (t) => {
+  const sent = [segment(1, 1000), segment(1001, 1000)];
+  t.same(joinSegments(sent), sent);
   t.end();
 });
 
 t.test('a gap, another acknowledgment, window or option, a wrong checksum → not joined', (t) => {
-  t.equal(joinSegments([segment(1, 1000), segment(2001, 1000)]).length, 2);
-  t.equal(joinSegments([segment(1, 1000), segment(1001, 1000, { ack: 2 })]).length, 2);
-  t.equal(joinSegments([segment(1, 1000), segment(1001, 1000, { win: 2 })]).length, 2);
-  t.equal(joinSegments([segment(1, 1000), segment(1001, 1000, { options: { ts: [1, 2] } })]).length, 2);
-  t.equal(joinSegments([segment(1, 1000), segment(1001, 1001)]).length, 2, 'longer than the first');
+  t.equal(joinSegments([segment(1, 1000), segment(2001, 1000, { flags: 'P.' })]).length, 2);
+  t.equal(joinSegments([segment(1, 1000), segment(1001, 1000, { flags: 'P.', ack: 2 })]).length, 2);
+  t.equal(joinSegments([segment(1, 1000), segment(1001, 1000, { flags: 'P.', win: 2 })]).length, 2);
+  t.equal(joinSegments([segment(1, 1000), segment(1001, 1000, { flags: 'P.', options: { ts: [1, 2] } })]).length, 2);
+  t.equal(joinSegments([segment(1, 1000), segment(1001, 1001, { flags: 'P.' })]).length, 2, 'longer than the first');
   t.equal(joinSegments([segment(1, 0), segment(1, 0)]).length, 2, 'acknowledgments');
   const wrong = segment(1001, 1000);
   wrong[60] = (wrong[60] ?? 0) ^ 1;
@@ -54,7 +60,7 @@ t.test('a gap, another acknowledgment, window or option, a wrong checksum → no
 });
 
 t.test('more than a datagram holds → another', (t) => {
-  const sent = Array.from({ length: 70 }, (_, i) => segment(1 + i * 1000, 1000));
+  const sent = Array.from({ length: 70 }, (_, i) => segment(1 + i * 1000, 1000, i % 35 === 34 ? { flags: 'P.' } : {}));
   const joined = joinSegments(sent).map((datagram) => datagram.length);
   t.ok(joined.every((length) => length <= 65_535));
   t.equal(joined.length, 2);
@@ -62,7 +68,7 @@ t.test('more than a datagram holds → another', (t) => {
 });
 
 t.test('CWR at the beginning of a burst → the datagram says it', (t) => {
-  const joined = joinSegments([segment(1, 1000, { flags: '.W' }), segment(1001, 1000)]);
-  t.same(joined.map(read), ['.W 1:2001']);
+  const joined = joinSegments([segment(1, 1000, { flags: '.W' }), segment(1001, 1000, { flags: 'P.' })]);
+  t.same(joined.map(read), ['P.W 1:2001']);
   t.end();
 });
