@@ -231,8 +231,8 @@ function expectedText(event: PacketEvent, due: Due): string {
 }
 
 /**
- * What was sent and never looked at. Of what came after the script's last word about packets, only that counts which time has gone
- * past: at its very end a script may leave unsaid what its last call or packet gives rise to.
+ * What was sent and never looked at. A script that ends with a packet has described all that was sent by then (`describedCount`). Otherwise only that counts which time has gone
+ * past: at its very end a script may leave unsaid what its last call gives rise to, and those of Linux do.
  */
 export function findLeftOver(stage: Stage, describedCount: number, endUs: number): SeenDatagram | undefined {
   return stage.clock.unseen.find((seen, i) => i < describedCount || seen.timeUs < endUs);

@@ -70,7 +70,7 @@ export class ScriptRun {
     const last = script.events.at(-1);
     this.calls.finishWaiting();
     const endUs = clock.nowUs;
-    const left = findLeftOver(this.stage, this.described, endUs);
+    const left = findLeftOver(this.stage, last?.kind === 'packet' ? this.described : 0, endUs);
     if (left !== undefined) {
       const seen = `${secondsText(left.timeUs)} > ${this.stage.trace.sentText(left)}`;
       throw new Mismatch(last?.place ?? start, 'a packet the script does not expect', 'nothing more', seen);
