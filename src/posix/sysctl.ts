@@ -93,13 +93,6 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ['net.ipv4.tcp_abort_on_overflow', onOff('abortOnOverflow')],
   ['net.ipv4.tcp_retries2', count('retries', 0, 255)],
   ['net.ipv4.tcp_retries1', count('retries1', 0, 255)],
-  ['net.ipv4.tcp_recovery', count('recovery', 0, 7)],
-  ['net.ipv4.tcp_early_retrans', count('tailLossProbe', 0, 4)],
-  ['net.ipv4.tcp_frto', onOff('frto')],
-  ['net.ipv4.tcp_reordering', count('reordering', 1, 1000)],
-  ['net.ipv4.tcp_max_reordering', count('maxReordering', 1, 1000)],
-  ['net.ipv4.tcp_retrans_collapse', onOff('retransmitGathers')],
-  ['net.ipv4.tcp_min_rtt_wlen', count('minRttWindowMs', 0, 86_400, SECOND)],
   // Of disciplines only this is seen: fq spreads a connection's segments out.
   [
     'net.core.default_qdisc',
@@ -111,7 +104,6 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
     },
   ],
   // Metrics of the one route a script's world has, as `ip route` sets them.
-  ['route.initcwnd', count('initialWindowSegments', 1, 1000)],
   ['route.rto_min', milliseconds('rtoMinMs')],
   [
     'route.congctl',

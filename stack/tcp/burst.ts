@@ -3,7 +3,7 @@ import { pacingRate } from './pacing.js';
 import { Cold } from './tcb.js';
 
 /**
- * Segment path. How many segments leave in one burst, and where PSH is said (RFC 9293 §3.9.1.2, SHLD-27: a sender may say it at its own discretion). Linux hands a device that can segment a burst as one large segment, and says PSH at the end of it, so that a receiver which joins segments
+ * Segment path. How many segments leave in one burst, and where PSH is said (RFC 9293 §3.9.1.2 demands it for the last of the data and leaves the rest open). Linux hands a device that can segment a burst as one large segment, and says PSH at the end of it, so that a receiver which joins segments
  * passes them up without waiting for more. Peers, and tests written against Linux, see that PSH; so it is said here at the same places, though this stack segments itself.
  */
 
