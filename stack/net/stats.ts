@@ -103,6 +103,14 @@ export class Stats {
   tcpDelayedAcks = 0;
   tcpPureAcks = 0;
   tcpOutOfOrder = 0;
+  /** Duplicate ACKs that one ACK stood for (Linux: TCPAckCompressed). */
+  tcpAcksCompressed = 0;
+  /** The receive buffer was over its limit; what was out of order was let go; in-order text was refused (Linux: PruneCalled, OfoPruned, RcvPruned). */
+  tcpPruneCalled = 0;
+  tcpOfoPruned = 0;
+  tcpRcvPruned = 0;
+  /** Text for a window that was shut (Linux: TCPZeroWindowDrop). */
+  tcpZeroWindowDrops = 0;
   tcpSackBlocksIn = 0;
   tcpDsacksIn = 0;
   tcpDsacksOut = 0;

@@ -180,8 +180,6 @@ export function noteDuplicate(tcp: TcpContext, c: number, k: number): void {
   if ((tcp.hot[c + Tcb.STATE] & Flag.ECN) === 0 || !isAccurate(tcp, k) || seg.textLength === 0) return;
   if ((cold[k + Cold.ACC_ECN] & AccEcn.DUPLICATE_TOLD) !== 0 && seg.SEQ === cold[k + Cold.ACC_DUPLICATE_SEQ])
     cold[k + Cold.ACC_ECN] |= AccEcn.OPTION_BARRED;
-  // Linux: of what begins before the last ACK's edge, only what reaches it counts as received in order.
-  if (((seg.SEQ + seg.textLength - cold[k + Cold.LAST_ACK_SENT]) | 0) >= 0) countArrival(tcp, c, k, seg.textLength);
 }
 
 // What we send

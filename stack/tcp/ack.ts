@@ -29,12 +29,13 @@ export function processAck(tcp: TcpContext, c: number, k: number): Verdict {
   const una = hot[c + Tcb.SND_UNA];
   noteArrival(tcp, c, k);
   if (seqGt(seg.ACK, hot[c + Tcb.SND_NXT])) {
-    // It acknowledges what was never sent: answer with an ACK and drop (MUST-80-like, with RFC 5961 §5's limit).
-    challenge(tcp, c, k);
+    // It acknowledges what was never sent. Deviation: §3.10.7.4 has an ACK sent, and so we do, within the limits on challenge ACKs; but in ESTABLISHED it is dropped in
+    // silence, as Linux does: whoever guesses numbers learns nothing.
+    if ((hot[c + Tcb.STATE] & Flag.STATE_MASK) !== State.ESTABLISHED) challenge(tcp, c, k);
     return Verdict.TCP_ACK_UNSENT;
   }
-  if (seqLt(seg.ACK, (una - cold[k + Cold.MAX_SND_WND]) | 0)) {
-    // RFC 5961 §5.2: older than any ACK the peer can have sent in this window's lifetime.
+  if (seqLt(seg.ACK, una) && seqLt(seg.ACK, (una - oldestAckBelieved(tcp, c, k)) | 0)) {
+    // RFC 5961 §5.2: older than any ACK the peer can have sent in this window's lifetime, or of bytes from before the connection.
     challenge(tcp, c, k);
     return Verdict.TCP_ACK_TOO_OLD;
   }
@@ -64,6 +65,15 @@ export function processAck(tcp: TcpContext, c: number, k: number): Verdict {
   takeCwr(tcp, c, k);
   if (advances) onProgress(tcp, c, k);
   return Verdict.OK;
+}
+
+/** How far behind SND.UNA an ACK may be: the largest window offered, and no more than was ever acknowledged (as Linux), where that is counted. */
+function oldestAckBelieved(tcp: TcpContext, c: number, k: number): number {
+  const most = tcp.cold[k + Cold.MAX_SND_WND];
+  if (!tcp.tallies) return most;
+  const at = (c >>> Tcb.SHIFT) * Tally.SIZE + Tally.BYTES_ACKED;
+  const acked = tcp.tally[at] >>> 0;
+  return tcp.tally[at + 1] !== 0 || acked > most ? most : acked;
 }
 
 /** What is known before the acknowledgment is looked at. */

@@ -9,17 +9,22 @@ import { Cold, Tcb } from './tcb.js';
  * peer can tell from them what to do. Limited for the connection and for the stack (§7), so that the answer is no weapon.
  */
 export function challenge(tcp: TcpContext, c: number, k: number): void {
-  const { cold, limits } = tcp;
-  const nowMs = tcp.clock.ms;
-  if (((nowMs - cold[k + Cold.CHALLENGED_AT]) | 0) < limits.challengeAckIntervalMs) return;
-  if (!stackAllows(tcp)) return;
-  cold[k + Cold.CHALLENGED_AT] = nowMs;
+  if (answeredLately(tcp, k) || !stackAllows(tcp)) return;
   tcp.net.stats.tcpChallengeAcks += 1;
   sendAtOnce(tcp, c, k, Cause.CHALLENGE_ACK);
 }
 
+/** Within tcp_invalid_ratelimit another answer has gone to a segment that was not acceptable or not believed; else this one counts. */
+export function answeredLately(tcp: TcpContext, k: number): boolean {
+  const { cold, clock } = tcp;
+  if ((clock.ms - cold[k + Cold.CHALLENGED_AT]) >>> 0 < tcp.limits.challengeAckIntervalMs) return true;
+  cold[k + Cold.CHALLENGED_AT] = clock.ms;
+  return false;
+}
+
 /** A bucket for each second. Its size is public by §7; which connection emptied it is not to be told from outside, hence the limit per connection first. */
 export function stackAllows(tcp: TcpContext): boolean {
+  if (tcp.limits.challengeAcksPerSecond === UNLIMITED) return true;
   const second = Math.floor(tcp.clock.us / 1e6);
   if (second !== tcp.challengeSecond) {
     tcp.challengeSecond = second;
@@ -29,6 +34,8 @@ export function stackAllows(tcp: TcpContext): boolean {
   tcp.challengeLeft -= 1;
   return true;
 }
+
+const UNLIMITED = 0x7fffffff;
 
 /** An ACK that must not be merged with others: each one counts for the peer. If no frame is free the next flush sends it. */
 export function sendAtOnce(tcp: TcpContext, c: number, k: number, cause: Cause): void {

@@ -1,4 +1,5 @@
 import { Event, SocketKind } from '../net/event-queue.js';
+import { keepAcks, recallAcks } from './ack-memory.js';
 import { beginCongestionControl } from './congestion.js';
 import { localPort } from './connection-table.js';
 import type { TcpContext } from './context.js';
@@ -9,6 +10,7 @@ import { receiveShift, sleepingMss, wakingMss } from './options.js';
 import { UNPACED_SEGMENTS } from './pacing.js';
 import { settleReduction } from './prr.js';
 import { freeRuns } from './reassembly.js';
+import { beginReceiveSpace } from './receive-space.js';
 import { recallVariance } from './rtt.js';
 import { State } from './state.js';
 import { Busy, nowBusy } from './tally.js';
@@ -54,17 +56,10 @@ export function wake(tcp: TcpContext, c: number): number {
   recallVariance(tcp, c, k);
   cold[k + Cold.SND_SML] = una;
   cold[k + Cold.SND_UP] = una;
-  // As Linux: after a silence longer than any RTO the sender starts slowly again, and wants to hear from us.
-  const silentMs = (tcp.clock.ms - hot[c + Tcb.LAST_ACTIVITY]) | 0;
-  cold[k + Cold.QUICK_ACKS] = silentMs > limits.rtoMinMs ? limits.quickAcks : 0;
-  cold[k + Cold.ATO_MS] = limits.delayedAckMinMs;
-  cold[k + Cold.LAST_DATA_AT] = hot[c + Tcb.LAST_ACTIVITY];
+  recallAcks(tcp, c, k);
   cold[k + Cold.CHALLENGED_AT] = (tcp.clock.ms - limits.challengeAckIntervalMs) | 0;
-  const window = hot[c + Tcb.RCV_WND];
-  cold[k + Cold.RCV_LIMIT] = window > limits.receiveBytes ? window : limits.receiveBytes;
+  beginReceiveSpace(tcp, c, k);
   cold[k + Cold.SND_LIMIT] = limits.sendBytes;
-  cold[k + Cold.TUNE_SPACE] = limits.receiveBytes >>> 1;
-  cold[k + Cold.TUNE_AT_US] = tcp.clock.us32;
   const n = (c >>> Tcb.SHIFT) * Name.SIZE;
   cold[k + Cold.TS_OFFSET] = timestampOffset(
     tcp,
@@ -121,6 +116,7 @@ const BUSY =
 export function hibernate(tcp: TcpContext, c: number): void {
   settleReduction(tcp, c, tcp.hot[c + Tcb.COLD]);
   sleepingMss(tcp, c, tcp.hot[c + Tcb.COLD]);
+  keepAcks(tcp, c, tcp.hot[c + Tcb.COLD]);
   tcp.table.giveCold(c);
   if ((tcp.hot[c + Tcb.STATE] & Flag.KEEPALIVE) !== 0) {
     tcp.wheel.arm(c >>> Tcb.SHIFT, (tcp.hot[c + Tcb.LAST_ACTIVITY] + tcp.limits.keepIdleMs) | 0);

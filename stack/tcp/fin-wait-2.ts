@@ -56,7 +56,7 @@ export function finWait2OrphanArrives(tcp: TcpContext, c: number, k: number): Ve
   const end = (seg.SEQ + seg.LEN) | 0;
   const edge = (nxt + hot[c + Tcb.RCV_WND]) | 0;
   const rst = (seg.flags & TcpFlag.RST) !== 0;
-  const stale = !rst && olderThanRecent(tcp, c);
+  const stale = !rst && olderThanRecent(tcp, c, k);
   const inside = seg.SEQ === nxt || (seqGt(end, nxt) && seqLt(seg.SEQ, edge)) || (seg.SEQ === edge && seg.LEN === 0);
   if (stale || !inside) {
     if (rst) return Verdict.TCP_SEQUENCE;

@@ -7,12 +7,13 @@ import { advertisedMss, effectiveMss, receiveShift, sendShift } from './options.
 import { hasUnsent } from './output.js';
 import { maxPacingRate, pacingRate } from './pacing.js';
 import { urgentBytes } from './queue-lengths.js';
+import { bytesOutOfOrder } from './reassembly.js';
+import { windowOffered } from './receive-space.js';
 import { rtoMs } from './rtt.js';
 import { flightSize } from './scoreboard.js';
 import { type StateName, stateName } from './state.js';
 import { bookBusy } from './tally.js';
 import { AccEcn, Cold, Flag, Name, Tally, Tcb } from './tcb.js';
-import { selectWindow } from './window.js';
 
 /**
  * STATUS, RFC 9293 §3.9.1.7: everything Linux's TCP_INFO has, by Linux's names in our spelling, with the unit in the name. Counters of segments
@@ -173,9 +174,9 @@ export function info(tcp: TcpContext, c: number): TcpInfo {
     rttUs: srttUs,
     rttVarUs: hot[c + Tcb.RTTVAR] >> 2,
     minRttUs: tcp.tallies ? tally[y + Tally.MIN_RTT_US] : minRtt,
-    rcvRttUs: field(Cold.RCV_RTT_US),
+    rcvRttUs: field(Cold.RCV_RTT) >> 3,
     rcvSpace: field(Cold.TUNE_SPACE) || limits.receiveBytes >>> 1,
-    rcvSsthresh: field(Cold.RCV_LIMIT) || limits.receiveBytes,
+    rcvSsthresh: k === 0 ? hot[c + Tcb.RCV_WND] : cold[k + Cold.RCV_SSTHRESH],
     sndSsthreshBytes: hot[c + Tcb.SSTHRESH],
     sndCwndBytes: cwnd,
     sndCwnd: Math.floor(cwnd / mss),
@@ -210,7 +211,7 @@ export function info(tcp: TcpContext, c: number): TcpInfo {
     reordSeen: tally[y + Tally.REORDERINGS],
     rcvOoopack: tally[y + Tally.OOO_SEGS_IN],
     sndWnd: hot[c + Tcb.SND_WND],
-    rcvWnd: k === 0 ? hot[c + Tcb.RCV_WND] : selectWindow(tcp, c, k),
+    rcvWnd: k === 0 ? hot[c + Tcb.RCV_WND] : windowOffered(tcp, c, k),
     rehash: 0,
     totalRto: tally[y + Tally.RTO_COUNT],
     totalRtoRecoveries: tally[y + Tally.RTO_RECOVERIES],
@@ -228,7 +229,7 @@ export function info(tcp: TcpContext, c: number): TcpInfo {
     rcvNxt: hot[c + Tcb.RCV_NXT],
     iss: tally[y + Tally.ISS],
     irs: tally[y + Tally.IRS],
-    outOfOrderBytes: field(Cold.OOO_BYTES),
+    outOfOrderBytes: k === 0 ? 0 : bytesOutOfOrder(tcp, k),
     active: k !== 0,
   };
 }

@@ -6,7 +6,7 @@ export interface TcpLimits {
   readonly profile: 'linux' | 'freebsd' | TcpProfile;
   /** Connections at once, all states with a full row. A million rows are 104 MB of address space, resident only where used. */
   readonly connectionsMax: number;
-  /** Connections with something going on at once: cold rows, 704 bytes each while used. All of them, unless memory is short. */
+  /** Connections with something going on at once: cold rows, 768 bytes each while used. All of them, unless memory is short. */
   readonly activeMax: number;
   /** Half-open connections in all. 4096 as Linux's tcp_max_syn_backlog on a large machine; beyond it the oldest gives way. */
   readonly synReceivedMax: number;
@@ -31,13 +31,17 @@ export interface TcpLimits {
   /** Keep the counters that only `info` reads: 128 bytes a connection. Off where ten million connections must fit. */
   readonly tally: boolean;
 
-  /** Receive buffer at the start and at the most; auto-tuning moves between. Linux: tcp_rmem 131,072 and 6 MiB. */
+  /** Receive buffer at the start and at the most, in bytes of memory: the window is the part of it that is text, at first half. Auto-tuning moves between. Linux: tcp_rmem 131,072 and 6 MiB. */
   readonly receiveBytes: number;
   readonly receiveBytesMax: number;
   /** Of a receive buffer, how many 256ths may be offered as window when a connection begins; the rest is for what memory costs beyond the bytes. Linux 6.6 and later: half. */
   readonly receiveWindowShare: number;
   /** What a program may raise the buffer to (Linux's net.core.rmem_max): the window scale allows for that, too. */
   readonly receiveBytesCeiling: number;
+  /** The receive buffer follows what the program reads: Linux's tcp_moderate_rcvbuf. */
+  readonly moderateReceiveBuffer: boolean;
+  /** A window once promised may be taken back when memory runs short: Linux's tcp_shrink_window, off as RFC 9293 §3.8.6 wants. */
+  readonly shrinkWindow: boolean;
   /** Send buffer likewise. Linux: tcp_wmem 16 KiB growing to 4 MiB; ours starts at what an initial window of jumbo writes needs. */
   readonly sendBytes: number;
   readonly sendBytesMax: number;
@@ -95,8 +99,11 @@ export interface TcpLimits {
   /** Delayed ACK: RFC 9293 allows 500 ms (MUST-40); Linux waits 40 ms, adapting up to 200. */
   readonly delayedAckMinMs: number;
   readonly delayedAckMaxMs: number;
-  /** Segments acknowledged at once when a connection starts, so that the sender's window opens fast. Linux: 16. */
+  /** ACKs sent at once at the most when data begins to come and after trouble, so that the sender's window opens fast. Linux: 16. */
   readonly quickAcks: number;
+  /** SACK compression: so many duplicate ACKs at the most are held back for one, and no longer than this. Linux: tcp_comp_sack_nr, tcp_comp_sack_delay_ns. 0: none. */
+  readonly compressedAcksMax: number;
+  readonly compressedAckDelayUs: number;
   /** The congestion control of connections that choose none, by name. CUBIC (RFC 9438), as every large system has it. */
   readonly congestion: string;
   /**
@@ -134,7 +141,7 @@ export interface TcpLimits {
   readonly retransmitGathers: boolean;
   /** How long the smallest round trip is believed: Linux's tcp_min_rtt_wlen, five minutes. */
   readonly minRttWindowMs: number;
-  /** Challenge ACKs for each second over the stack, RFC 5961 §7: Linux 1000. */
+  /** Challenge ACKs for each second over the stack, RFC 5961 §7. Without limit as Linux today: a limit shared by all connections tells an attacker of one about another; the limit of each connection does the work. */
   readonly challengeAcksPerSecond: number;
   /** … and for one connection one in so many ms: Linux's tcp_invalid_ratelimit. */
   readonly challengeAckIntervalMs: number;
@@ -159,6 +166,8 @@ export interface TcpLimits {
   readonly ecnOption: number;
   /** With 1, how often in a round trip at the least: Linux's tcp_ecn_option_beacon, 3, as RFC 9768 §3.2.3.3 recommends. */
   readonly ecnOptionBeacon: number;
+  /** Duplicates are reported, RFC 2883: Linux's tcp_dsack. */
+  readonly dsack: boolean;
 }
 
 export const TCP_LIMITS: TcpLimits = {
@@ -179,6 +188,8 @@ export const TCP_LIMITS: TcpLimits = {
   receiveBytesMax: 6 << 20,
   receiveWindowShare: 128,
   receiveBytesCeiling: 212_992,
+  moderateReceiveBuffer: true,
+  shrinkWindow: false,
   sendBytes: 131_072,
   sendBytesMax: 4 << 20,
   rtoMinMs: 200,
@@ -206,6 +217,8 @@ export const TCP_LIMITS: TcpLimits = {
   delayedAckMinMs: 40,
   delayedAckMaxMs: 200,
   quickAcks: 16,
+  compressedAcksMax: 44,
+  compressedAckDelayUs: 1000,
   congestion: 'cubic',
   hystart: 'classic',
   slowStartAfterIdle: true,
@@ -222,7 +235,7 @@ export const TCP_LIMITS: TcpLimits = {
   maxReordering: 300,
   retransmitGathers: true,
   minRttWindowMs: 300_000,
-  challengeAcksPerSecond: 1000,
+  challengeAcksPerSecond: 0x7fffffff,
   challengeAckIntervalMs: 500,
   portFirst: 32_768,
   portLast: 60_999,
@@ -234,4 +247,5 @@ export const TCP_LIMITS: TcpLimits = {
   ecnFallback: true,
   ecnOption: 2,
   ecnOptionBeacon: 3,
+  dsack: true,
 };

@@ -124,7 +124,7 @@ function fill(tcp: TcpContext, listener: Listener, rows: Int32Array, at: number)
   );
   if (scaling) word |= SynOption.WINDOW_SCALE | (options.windowScale << 16) | (choice.shift << 20);
   rows[at + Syn.OPTIONS] = word;
-  rows[at + Syn.RCV_WND] = choice.window < 0xffff ? choice.window : 0xffff;
+  rows[at + Syn.RCV_WND] = choice.window;
   rows[at + Syn.SENT_AT_US] = tcp.clock.us32;
 }
 

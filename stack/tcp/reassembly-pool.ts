@@ -9,9 +9,11 @@ export const enum Run {
   /** One past the last. */
   END = 1,
   QUEUE = 2,
-  /** The next record's offset; zero: none. */
-  NEXT = 3,
-  SIZE = 4,
+  /** What the segments it came in take of the receive buffer. */
+  MEM = 3,
+  /** The next record's offset on each level of the list (run-list.ts); zero: none. */
+  NEXT = 4,
+  SIZE = 8,
 }
 
 export class ReassemblyPool {

@@ -1,22 +1,21 @@
-import { seqDiff, seqGt, seqLeq, seqLt } from '../base/seq.js';
+import { seqGt, seqLeq, seqLt, seqMin } from '../base/seq.js';
 import { Cause } from '../net/note.js';
 import { TcpFlag } from '../wire/tcp.js';
 import { Verdict } from '../wire/verdict.js';
 import { isAccurate, noteDuplicate, reflectSynAck } from './acc-ecn.js';
 import { processAck } from './ack.js';
 import { refuseSegment } from './bare-segment.js';
-import { challenge, sendAtOnce } from './challenge-ack.js';
+import { answeredLately, challenge, sendAtOnce } from './challenge-ack.js';
 import { fail, finish, mark, wake } from './connection.js';
 import type { TcpContext } from './context.js';
-import { ackNow, quicken } from './delayed-ack.js';
+import { quicken } from './delayed-ack.js';
 import { ConnectionError } from './errors.js';
 import { finWait2OrphanArrives } from './fin-wait-2.js';
 import { leastTtl, sendShift, syncMss } from './options.js';
 import { olderThanRecent, updateRecent } from './paws.js';
-import { Run } from './reassembly-pool.js';
-import { processFin, processText } from './receive.js';
+import { takeData } from './receive.js';
 import { endMeasurement } from './rtt.js';
-import { reportDuplicate } from './sack.js';
+import { highestTold, reportDuplicate } from './sack.js';
 import { State } from './state.js';
 import { establish } from './syn-received.js';
 import { synSentArrives } from './syn-sent.js';
@@ -41,13 +40,15 @@ export function segmentArrives(tcp: TcpContext, c: number): Verdict {
     if (!tcp.limits.synAckText) return Verdict.OK;
     seg.SEQ = (seg.SEQ + 1) | 0;
     seg.LEN -= 1;
-    trimToWindow(tcp, c);
+    seg.flags &= ~TcpFlag.SYN;
     return takeContents(tcp, c, k);
   }
 
   const lone = hot[c + Tcb.STATE] & (Flag.STATE_MASK | Flag.ORPHAN);
   if (lone === (State.FIN_WAIT_2 | Flag.ORPHAN)) return finWait2OrphanArrives(tcp, c, k);
   if (lone === State.SYN_RECEIVED || lone === (State.SYN_RECEIVED | Flag.ORPHAN)) uncrossSynAck(tcp, c);
+  // Neither ACK nor RST nor SYN: nobody sends that, and it is not answered (as Linux).
+  if ((seg.flags & (TcpFlag.ACK | TcpFlag.RST | TcpFlag.SYN)) === 0) return Verdict.TCP_NO_ACK;
   let verdict = checkSequence(tcp, c, k);
   if (verdict !== Verdict.OK) return verdict;
   verdict = checkReset(tcp, c, k);
@@ -79,18 +80,31 @@ function uncrossSynAck(tcp: TcpContext, c: number): void {
   if ((hot[c + Tcb.STATE] & Flag.WINDOW_SCALE) !== 0) seg.WND >>>= sendShift(tcp, c);
 }
 
-/** Sixth to eighth check: URG, text, FIN. */
+/** Sixth to eighth check: URG, text, FIN, as far as the state has ears for them. */
 function takeContents(tcp: TcpContext, c: number, k: number): Verdict {
   const { hot, seg } = tcp;
   const state = hot[c + Tcb.STATE] & Flag.STATE_MASK;
-  let verdict: Verdict = Verdict.OK;
-  if (state === State.ESTABLISHED || state === State.FIN_WAIT_1 || state === State.FIN_WAIT_2) {
-    if (seg.textLength > 0 && state !== State.ESTABLISHED && nobodyReads(tcp, c, k)) return refuseText(tcp, c);
-    processUrgent(tcp, c, k);
-    verdict = processText(tcp, c, k);
+  switch (state) {
+    case State.FIN_WAIT_1:
+    case State.FIN_WAIT_2:
+      if (bringsText(tcp, c) && nobodyReads(tcp, c, k)) return refuseText(tcp, c);
+      break;
+    case State.CLOSE_WAIT:
+    case State.CLOSING:
+    case State.LAST_ACK:
+      // The peer has ended its stream: what comes beyond the end is nobody's, and without an answer (as Linux). What reaches beyond it from before contradicts the FIN.
+      if (seg.LEN === 0 || !seqLt(seg.SEQ, hot[c + Tcb.RCV_NXT])) return Verdict.OK;
+      if (bringsText(tcp, c)) return refuseText(tcp, c);
+      break;
   }
-  processFin(tcp, c, k);
-  return verdict;
+  processUrgent(tcp, c, k);
+  return seg.LEN === 0 ? Verdict.OK : takeData(tcp, c, k);
+}
+
+/** Text that is new, or a FIN behind text that is. */
+function bringsText(tcp: TcpContext, c: number): boolean {
+  const { seg } = tcp;
+  return seg.LEN > 0 && seqGt((seg.SEQ + seg.textLength) | 0, tcp.hot[c + Tcb.RCV_NXT]);
 }
 
 /** Both halves are closed here: the program is gone, or has said that it will not read. */
@@ -108,125 +122,79 @@ function refuseText(tcp: TcpContext, c: number): Verdict {
   return Verdict.TCP_AFTER_CLOSE;
 }
 
-/** First check: the sequence number, with PAWS in front of it (RFC 7323 §5.3). What is left lies in the window. */
+/** First check: the sequence number, with PAWS in front of it (RFC 7323 §5.3). What passes touches the window. */
 function checkSequence(tcp: TcpContext, c: number, k: number): Verdict {
-  const { hot, seg } = tcp;
+  const { hot, cold, seg } = tcp;
   const rst = (seg.flags & TcpFlag.RST) !== 0;
-  if (!rst && olderThanRecent(tcp, c)) {
+  const syn = (seg.flags & TcpFlag.SYN) !== 0;
+  if (!rst && olderThanRecent(tcp, c, k)) {
     tcp.net.stats.tcpPawsRejected += 1;
-    answerUnacceptable(tcp, c, k);
+    if (syn) challenge(tcp, c, k);
+    else answerUnacceptable(tcp, c, k);
     return Verdict.TCP_PAWS;
   }
   const nxt = hot[c + Tcb.RCV_NXT];
-  const window = hot[c + Tcb.RCV_WND];
-  if (!acceptable(seg.SEQ, seg.LEN, nxt, window)) {
-    if (rst) return Verdict.TCP_SEQUENCE;
-    if (seqLt(seg.SEQ, nxt) && seg.textLength > 0) {
-      noteDuplicate(tcp, c, k);
-      reportDuplicate(
-        tcp,
-        c,
-        k,
-        seg.SEQ,
-        seqLt(nxt, (seg.SEQ + seg.textLength) | 0) ? nxt : (seg.SEQ + seg.textLength) | 0,
-      );
-    }
-    if (window === 0 && seg.SEQ === nxt) {
-      // Nothing fits, but the acknowledgment, a RST and the urgent pointer still count (§3.10.7.4, MUST-66).
-      dropContents(tcp);
-      ackNow(tcp, c, k, Cause.ACK_NOW);
-      updateRecent(tcp, c, k);
-      return Verdict.OK;
-    }
-    answerUnacceptable(tcp, c, k);
-    return seg.LEN > 0 && seqLeq((seg.SEQ + seg.LEN) | 0, nxt) ? Verdict.TCP_DUPLICATE : Verdict.TCP_SEQUENCE;
+  const end = (seg.SEQ + seg.LEN) | 0;
+  // Deviation: the four cases of §3.4, table 6, as Linux has them: from the last acknowledgment sent up to the window's edge, both included. A segment at the edge brings
+  // no text that could be taken, but its ACK counts (MUST-66), and so does a FIN that was cut off by a window of zero.
+  if (!seqLt(end, cold[k + Cold.LAST_ACK_SENT]) && !seqGt(seg.SEQ, (nxt + hot[c + Tcb.RCV_WND]) | 0)) return Verdict.OK;
+  if (rst) return resetsAfterFin(tcp, c) ? reset(tcp, c) : Verdict.TCP_SEQUENCE;
+  if (syn) {
+    noteSyn(tcp, c, k);
+    challenge(tcp, c, k);
+    return Verdict.TCP_SYN_IN_WINDOW;
   }
-  updateRecent(tcp, c, k);
-  if (seqLt(seg.SEQ, nxt) && seg.textLength > 0) reportDuplicate(tcp, c, k, seg.SEQ, nxt);
-  trimToWindow(tcp, c);
-  return Verdict.OK;
-}
-
-/** The four cases of §3.4, table 6. */
-function acceptable(seq: number, length: number, nxt: number, window: number): boolean {
-  const begin = seqDiff(seq, nxt);
-  if (length === 0) return window === 0 ? begin === 0 : begin >= 0 && begin < window;
-  if (window === 0) return false;
-  const end = begin + length - 1;
-  return (begin >= 0 && begin < window) || (end >= 0 && end < window);
+  answerUnacceptable(tcp, c, k);
+  return seg.LEN > 0 && seqLeq(end, nxt) ? Verdict.TCP_DUPLICATE : Verdict.TCP_SEQUENCE;
 }
 
 /**
- * <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> to a segment that is not acceptable: at once for data, which a sender waits for; within a limit
+ * <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> to a segment that is not acceptable: at once for one with data, which a sender waits for; within a limit
  * for what carries none, lest two ends answer each other for ever (Linux: tcp_invalid_ratelimit).
  */
 function answerUnacceptable(tcp: TcpContext, c: number, k: number): void {
-  if ((tcp.seg.flags & TcpFlag.SYN) !== 0) noteSyn(tcp, c, k);
-  if (tcp.seg.textLength > 0 || (tcp.seg.flags & TcpFlag.FIN) !== 0) {
+  const { seg } = tcp;
+  if (seg.LEN === 0 && answeredLately(tcp, k)) return;
+  const nxt = tcp.hot[c + Tcb.RCV_NXT];
+  if (seg.LEN > 0 && seqLt(seg.SEQ, nxt)) {
     quicken(tcp, c, k);
-    sendAtOnce(tcp, c, k, Cause.ACK_DUPLICATE);
-  } else challenge(tcp, c, k);
-}
-
-/** A SYN-ACK again: the ACK of it was lost, and what that had to say of AccECN is said again. */
-function noteSyn(tcp: TcpContext, c: number, k: number): void {
-  if ((tcp.hot[c + Tcb.STATE] & Flag.ECN) !== 0 && isAccurate(tcp, k)) reflectSynAck(tcp, k);
-}
-
-/** Cuts off what we have already and what does not fit, control bits included: the rest begins at RCV.NXT or later. */
-function trimToWindow(tcp: TcpContext, c: number): void {
-  const { hot, seg } = tcp;
-  const nxt = hot[c + Tcb.RCV_NXT];
-  let old = seqDiff(nxt, seg.SEQ);
-  if (old > 0) {
-    if ((seg.flags & TcpFlag.SYN) !== 0) {
-      seg.flags &= ~TcpFlag.SYN;
-      seg.SEQ = (seg.SEQ + 1) | 0;
-      old -= 1;
-    }
-    const cut = old < seg.textLength ? old : seg.textLength;
-    seg.textAt += cut;
-    seg.textLength -= cut;
-    seg.SEQ = (seg.SEQ + old) | 0;
-    // The urgent pointer counts from SEG.SEQ.
-    seg.UP -= old;
-    if (cut < old) seg.flags &= ~TcpFlag.FIN;
+    noteDuplicate(tcp, c, k);
+    reportDuplicate(tcp, c, k, seg.SEQ, seqMin((seg.SEQ + seg.LEN) | 0, nxt));
   }
-  const end = (nxt + hot[c + Tcb.RCV_WND]) | 0;
-  const over = seqDiff((seg.SEQ + seg.textLength) | 0, end);
-  if (over > 0) {
-    seg.textLength = over < seg.textLength ? seg.textLength - over : 0;
-    seg.flags &= ~TcpFlag.FIN;
-  }
-  seg.LEN = seg.textLength + ((seg.flags & TcpFlag.SYN) !== 0 ? 1 : 0) + ((seg.flags & TcpFlag.FIN) !== 0 ? 1 : 0);
-}
-
-function dropContents(tcp: TcpContext): void {
-  tcp.seg.textLength = 0;
-  tcp.seg.LEN = 0;
-  tcp.seg.flags &= ~TcpFlag.FIN;
+  sendAtOnce(tcp, c, k, Cause.ACK_DUPLICATE);
 }
 
 /**
- * RFC 5961 §3.2: the very next sequence number. Deviation: as Linux also the end of the last text that came out of order, which is where a peer
+ * RFC 5961 §3.2: the very next sequence number. Deviation: as Linux also the end of the highest SACK block told, which is where a peer
  * that has lost segments in between stands.
  */
 function resetsExactly(tcp: TcpContext, c: number, k: number): boolean {
   const seq = tcp.seg.SEQ;
-  if (seq === tcp.hot[c + Tcb.RCV_NXT]) return true;
-  const tail = tcp.cold[k + Cold.OOO_TAIL];
-  return tail !== 0 && (tcp.hot[c + Tcb.STATE] & Flag.SACK) !== 0 && seq === tcp.reassembly.rows[tail + Run.END];
+  if (seq === tcp.hot[c + Tcb.RCV_NXT] || resetsAfterFin(tcp, c)) return true;
+  return (tcp.hot[c + Tcb.STATE] & Flag.SACK) !== 0 && seq === highestTold(tcp, c, k);
+}
+
+/** The FIN took a sequence number; a peer that has closed and is gone may reset with the one before it (as Linux). */
+function resetsAfterFin(tcp: TcpContext, c: number): boolean {
+  const state = tcp.hot[c + Tcb.STATE] & Flag.STATE_MASK;
+  if (state !== State.CLOSE_WAIT && state !== State.LAST_ACK && state !== State.CLOSING) return false;
+  return tcp.seg.SEQ === ((tcp.hot[c + Tcb.RCV_NXT] - 1) | 0);
 }
 
 /** Second check: the RST bit. Where it is not exact, but in the window, it is challenged. */
 function checkReset(tcp: TcpContext, c: number, k: number): Verdict {
-  const { hot, seg } = tcp;
+  const { seg } = tcp;
   if ((seg.flags & TcpFlag.RST) === 0) return Verdict.OK;
   if (!resetsExactly(tcp, c, k)) {
     challenge(tcp, c, k);
     return Verdict.TCP_RST_CHALLENGED;
   }
-  switch (hot[c + Tcb.STATE] & Flag.STATE_MASK) {
+  return reset(tcp, c);
+}
+
+/** The connection ends; how the program is told depends on what it knew already. */
+function reset(tcp: TcpContext, c: number): Verdict {
+  switch (tcp.hot[c + Tcb.STATE] & Flag.STATE_MASK) {
     case State.SYN_RECEIVED:
       // Came from an active OPEN: refused.
       tcp.net.stats.tcpAttemptFails += 1;
@@ -248,6 +216,11 @@ function checkReset(tcp: TcpContext, c: number, k: number): Verdict {
   return Verdict.TCP_RESET;
 }
 
+/** A SYN-ACK again: the ACK of it was lost, and what that had to say of AccECN is said again. */
+function noteSyn(tcp: TcpContext, c: number, k: number): void {
+  if ((tcp.hot[c + Tcb.STATE] & Flag.ECN) !== 0 && isAccurate(tcp, k)) reflectSynAck(tcp, k);
+}
+
 /** Fourth check: the SYN bit. RFC 5961 §4.2: in a synchronized state never a reset, always a challenge. */
 function checkSyn(tcp: TcpContext, c: number, k: number): Verdict {
   if ((tcp.seg.flags & TcpFlag.SYN) === 0) return Verdict.OK;
@@ -260,6 +233,8 @@ function checkSyn(tcp: TcpContext, c: number, k: number): Verdict {
 function checkAck(tcp: TcpContext, c: number, k: number): Verdict {
   const { hot, seg } = tcp;
   if ((seg.flags & TcpFlag.ACK) === 0) return Verdict.TCP_NO_ACK;
+  // Only once it is known that the peer can have sent it (RFC 7323 §4.3).
+  if (!seqLt(seg.ACK, hot[c + Tcb.SND_UNA]) && !seqGt(seg.ACK, hot[c + Tcb.SND_NXT])) updateRecent(tcp, c, k);
   if ((hot[c + Tcb.STATE] & Flag.STATE_MASK) !== State.SYN_RECEIVED) return processAck(tcp, c, k);
   if (!(seqLt(hot[c + Tcb.SND_UNA], seg.ACK) && !seqGt(seg.ACK, hot[c + Tcb.SND_NXT]))) {
     refuseSegment(tcp, Cause.RST_UNACCEPTABLE_ACK, State.SYN_RECEIVED);

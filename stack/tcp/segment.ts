@@ -14,6 +14,8 @@ export class Segment {
   /** Offset and length of the payload; both move when the segment is trimmed to the window. */
   textAt = 0;
   textLength = 0;
+  /** Header and text as they came, whatever is trimmed: what the segment costs to hold. */
+  bytesInAll = 0;
   TSval = 0;
   TSecr = 0;
   hasTimestamps = false;

@@ -1,5 +1,6 @@
 import { StackError } from '../base/errors.js';
 import { Ecn } from '../wire/ipv4.js';
+import { ackAfterRead } from './ack-policy.js';
 import { beginCongestionControl, congestionOf } from './congestion.js';
 import { mark, wake } from './connection.js';
 import type { TcpContext } from './context.js';
@@ -14,8 +15,9 @@ import {
   withLeastTtl,
   withMtuDiscover,
 } from './options.js';
+import { clampSet, limitSet } from './receive-space.js';
 import { State } from './state.js';
-import { Cold, Custom, Flag, Tcb } from './tcb.js';
+import { AckBit, Cold, Custom, Flag, Tcb } from './tcb.js';
 import { startTimer, stopTimer, Timer } from './timers.js';
 
 /** Options of a connection (RFC 9293 §3.9.1 leaves their form to us), as setsockopt names them. Units are in the names; sockets' own (bytes, ms, counts) are kept. */
@@ -74,7 +76,7 @@ const RANGES: Record<TcpOption, readonly [number, number]> = {
   [TcpOption.RECEIVE_BYTES]: [2304, 1 << 30],
   [TcpOption.SEND_BYTES]: [4608, 1 << 30],
   [TcpOption.MAX_SEGMENT]: [0, 32_767],
-  [TcpOption.QUICK_ACK]: [0, 1],
+  [TcpOption.QUICK_ACK]: [0, 0x7fffffff],
   [TcpOption.SYN_RETRIES]: [1, 127],
   [TcpOption.LINGER2_MS]: [-1, 120_000],
   [TcpOption.TOS]: [0, 255],
@@ -111,7 +113,6 @@ const FIELDS: Partial<Record<TcpOption, Cold>> = {
   [TcpOption.SYN_RETRIES]: Cold.SYN_RETRIES,
   [TcpOption.LINGER2_MS]: Cold.LINGER2_MS,
   [TcpOption.NOT_SENT_LOW_WATER]: Cold.NOTSENT_LOWAT,
-  [TcpOption.WINDOW_CLAMP]: Cold.WINDOW_CLAMP,
   [TcpOption.MAX_PACING_RATE]: Cold.MAX_PACING_RATE,
   [TcpOption.DEFER_ACCEPT_SECONDS]: Cold.DEFER_ACCEPT,
 };
@@ -147,9 +148,11 @@ export function setOption(tcp: TcpContext, c: number, option: TcpOption, value: 
   if (option !== TcpOption.QUICK_ACK) hot[c + Tcb.STATE] |= Flag.CUSTOM;
   switch (option) {
     case TcpOption.RECEIVE_BYTES:
-      cold[k + Cold.CUSTOM] |= Custom.RCV_LIMIT;
-      hot[c + Tcb.STATE] |= Flag.WINDOW_CHECK;
+      limitSet(tcp, c, k);
       mark(tcp, c);
+      break;
+    case TcpOption.WINDOW_CLAMP:
+      clampSet(tcp, c, k, value);
       break;
     case TcpOption.SEND_BYTES:
       cold[k + Cold.CUSTOM] |= Custom.SND_LIMIT;
@@ -177,7 +180,7 @@ export function setOption(tcp: TcpContext, c: number, option: TcpOption, value: 
       cold[k + Cold.TOS_AND_TTL] = (cold[k + Cold.TOS_AND_TTL] & ~0xff) | value;
       break;
     case TcpOption.QUICK_ACK:
-      setQuickAck(tcp, c, k, value !== 0);
+      setQuickAck(tcp, c, k, value);
       break;
     case TcpOption.KEEPALIVE_IDLE_MS:
       if ((hot[c + Tcb.STATE] & Flag.KEEPALIVE) !== 0) beginKeepalive(tcp, c, k);
@@ -201,18 +204,18 @@ function setFlag(tcp: TcpContext, c: number, flag: Flag, on: boolean): void {
   }
 }
 
-function setQuickAck(tcp: TcpContext, c: number, k: number, on: boolean): void {
-  if (on) {
-    tcp.hot[c + Tcb.STATE] &= ~Flag.INTERACTIVE;
-    tcp.cold[k + Cold.QUICK_ACKS] = tcp.limits.quickAcks;
-    if ((tcp.hot[c + Tcb.STATE] & Flag.ACK_PENDING) !== 0) {
-      tcp.hot[c + Tcb.STATE] |= Flag.ACK_NOW;
-      mark(tcp, c);
-    }
-  } else {
-    tcp.hot[c + Tcb.STATE] |= Flag.INTERACTIVE;
-    tcp.cold[k + Cold.QUICK_ACKS] = 0;
+/** TCP_QUICKACK: out of interactive mode, and an ACK that is owed goes; an even number other than 0 puts the mode back afterwards. 0: into it. */
+function setQuickAck(tcp: TcpContext, c: number, k: number, value: number): void {
+  const { hot, cold } = tcp;
+  if (value === 0) {
+    hot[c + Tcb.STATE] |= Flag.INTERACTIVE;
+    return;
   }
+  hot[c + Tcb.STATE] &= ~Flag.INTERACTIVE;
+  if ((hot[c + Tcb.STATE] & Flag.ACK_PENDING) === 0) return;
+  cold[k + Cold.ACK_BITS] |= AckBit.PUSHED;
+  ackAfterRead(tcp, c, k);
+  if ((value & 1) === 0) hot[c + Tcb.STATE] |= Flag.INTERACTIVE;
 }
 
 export function getOption(tcp: TcpContext, c: number, option: TcpOption): number {
@@ -239,6 +242,8 @@ export function getOption(tcp: TcpContext, c: number, option: TcpOption): number
       return own || limits.finWait2Ms;
     case TcpOption.MAX_SEGMENT:
       return effectiveMss(tcp, c);
+    case TcpOption.WINDOW_CLAMP:
+      return k !== 0 && (cold[k + Cold.CUSTOM] & Custom.WINDOW_CLAMP) !== 0 ? cold[k + Cold.WINDOW_CLAMP] : 0;
     case TcpOption.QUICK_ACK:
       return (hot[c + Tcb.STATE] & Flag.INTERACTIVE) === 0 ? 1 : 0;
     case TcpOption.MTU_DISCOVER:
@@ -291,7 +296,7 @@ export function applyDefaults(tcp: TcpContext, c: number, k: number, defaults: C
   if (defaults.keepAlive === true) setFlag(tcp, c, Flag.KEEPALIVE, true);
   if (defaults.receiveBytes !== undefined) {
     cold[k + Cold.RCV_LIMIT] = defaults.receiveBytes;
-    cold[k + Cold.CUSTOM] |= Custom.RCV_LIMIT;
+    limitSet(tcp, c, k);
     hot[c + Tcb.STATE] |= Flag.CUSTOM;
   }
   if (defaults.sendBytes !== undefined) {

@@ -32,10 +32,10 @@ export function chooseOwnWindow(tcp: TcpContext, c: number, k: number): void {
   const remote = tcp.names[(c >>> Tcb.SHIFT) * Name.SIZE + Name.REMOTE] as Address;
   const fixed = (cold[k + Cold.CUSTOM] & Custom.RCV_LIMIT) !== 0;
   const mss = offeredMss(tcp, remote, cold[k + Cold.MSS_CLAMP]);
-  const clamp = cold[k + Cold.WINDOW_CLAMP];
+  const clamp = (cold[k + Cold.CUSTOM] & Custom.WINDOW_CLAMP) !== 0 ? cold[k + Cold.WINDOW_CLAMP] : 0;
   chooseWindow(tcp, choice, cold[k + Cold.RCV_LIMIT], fixed, clamp, mss, tcp.limits.windowScaling);
   hot[c + Tcb.MSS_AND_SHIFTS] = choice.shift << 20;
-  hot[c + Tcb.RCV_WND] = choice.window < 0xffff ? choice.window : 0xffff;
+  hot[c + Tcb.RCV_WND] = choice.window;
 }
 
 /** Sends our SYN, or SYN-ACK after a simultaneous open. The timer that repeats it is the caller's. */
@@ -65,7 +65,8 @@ export function sendOwnSyn(tcp: TcpContext, c: number, k: number): void {
     hot[c + Tcb.SND_UNA],
     answering ? hot[c + Tcb.RCV_NXT] : 0,
     (answering ? TcpFlag.SYN | TcpFlag.ACK : TcpFlag.SYN) | ecn,
-    hot[c + Tcb.RCV_WND],
+    // Never scaled (RFC 7323 §2.2): what is beyond is not told yet.
+    hot[c + Tcb.RCV_WND] < 0xffff ? hot[c + Tcb.RCV_WND] : 0xffff,
     offer,
     answering ? Cause.SYN_ACK : Cause.SYN,
     answering ? State.SYN_RECEIVED : State.SYN_SENT,

@@ -32,7 +32,10 @@ export const enum Tcb {
   SSTHRESH = 9,
   /** When a segment last came or new data last went, in ms: keepalive, restart after idle, age of TS.Recent. */
   LAST_ACTIVITY = 10,
-  /** Largest payload to send with no options, bits 0–15 (EFFECTIVE: see options.ts); Snd.Wind.Shift 16–19; Rcv.Wind.Shift 20–23. */
+  /**
+   * Largest payload to send with no options, bits 0–15 (EFFECTIVE: see options.ts); Snd.Wind.Shift 16–19; Rcv.Wind.Shift 20–23. While asleep: ACKs still to be sent at
+   * once 24–28, and whether any data has ever come, 29 (delayed-ack.ts).
+   */
   MSS_AND_SHIFTS = 11,
   /** Bytes from SND.UNA on: sent and unacknowledged, then unsent. A queue of the arena. */
   SND_QUEUE = 12,
@@ -103,7 +106,7 @@ export const enum Flag {
   ECN_REDUCED = 1 << 31,
 }
 
-/** The cold row: what a connection needs while something is going on. 176 int32, 704 bytes. */
+/** The cold row: what a connection needs while something is going on. 192 int32, 768 bytes. */
 export const enum Cold {
   /** Segment sequence and acknowledgment number used for the last window update. */
   SND_WL1 = 0,
@@ -157,10 +160,9 @@ export const enum Cold {
   /** Set while the last flight was limited by cwnd: only then may cwnd grow (RFC 7661's concern, cwnd-validation.ts). */
   CWND_LIMITED = 26,
 
-  /** Receiving out of order: first record (sorted by sequence), how many, how many bytes, the last record. */
-  OOO_HEAD = 27,
+  /** Receiving out of order: first record on each of the four levels of the list (run-list.ts), how many, the last record. */
+  OOO_HEAD = 177,
   OOO_COUNT = 28,
-  OOO_BYTES = 29,
   OOO_TAIL = 30,
   /** A duplicate to report in the next ACK, RFC 2883; equal: none. */
   DSACK_LEFT = 31,
@@ -169,25 +171,43 @@ export const enum Cold {
   FIN_SEQ = 33,
   FIN_WAITING = 34,
 
-  /** Segments still to be acknowledged at once, at the start and after trouble. */
+  /** ACKs still to be sent at once, at the start and after trouble. */
   QUICK_ACKS = 35,
-  /** Bytes received since the last ACK went out. */
-  UNACKED_BYTES = 36,
-  /** The delay of a delayed ACK, adapted to the spacing of data, ms. */
+  /** Bytes that still fit into the memory of the segment received last (receive-space.ts). */
+  RCV_TAILROOM = 36,
+  /** The delay of a delayed ACK, adapted to the spacing of data, ms; 0 until data has come. */
   ATO_MS = 37,
   /** When data last came, ms. */
   LAST_DATA_AT = 38,
-  /** The largest segment seen: what "full-sized" means to the receiver. */
+  /** What "full-sized" means to the receiver, as far as segments have shown; and the size of the last that was smaller, header included. */
   RCV_MSS = 39,
+  LAST_SEGMENT_BYTES = 189,
+  /** Bits of AckBit. */
+  ACK_BITS = 169,
+  /** SACK compression: ACKs held back, duplicate ACKs sent since RCV.NXT was last COMPRESSED_AT. */
+  COMPRESSED_ACKS = 170,
+  DUPACKS_SENT = 171,
+  COMPRESSED_AT = 172,
 
   /** Limits on the queues, bytes; they grow by themselves unless the program has set them. */
   RCV_LIMIT = 40,
   SND_LIMIT = 41,
-  /** Receive-window auto-tuning: bytes read since TUNE_AT_US, and how many the last interval had. */
+  /** Receive-window auto-tuning: bytes read since TUNE_AT_US, and the most an interval had. */
   TUNE_COPIED = 42,
   TUNE_SPACE = 43,
   TUNE_AT_US = 44,
-  RCV_RTT_US = 45,
+  /** The receiver's view of the round trip in 1/8 µs; the measurement under way (which RCV.NXT ends it, since when, AckBit.MEASURING); the TSecr used last. */
+  RCV_RTT = 45,
+  RCV_RTT_SEQ = 173,
+  RCV_RTT_AT_US = 174,
+  RCV_RTT_TSECR = 175,
+  /** What the window may grow to now: Linux's rcv_ssthresh. */
+  RCV_SSTHRESH = 65,
+  /** Of 256 bytes of the receive buffer, how many are text: the rest is what holding a segment costs besides. */
+  RCV_SCALING = 66,
+  /** What the bytes not yet read, and those out of order, take of RCV_LIMIT. */
+  RCV_MEM = 67,
+  OOO_MEM = 176,
 
   SND_UP = 46,
   RCV_UP = 47,
@@ -204,6 +224,7 @@ export const enum Cold {
   LINGER2_MS = 55,
   SYN_RETRIES = 56,
   NOTSENT_LOWAT = 57,
+  /** The largest window: what the buffer allows, or the program (Custom.WINDOW_CLAMP). */
   WINDOW_CLAMP = 58,
 
   /** The last soft error reported by ICMP: an index into the error table, told if the connection times out. */
@@ -212,8 +233,9 @@ export const enum Cold {
   SND_SML = 61,
   /** When a challenge ACK last went out, ms. */
   CHALLENGED_AT = 62,
-  /** Out-of-order records in the order they last changed, for SACK blocks (RFC 2018 §4): four of them. */
-  SACK_RECENT = 64,
+  /** SACK blocks to tell, most recent first (RFC 2018 §4): how many, and their edges. */
+  SACK_COUNT = 64,
+  SACK_BLOCKS = 181,
   /** Added to the clock in our timestamps, RFC 7323 §5.4. */
   TS_OFFSET = 68,
   /** The last Cause an ACK was owed for, so that the trace can tell a duplicate ACK from a prompt one. */
@@ -349,7 +371,7 @@ export const enum Cold {
   /** When the last was sent, µs, and which duplicate it reported. */
   ACC_OPTION_AT_US = 167,
   ACC_DUPLICATE_SEQ = 168,
-  SIZE = 176,
+  SIZE = 192,
 }
 
 /** Bits of Cold.ACC_ECN. */
@@ -438,4 +460,16 @@ export const enum Custom {
   MTU_DISCOVER_BIT = 16,
   /** IP_MINTTL in eight. */
   MIN_TTL_BIT = 24,
+  WINDOW_CLAMP = 32,
+}
+
+/** Bits of Cold.ACK_BITS. */
+export const enum AckBit {
+  /** Since the last ACK the end of a write, or a segment less than full, has come; and a second one. */
+  PUSHED = 1,
+  PUSHED_TWICE = 2,
+  /** A segment found no room: the window is told as zero. */
+  NO_ROOM = 4,
+  /** RCV_RTT_SEQ holds. */
+  MEASURING = 8,
 }

@@ -119,6 +119,7 @@ export class Tcp implements Transport {
     seg.flags = flags;
     seg.textAt = at + headerBytes;
     seg.textLength = length - headerBytes;
+    seg.bytesInAll = length;
     seg.LEN = seg.textLength + ((flags & TcpFlag.SYN) !== 0 ? 1 : 0) + ((flags & TcpFlag.FIN) !== 0 ? 1 : 0);
     seg.hasTimestamps = (options.present & TcpOptionBit.TIMESTAMPS) !== 0;
     seg.TSval = options.tsVal;

@@ -1,8 +1,7 @@
 import type { Address } from '../base/units.js';
-import { Cause } from '../net/note.js';
 import { finish, hibernate, mark, quiet, wake } from './connection.js';
 import type { TcpContext } from './context.js';
-import { ackNow } from './delayed-ack.js';
+import { onDelayedAck } from './delayed-ack.js';
 import { giveUp, retransmitsTimedOut, troubleBegins, withinUserTimeout, writeTimedOut } from './give-up.js';
 import { onKeepalive, silentMs } from './keepalive.js';
 import { onReorderingTimeout } from './loss-recovery.js';
@@ -158,21 +157,6 @@ function repeatSyn(tcp: TcpContext, c: number, k: number, state: State): void {
   if (tcp.tallies) tcp.tally[(c >>> Tcb.SHIFT) * Tally.SIZE + Tally.RETRANSMITTED] += 1;
   sendOwnSyn(tcp, c, k);
   startTimer(tcp, c, k, Timer.RETRANSMIT, withinUserTimeout(tcp, k, rtoMs(tcp, c, cold[k + Cold.BACKOFF])));
-}
-
-function onDelayedAck(tcp: TcpContext, c: number, k: number): void {
-  const { hot, cold, limits } = tcp;
-  if ((hot[c + Tcb.STATE] & Flag.ACK_PENDING) === 0) return;
-  tcp.net.stats.tcpDelayedAcks += 1;
-  // No answer came to carry it: it is no conversation, or a slow one.
-  if ((hot[c + Tcb.STATE] & Flag.INTERACTIVE) !== 0) {
-    hot[c + Tcb.STATE] &= ~Flag.INTERACTIVE;
-    cold[k + Cold.ATO_MS] = limits.delayedAckMinMs;
-  } else {
-    const doubled = cold[k + Cold.ATO_MS] * 2;
-    cold[k + Cold.ATO_MS] = doubled < limits.delayedAckMaxMs ? doubled : limits.delayedAckMaxMs;
-  }
-  ackNow(tcp, c, k, Cause.ACK_DELAYED);
 }
 
 /** Nobody has ended the other half of an orphan in time. */

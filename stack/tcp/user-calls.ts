@@ -1,6 +1,7 @@
 import { type ErrorCode, StackError } from '../base/errors.js';
 import type { Address, ConnectionId } from '../base/units.js';
 import { Event } from '../net/event-queue.js';
+import { ackAfterRead } from './ack-policy.js';
 import { mark, tell, wake } from './connection.js';
 import { portPair } from './connection-table.js';
 import type { TcpContext } from './context.js';
@@ -10,6 +11,7 @@ import { initialSequenceNumber } from './isn.js';
 import type { ConnectionDefaults } from './listener-table.js';
 import { type EphemeralPorts, pairIsFree } from './ports.js';
 import { urgentBytes } from './queue-lengths.js';
+import { releaseRead, tuneReceiveBuffer } from './receive-space.js';
 import { rtoMs } from './rtt.js';
 import { applyDefaults } from './socket-options.js';
 import { State } from './state.js';
@@ -17,7 +19,6 @@ import { chooseOwnWindow, sendOwnSyn } from './syn-sent.js';
 import { Cold, Custom, Flag, Tcb } from './tcb.js';
 import { Wait } from './time-wait-table.js';
 import { startTimer, Timer, wakeBy } from './timers.js';
-import { tuneReceiveBuffer } from './window.js';
 
 /** User calls, RFC 9293 §3.9.1 and §3.10: OPEN, SEND, RECEIVE, CLOSE, ABORT. Errors are the caller's and are thrown. */
 
@@ -178,12 +179,12 @@ export function receive(tcp: TcpContext, id: number, into: Uint8Array, from: num
   hot[c + Tcb.RCV_QUEUE] = arena.read(queue, into, from, count);
   const k = hot[c + Tcb.COLD];
   if (k !== 0 && count > 0) {
+    releaseRead(tcp, k, count, waiting - count);
     tuneReceiveBuffer(tcp, c, k, count);
     // Read past the urgent data: MUST-32's mode ends.
     if ((hot[c + Tcb.STATE] & Flag.RCV_URGENT) !== 0 && urgentBytes(tcp, c) === 0)
       hot[c + Tcb.STATE] &= ~Flag.RCV_URGENT;
-    hot[c + Tcb.STATE] |= Flag.WINDOW_CHECK;
-    mark(tcp, c);
+    ackAfterRead(tcp, c, k);
     wakeBy(tcp, c, (tcp.clock.ms + tcp.limits.hibernateMs) | 0);
   }
   return count;

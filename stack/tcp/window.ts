@@ -1,46 +1,60 @@
 import type { TcpContext } from './context.js';
 import { receiveShift } from './options.js';
-import { Cold, Custom, Flag, Tcb } from './tcb.js';
+import { freeWindow, fullWindow, memoryIsEasy, windowOffered } from './receive-space.js';
+import { AckBit, Cold, Custom, Flag, Tcb } from './tcb.js';
 
-/** Segment path. The receive window: what may be advertised, and how large the buffer behind it should be. */
+/** Segment path. The receive window: what is advertised, and when reading makes it worth telling. How large the buffer behind it is: receive-space.ts. */
 
 /**
- * RCV.WND to advertise now, RFC 9293 §3.8.6.2.2: the right edge never moves left, and moves right only by a useful step
- * (a segment or half the buffer), so that no peer is lured into sending crumbs. The result is a multiple of what scaling
- * can express.
+ * RCV.WND to advertise now. RFC 9293 §3.8.6.2.2 and §3.8.6: the right edge never moves left. The result can be expressed with the scale.
+ *
+ * Deviation: where a segment found no room the window is told as zero, whatever was promised, as Linux does: the peer would send it again and again.
  */
 export function selectWindow(tcp: TcpContext, c: number, k: number): number {
   const { hot, cold } = tcp;
-  const limit = cold[k + Cold.RCV_LIMIT];
+  if ((cold[k + Cold.ACK_BITS] & AckBit.NO_ROOM) !== 0) return 0;
   const shift = receiveShift(tcp, c);
   const current = hot[c + Tcb.RCV_WND];
-  let free = limit - tcp.arena.length(hot[c + Tcb.RCV_QUEUE]);
-  const clamp = cold[k + Cold.WINDOW_CLAMP];
-  if (clamp !== 0 && free > clamp) free = clamp;
+  let window = usefulWindow(tcp, c, k);
+  // Rounding up may promise less than a unit more (RFC 7323 §2.4); rounding down would seem to take it back.
+  if (window < current && !(tcp.limits.shrinkWindow && shift > 0)) window = roundUp(current, shift);
   const max = 0xffff << shift;
-  if (free > max) free = max;
-  if (free - current >= stepBytes(tcp, c, k)) {
-    const rounded = (free >>> shift) << shift;
-    if (rounded > current) return rounded;
+  return window < max ? window : max;
+}
+
+/**
+ * What would be worth offering if nothing had been promised, as Linux's __tcp_select_window: nothing where less than a segment or a sixteenth of the buffer is free (RFC 9293
+ * §3.8.6.2.2's silly-window rule), at most the goal (RCV_SSTHRESH); without window scaling in whole segments, so that the peer does not send the crumbs.
+ */
+export function usefulWindow(tcp: TcpContext, c: number, k: number): number {
+  const cold = tcp.cold;
+  const allowed = fullWindow(tcp, k);
+  const clamp = cold[k + Cold.WINDOW_CLAMP];
+  const full = clamp < allowed ? clamp : allowed;
+  const shift = receiveShift(tcp, c);
+  let free = freeWindow(tcp, k);
+  let mss = cold[k + Cold.RCV_MSS];
+  if (mss > full) mss = full;
+  if (mss <= 0) return 0;
+  if (free < full >>> 1) {
+    cold[k + Cold.QUICK_ACKS] = 0;
+    free = roundDown(free, shift);
+    if (free < allowed >>> 4 || free < mss) return 0;
   }
-  const rounded = roundUp(current, shift, max);
-  // Rounded up with each ACK of a byte, the edge would run ahead of the buffer without end. Then the field is rounded down instead: to
-  // the peer the edge moves left by less than a unit, which RFC 7323 §2.4 prepares it for, and we still take what was promised.
-  return rounded <= free ? rounded : current;
+  if (free > cold[k + Cold.RCV_SSTHRESH]) free = cold[k + Cold.RCV_SSTHRESH];
+  if (shift > 0) return roundUp(free, shift);
+  const offered = windowOffered(tcp, c, k);
+  if (offered <= free - mss || offered > free) return free - (free % mss);
+  return mss === full && free > offered + (full >>> 1) ? free : offered;
 }
 
-/** The smallest step worth telling: min(Fr × RCV.BUFF, Eff.snd.MSS) with Fr = 1/2. */
-function stepBytes(tcp: TcpContext, c: number, k: number): number {
-  const half = tcp.cold[k + Cold.RCV_LIMIT] >>> 1;
-  const segment = tcp.cold[k + Cold.RCV_MSS] || tcp.hot[c + Tcb.MSS_AND_SHIFTS] & 0xffff;
-  return half < segment ? half : segment;
+function roundDown(window: number, shift: number): number {
+  return (window >>> shift) << shift;
 }
 
-/** Rounding down would seem to move the edge left by less than a unit; where there is room for it we promise that much more. */
-function roundUp(window: number, shift: number, max: number): number {
+function roundUp(window: number, shift: number): number {
   const unit = (1 << shift) - 1;
-  const rounded = (window + unit) & ~unit;
-  return rounded < max ? rounded : max;
+  return (window + unit) & ~unit;
 }
 
 /**
@@ -49,31 +63,14 @@ function roundUp(window: number, shift: number, max: number): number {
  */
 export function updateWorthTelling(tcp: TcpContext, c: number, k: number): boolean {
   const current = tcp.hot[c + Tcb.RCV_WND];
-  const next = selectWindow(tcp, c, k);
-  return next > current && next >= 2 * current;
+  if (!windowIsLow(tcp, c, k)) return false;
+  const next = usefulWindow(tcp, c, k);
+  return next > 0 && next >= 2 * current;
 }
 
-/**
- * Receive-buffer auto-tuning ("dynamic right-sizing", as Linux): when in a round trip the program read more than in any before, the
- * sender may be held back by the window, so the buffer becomes twice what was read, and room for what comes meanwhile.
- */
-export function tuneReceiveBuffer(tcp: TcpContext, c: number, k: number, copied: number): void {
-  const cold = tcp.cold;
-  const total = cold[k + Cold.TUNE_COPIED] + copied;
-  cold[k + Cold.TUNE_COPIED] = total;
-  if ((cold[k + Cold.CUSTOM] & Custom.RCV_LIMIT) !== 0) return;
-  const rtt = cold[k + Cold.RCV_RTT_US] || tcp.hot[c + Tcb.SRTT] >> 3;
-  const elapsed = (tcp.clock.us32 - cold[k + Cold.TUNE_AT_US]) | 0;
-  if (rtt === 0 || (elapsed < rtt && elapsed >= 0)) return;
-  if (total > cold[k + Cold.TUNE_SPACE]) {
-    cold[k + Cold.TUNE_SPACE] = total;
-    const wanted = total * 2 + 16 * (cold[k + Cold.RCV_MSS] || 1460);
-    const max = tcp.limits.receiveBytesMax;
-    const limit = wanted < max ? wanted : max;
-    if (limit > cold[k + Cold.RCV_LIMIT] && memoryIsEasy(tcp)) cold[k + Cold.RCV_LIMIT] = limit;
-  }
-  cold[k + Cold.TUNE_COPIED] = 0;
-  cold[k + Cold.TUNE_AT_US] = tcp.clock.us32;
+/** What is left of it is at most half of what it could be: below that no gain is worth telling. */
+export function windowIsLow(tcp: TcpContext, c: number, k: number): boolean {
+  return 2 * tcp.hot[c + Tcb.RCV_WND] <= tcp.cold[k + Cold.WINDOW_CLAMP];
 }
 
 /** Send-buffer auto-tuning, as Linux's tcp_sndbuf_expand: room for two congestion windows, so that the program can refill one while the other flies. */
@@ -83,11 +80,6 @@ export function tuneSendBuffer(tcp: TcpContext, c: number, k: number): void {
   const wanted = tcp.hot[c + Tcb.CWND] * 2;
   if (wanted <= cold[k + Cold.SND_LIMIT] || !memoryIsEasy(tcp)) return;
   cold[k + Cold.SND_LIMIT] = wanted < tcp.limits.sendBytesMax ? wanted : tcp.limits.sendBytesMax;
-}
-
-/** Buffers grow only while at least a quarter of the arena is free. */
-function memoryIsEasy(tcp: TcpContext): boolean {
-  return tcp.arena.chunksFree * 4 > tcp.arena.chunksMax;
 }
 
 /** What the window field holds for RCV.WND: never scaled in a SYN (RFC 7323 §2.2). */

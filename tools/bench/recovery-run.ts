@@ -123,8 +123,9 @@ export function transfer(
   out.rateBits = RATE_BITS;
   out.limit = QUEUE_FRAMES;
   const link = new FaultDevice(near, { in: noFaults(), out }, plan.seed);
-  const buffers = { receiveBytes: plan.bufferBytes, sendBytes: plan.bufferBytes };
-  const limits = { receiveBytesMax: Math.max(plan.bufferBytes, 65_536), sendBytesMax: plan.bufferBytes };
+  // A window of the size meant: half of the buffer is (docs/receiving.md).
+  const buffers = { receiveBytes: 2 * plan.bufferBytes, sendBytes: plan.bufferBytes };
+  const limits = { receiveBytesMax: Math.max(2 * plan.bufferBytes, 131_072), sendBytesMax: plan.bufferBytes };
   const sender = addHost(world, 'sender', '10.0.0.1', link, plan.seed, { ...plan.tcp, ...limits });
   const receiver = addHost(world, 'receiver', '10.0.0.2', far, plan.seed + 1, { ...sackOf(plan.tcp), ...limits });
   const reader = new Reader(receiver.stack);

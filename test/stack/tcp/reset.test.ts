@@ -1,4 +1,5 @@
 import t from 'tap';
+import { Verdict } from '../../../stack/wire/verdict.js';
 import { established, handshakeBegins, listening, opened, synReceived, synSent } from './states.js';
 
 /** RFC 9293 §3.5.2 and §3.10.7, RFC 5961: when a RST is sent, when one is believed, and when the answer is a challenge. */
@@ -119,7 +120,7 @@ t.test('ESTABLISHED, rcv RST with exactly RCV.NXT → CLOSED, ECONNRESET after w
 });
 
 t.test('ESTABLISHED, rcv RST elsewhere in the window → challenge ACK (RFC 5961 §3.2)', (t) => {
-  for (const seq of [2, 1000, 64_240]) {
+  for (const seq of [2, 1000, 64_076]) {
     const peer = established(t);
     peer.inject({ flags: 'R', seq });
     peer.expect({ flags: '.', seq: 1, ack: 1, length: 0 });
@@ -186,25 +187,120 @@ t.test('many connections, each wants a challenge → the stack as a whole keeps 
   t.end();
 });
 
-t.test('ESTABLISHED, rcv ACK of what was never sent → ACK, the segment is dropped', (t) => {
+t.test('ESTABLISHED, rcv ACK of what was never sent → dropped in silence, as Linux', (t) => {
   const peer = established(t);
   peer.inject({ ack: 2, data: 10 });
-  peer.expect({ flags: '.', seq: 1, ack: 1 });
+  peer.expectNothing();
   t.equal(peer.tcp.readable(peer.id), 0);
+  t.end();
+});
+
+t.test('CLOSE-WAIT, rcv ACK of what was never sent → ACK, the segment is dropped', (t) => {
+  const peer = established(t);
+  peer.fin();
+  peer.drain();
+  peer.inject({ ack: 2 });
+  peer.expect({ flags: '.', seq: 1, ack: 2 });
   t.end();
 });
 
 t.test('ESTABLISHED, rcv ACK older than the largest window → challenge, dropped (RFC 5961 §5.2)', (t) => {
   const peer = established(t, { win: 1000 });
+  for (let i = 0; i < 4; i++) {
+    peer.write(500);
+    peer.ack();
+  }
+  peer.drain();
+  peer.inject({ ack: 2001 - 1000, data: 5 });
+  peer.drain();
+  t.equal(peer.tcp.readable(peer.id), 5, 'SND.UNA - MAX.SND.WND is just acceptable');
+  peer.inject({ seq: 6, ack: 2000 - 1000, data: 5 });
+  peer.expect({ flags: '.', seq: 2001, ack: 6 });
+  t.equal(peer.tcp.readable(peer.id), 5);
+  t.end();
+});
+
+t.test('ESTABLISHED, rcv ACK of bytes from before the connection → challenge, however large the window', (t) => {
+  const peer = established(t);
   peer.write(10);
   peer.drain();
   peer.ack();
-  peer.inject({ ack: 11 - 1000, data: 5 });
+  peer.inject({ ack: 1, data: 5 });
   peer.drain();
-  t.equal(peer.tcp.readable(peer.id), 5, 'SND.UNA - MAX.SND.WND is just acceptable');
-  peer.inject({ seq: 6, ack: 10 - 1000, data: 5 });
+  t.equal(peer.tcp.readable(peer.id), 5, 'ten bytes were ever acknowledged');
+  t.equal(peer.inject({ seq: 6, ack: 0, data: 5 }), Verdict.TCP_ACK_TOO_OLD);
   peer.expect({ flags: '.', seq: 11, ack: 6 });
-  t.equal(peer.tcp.readable(peer.id), 5);
+  t.end();
+});
+
+t.test('CLOSE-WAIT, rcv RST one before RCV.NXT → CLOSED: the FIN took that number, and its sender is gone', (t) => {
+  const peer = established(t);
+  peer.fin();
+  peer.drain();
+  t.equal(peer.inject({ flags: 'R', seq: 1 }), Verdict.TCP_RESET);
+  peer.expectState('CLOSED');
+  t.end();
+});
+
+t.test('ESTABLISHED, rcv RST one before RCV.NXT → dropped', (t) => {
+  const peer = established(t);
+  peer.data(1);
+  peer.drain();
+  t.equal(peer.inject({ flags: 'R', seq: 1 }), Verdict.TCP_SEQUENCE);
+  peer.expectState('ESTABLISHED');
+  t.end();
+});
+
+t.test('ESTABLISHED, rcv RST at the end of the highest SACK block → CLOSED; at the end of another → challenge', (t) => {
+  const peer = established(t, { syn: { mss: 1460, sackOk: true } });
+  peer.inject({ seq: 2001, data: 100 });
+  peer.inject({ seq: 1001, data: 100 });
+  peer.drain();
+  t.equal(peer.inject({ flags: 'R', seq: 1101 }), Verdict.TCP_RST_CHALLENGED);
+  peer.expect({ flags: '.', ack: 1 });
+  t.equal(peer.inject({ flags: 'R', seq: 2101 }), Verdict.TCP_RESET);
+  t.end();
+});
+
+t.test('ESTABLISHED, text out of window, again and again → each is answered; without text → one in 500 ms', (t) => {
+  const peer = established(t);
+  peer.data(10);
+  peer.drain();
+  for (let i = 0; i < 3; i++) {
+    peer.inject({ seq: -100, data: 10 });
+    peer.expect({ flags: '.', ack: 11 });
+  }
+  peer.inject({ seq: 9 });
+  peer.expect({ flags: '.', ack: 11 });
+  peer.inject({ seq: 9 });
+  peer.expectNothing('a keepalive so soon after another');
+  peer.inject({ flags: 'R', seq: 100 });
+  peer.expectNothing('they share one limit');
+  peer.advanceMs(501);
+  peer.inject({ seq: 9 });
+  peer.expect({ flags: '.', ack: 11 });
+  t.end();
+});
+
+t.test('ESTABLISHED, a segment without ACK, RST or SYN → dropped in silence, wherever it lies', (t) => {
+  const peer = established(t);
+  for (const seq of [1, 100, -100]) {
+    t.equal(peer.inject({ flags: 'F', seq }), Verdict.TCP_NO_ACK);
+    peer.expectNothing();
+  }
+  t.end();
+});
+
+t.test('CLOSE-WAIT, text beyond the FIN → dropped in silence; text across it → RST', (t) => {
+  const peer = established(t);
+  peer.data(10);
+  peer.fin();
+  peer.drain();
+  peer.inject({ data: 10 });
+  peer.expectNothing();
+  peer.inject({ seq: 6, data: 20 });
+  peer.expect({ flags: 'R' });
+  peer.expectState('CLOSED');
   t.end();
 });
 

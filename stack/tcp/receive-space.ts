@@ -1,0 +1,321 @@
+import type { Address } from '../base/units.js';
+import type { TcpContext } from './context.js';
+import { advertisedMss } from './options.js';
+import { pruneRuns } from './reassembly.js';
+import { State } from './state.js';
+import { Cold, Custom, Flag, Name, Tcb } from './tcb.js';
+
+/**
+ * Segment path. What the receive buffer holds and what window it is worth. The limit is one of memory, as Linux's sk_rcvbuf, and holding a segment costs more
+ * than its text; so the window is a part of the limit, the part that text had in the segments seen. Peers and their operators know the windows that follow
+ * (64,240 in a SYN, 65,160 in a SYN,ACK with timestamps), and a flood of single bytes is charged for what it would cost.
+ *
+ * Deviation: our chunks cost less than Linux's buffers, and in fewer steps. We charge what Linux would for a frame read from a TUN device, because
+ * the window on the wire follows from it; the arena has a limit of its own besides.
+ */
+
+/** A ratio is of 256. */
+const SCALING_SHIFT = 8;
+/** A profile whose windows are the whole buffer counts text alone. */
+const TEXT_ALONE = 256;
+
+/** Sizes of IP packet up to which a buffer of Linux's with room for 320, 704, 1728 and 3776 bytes is taken, 64 of them in front of the packet. */
+const PACKET_TINY = 256;
+const PACKET_SMALL = 640;
+const PACKET_MEDIUM = 1664;
+const PACKET_LARGE = 3712;
+const PAGE = 4096;
+/** How many bytes of text share one page when the queue is packed: what is left of it behind the book-keeping. */
+const PACKED_TEXT = 3776;
+const PACKED_COST = 4352;
+
+/** What holding a packet of this size costs: the buffer and 576 bytes of book-keeping, and whole pages for what is beyond it. */
+function truesize(packetBytes: number): number {
+  if (packetBytes <= PACKET_TINY) return 896;
+  if (packetBytes <= PACKET_SMALL) return 1280;
+  if (packetBytes <= PACKET_MEDIUM) return 2304;
+  if (packetBytes <= PACKET_LARGE) return PACKED_COST;
+  return PACKED_COST + ((packetBytes - PACKET_LARGE + PAGE - 1) & -PAGE);
+}
+
+/** What holding the segment at hand is charged. */
+export function costOfSegment(tcp: TcpContext): number {
+  return tcp.limits.receiveWindowShare === TEXT_ALONE ? tcp.seg.textLength : truesize(packetBytes(tcp));
+}
+
+/** Bytes of that buffer left behind the packet: small successors go there for nothing. */
+function tailroom(packetBytes: number): number {
+  if (packetBytes <= PACKET_TINY) return PACKET_TINY - packetBytes;
+  if (packetBytes <= PACKET_SMALL) return PACKET_SMALL - packetBytes;
+  if (packetBytes <= PACKET_MEDIUM) return PACKET_MEDIUM - packetBytes;
+  return packetBytes <= PACKET_LARGE ? PACKET_LARGE - packetBytes : 0;
+}
+
+/** The size of the segment at hand as an IP packet. */
+function packetBytes(tcp: TcpContext): number {
+  return tcp.seg.bytesInAll + tcp.net.headerBytes(tcp.seg.remote as Address);
+}
+
+/** Text that `space` bytes of memory hold. */
+function textIn(space: number, scaling: number): number {
+  return space <= 0 ? 0 : (space >>> SCALING_SHIFT) * scaling + (((space & 0xff) * scaling) >>> SCALING_SHIFT);
+}
+
+/** Memory that `text` bytes take. */
+function memoryFor(text: number, scaling: number): number {
+  return Math.floor((text * (1 << SCALING_SHIFT)) / scaling);
+}
+
+/** The window the whole buffer is worth. */
+export function fullWindow(tcp: TcpContext, k: number): number {
+  return textIn(tcp.cold[k + Cold.RCV_LIMIT], tcp.cold[k + Cold.RCV_SCALING]);
+}
+
+/** The window that what is free of it is worth. */
+export function freeWindow(tcp: TcpContext, k: number): number {
+  const cold = tcp.cold;
+  return textIn(cold[k + Cold.RCV_LIMIT] - memoryUsed(tcp, k), cold[k + Cold.RCV_SCALING]);
+}
+
+function memoryUsed(tcp: TcpContext, k: number): number {
+  return tcp.cold[k + Cold.RCV_MEM] + tcp.cold[k + Cold.OOO_MEM];
+}
+
+/** Neither read nor out of order does anything wait. */
+export function nothingHeld(tcp: TcpContext, k: number): boolean {
+  return memoryUsed(tcp, k) === 0;
+}
+
+function ownMss(tcp: TcpContext, c: number): number {
+  return advertisedMss(tcp, tcp.names[(c >>> Tcb.SHIFT) * Name.SIZE + Name.REMOTE] as Address);
+}
+
+/** A cold row begins, with RCV.WND as it is: the handshake's, or that of a connection that slept and so holds nothing. */
+export function beginReceiveSpace(tcp: TcpContext, c: number, k: number): void {
+  const { hot, cold, limits } = tcp;
+  const window = hot[c + Tcb.RCV_WND];
+  cold[k + Cold.RCV_SCALING] = limits.receiveWindowShare;
+  // Awake again it keeps what it has promised: the clamp leaves a segment out.
+  const awake = (hot[c + Tcb.STATE] & Flag.STATE_MASK) >= State.ESTABLISHED;
+  const needed = memoryFor(awake ? window + ownMss(tcp, c) : window, limits.receiveWindowShare);
+  cold[k + Cold.RCV_LIMIT] = needed > limits.receiveBytes ? needed : limits.receiveBytes;
+  boundWindow(tcp, c, k);
+}
+
+/**
+ * The limit is known, and RCV.WND was offered in the handshake: one segment of the buffer is kept back, the window may grow up to the rest, and begins at what was
+ * offered. As Linux's tcp_init_buffer_space.
+ */
+export function boundWindow(tcp: TcpContext, c: number, k: number): void {
+  const { hot, cold } = tcp;
+  const full = fullWindow(tcp, k);
+  const mss = ownMss(tcp, c);
+  const kept = full - mss;
+  const clamp = full <= 2 * mss ? full : kept > 2 * mss ? kept : 2 * mss;
+  // Without scaling the field has no room for more, nor had the SYN.
+  const scaled = (hot[c + Tcb.STATE] & Flag.WINDOW_SCALE) !== 0;
+  setClamp(cold, k, scaled || clamp < 0xffff ? clamp : 0xffff);
+  if (!scaled && hot[c + Tcb.RCV_WND] > 0xffff) hot[c + Tcb.RCV_WND] = 0xffff;
+  const window = hot[c + Tcb.RCV_WND];
+  cold[k + Cold.RCV_SSTHRESH] = window < cold[k + Cold.WINDOW_CLAMP] ? window : cold[k + Cold.WINDOW_CLAMP];
+  const tenSegments = 10 * mss;
+  const space = cold[k + Cold.RCV_SSTHRESH];
+  cold[k + Cold.TUNE_SPACE] = space < tenSegments ? space : tenSegments;
+  cold[k + Cold.TUNE_COPIED] = 0;
+  cold[k + Cold.TUNE_AT_US] = tcp.clock.us32;
+}
+
+/** What the program has set stands. Deviation: Linux forgets it as soon as the ratio of text to memory moves. */
+function setClamp(cold: Int32Array, k: number, clamp: number): void {
+  if ((cold[k + Cold.CUSTOM] & Custom.WINDOW_CLAMP) === 0) cold[k + Cold.WINDOW_CLAMP] = clamp;
+}
+
+/** The clamp moves while the connection lives: the window's goal comes down with it, and goes up to what has been offered (as Linux's tcp_set_window_clamp). */
+function moveClamp(tcp: TcpContext, c: number, k: number, wanted: number): void {
+  const { cold } = tcp;
+  const clamp = wanted > CLAMP_MIN ? wanted : CLAMP_MIN;
+  const before = cold[k + Cold.WINDOW_CLAMP];
+  cold[k + Cold.WINDOW_CLAMP] = clamp;
+  const goal = cold[k + Cold.RCV_SSTHRESH];
+  if (clamp < before) {
+    if (goal > clamp) cold[k + Cold.RCV_SSTHRESH] = clamp;
+    return;
+  }
+  const offered = windowOffered(tcp, c, k);
+  const atLeast = offered < clamp ? offered : clamp;
+  if (goal < atLeast) cold[k + Cold.RCV_SSTHRESH] = atLeast;
+}
+/** Half of Linux's least receive buffer. */
+const CLAMP_MIN = 1152;
+
+/** RCV.WND as it was told with the last ACK, before what has come since. */
+export function windowOffered(tcp: TcpContext, c: number, k: number): number {
+  return tcp.hot[c + Tcb.RCV_WND] + ((tcp.hot[c + Tcb.RCV_NXT] - tcp.cold[k + Cold.LAST_ACK_SENT]) | 0);
+}
+
+/** The program has set the limit: it is not tuned any more, and the window follows it. */
+export function limitSet(tcp: TcpContext, c: number, k: number): void {
+  const cold = tcp.cold;
+  cold[k + Cold.CUSTOM] |= Custom.RCV_LIMIT;
+  const full = fullWindow(tcp, k);
+  setClamp(cold, k, full);
+  // Deviation: Linux leaves the goal to grow with what comes. A program that asks for more in the middle means now.
+  if (full > cold[k + Cold.RCV_SSTHRESH]) cold[k + Cold.RCV_SSTHRESH] = cold[k + Cold.WINDOW_CLAMP];
+  tcp.hot[c + Tcb.STATE] |= Flag.WINDOW_CHECK;
+}
+
+/** TCP_WINDOW_CLAMP. 0: what the buffer allows. */
+export function clampSet(tcp: TcpContext, c: number, k: number, value: number): void {
+  const cold = tcp.cold;
+  if (value === 0) {
+    cold[k + Cold.CUSTOM] &= ~Custom.WINDOW_CLAMP;
+    moveClamp(tcp, c, k, fullWindow(tcp, k));
+    return;
+  }
+  cold[k + Cold.CUSTOM] |= Custom.WINDOW_CLAMP;
+  moveClamp(tcp, c, k, value);
+}
+
+/** A full-sized segment of a new size shows what part of the memory is text: `length` bytes of it (as Linux's tcp_measure_rcv_mss). */
+export function measureScaling(tcp: TcpContext, c: number, k: number, length: number): void {
+  const cold = tcp.cold;
+  if (tcp.limits.receiveWindowShare === TEXT_ALONE) return;
+  const ratio = Math.floor((length << SCALING_SHIFT) / truesize(packetBytes(tcp)));
+  const scaling = ratio > 0 ? ratio : 1;
+  if (scaling === cold[k + Cold.RCV_SCALING]) return;
+  cold[k + Cold.RCV_SCALING] = scaling;
+  const full = fullWindow(tcp, k);
+  if ((cold[k + Cold.CUSTOM] & Custom.WINDOW_CLAMP) === 0) moveClamp(tcp, c, k, full);
+  if (cold[k + Cold.WINDOW_CLAMP] < cold[k + Cold.TUNE_SPACE]) cold[k + Cold.TUNE_SPACE] = cold[k + Cold.WINDOW_CLAMP];
+}
+
+/** The segment at hand joins the receive queue, which held `before` bytes. */
+export function chargeInOrder(tcp: TcpContext, k: number, before: number, length: number): void {
+  const cold = tcp.cold;
+  if (before > 0 && length <= cold[k + Cold.RCV_TAILROOM]) {
+    cold[k + Cold.RCV_TAILROOM] -= length;
+    return;
+  }
+  cold[k + Cold.RCV_MEM] += costOfSegment(tcp);
+  if (tcp.limits.receiveWindowShare !== TEXT_ALONE) cold[k + Cold.RCV_TAILROOM] = tailroom(packetBytes(tcp));
+}
+
+/** The program has read `count` bytes, `left` are there still. By the part that was read: which segments they came in is not kept. */
+export function releaseRead(tcp: TcpContext, k: number, count: number, left: number): void {
+  const cold = tcp.cold;
+  if (left === 0) {
+    cold[k + Cold.RCV_MEM] = 0;
+    cold[k + Cold.RCV_TAILROOM] = 0;
+  } else {
+    cold[k + Cold.RCV_MEM] = Math.floor(cold[k + Cold.RCV_MEM] * (left / (left + count)));
+  }
+}
+
+/**
+ * A segment that brings text makes the window grow towards what the buffer could hold of its like: by two full segments where its text is as large a part
+ * of its memory as of the window's, by less the more it wastes (as Linux's tcp_grow_window). While it grows every segment is acknowledged at once, for the sender's window grows by our ACKs.
+ */
+export function growWindow(tcp: TcpContext, c: number, k: number, length: number): void {
+  const cold = tcp.cold;
+  const free = freeWindow(tcp, k);
+  const clamp = cold[k + Cold.WINDOW_CLAMP];
+  const room = (free < clamp ? free : clamp) - cold[k + Cold.RCV_SSTHRESH];
+  if (room <= 0 || !memoryIsEasy(tcp)) return;
+  const worth = textIn(costOfSegment(tcp), cold[k + Cold.RCV_SCALING]);
+  let step = worth <= length ? 2 * ownMss(tcp, c) : stepOfWasteful(tcp, k, worth >>> 1, length);
+  if (step === 0) return;
+  if (step < 2 * length) step = 2 * length;
+  cold[k + Cold.RCV_SSTHRESH] += room < step ? room : step;
+  cold[k + Cold.QUICK_ACKS] |= 1;
+}
+
+/** The larger the window is already, the less a segment may waste for it to grow on. At most 14 rounds: the window halves in each. */
+function stepOfWasteful(tcp: TcpContext, k: number, worth: number, length: number): number {
+  const cold = tcp.cold;
+  let cost = worth;
+  let window = textIn(tcp.limits.receiveBytesMax, cold[k + Cold.RCV_SCALING]) >>> 1;
+  while (window > 0 && cold[k + Cold.RCV_SSTHRESH] <= window) {
+    if (cost <= length) return 2 * cold[k + Cold.RCV_MSS];
+    cost >>>= 1;
+    window >>>= 1;
+  }
+  return 0;
+}
+
+/** Buffers grow only while at least a quarter of the arena is free. */
+export function memoryIsEasy(tcp: TcpContext): boolean {
+  return tcp.arena.chunksFree * 4 > tcp.arena.chunksMax;
+}
+
+/**
+ * Is there room for another segment? As Linux's tcp_prune_queue, the limit may be passed by one segment; then it is raised if it may be, else what is held is counted as
+ * packed, then what came out of order is let go, the last first (RFC 2018 §8 allows it). False: the segment must be refused.
+ */
+export function roomForSegment(tcp: TcpContext, c: number, k: number): boolean {
+  if (memoryUsed(tcp, k) <= tcp.cold[k + Cold.RCV_LIMIT]) return true;
+  return makeRoom(tcp, c, k);
+}
+
+function makeRoom(tcp: TcpContext, c: number, k: number): boolean {
+  const { hot, cold, limits } = tcp;
+  tcp.net.stats.tcpPruneCalled += 1;
+  cold[k + Cold.QUICK_ACKS] = 0;
+  const used = memoryUsed(tcp, k);
+  const tunable = (cold[k + Cold.CUSTOM] & Custom.RCV_LIMIT) === 0 && memoryIsEasy(tcp);
+  if (tunable && cold[k + Cold.RCV_LIMIT] < limits.receiveBytesMax)
+    cold[k + Cold.RCV_LIMIT] = used < limits.receiveBytesMax ? used : limits.receiveBytesMax;
+  const limit = cold[k + Cold.RCV_LIMIT];
+  if (used <= limit) return true;
+  const least = 2 * ownMss(tcp, c);
+  const clamp = cold[k + Cold.WINDOW_CLAMP];
+  cold[k + Cold.RCV_SSTHRESH] = clamp < least ? clamp : least;
+  const held = tcp.arena.length(hot[c + Tcb.RCV_QUEUE]);
+  const packed = limits.receiveWindowShare === TEXT_ALONE ? held : Math.ceil(held / PACKED_TEXT) * PACKED_COST;
+  if (packed < cold[k + Cold.RCV_MEM]) {
+    cold[k + Cold.RCV_MEM] = packed;
+    cold[k + Cold.RCV_TAILROOM] = 0;
+  }
+  if (memoryUsed(tcp, k) <= limit) return true;
+  pruneRuns(tcp, k, limit - cold[k + Cold.RCV_MEM]);
+  if (memoryUsed(tcp, k) <= limit) return true;
+  tcp.net.stats.tcpRcvPruned += 1;
+  return false;
+}
+
+/**
+ * Receive-buffer auto-tuning ("dynamic right-sizing", as Linux's tcp_rcv_space_adjust), when the program has read: once a round trip, if it read more than in any round trip
+ * before, the window has to hold twice that (losses), and in slow start, when the amount doubles with each, more still; the limit is what this takes of memory.
+ */
+export function tuneReceiveBuffer(tcp: TcpContext, c: number, k: number, copied: number): void {
+  const { cold, limits } = tcp;
+  const total = cold[k + Cold.TUNE_COPIED] + copied;
+  cold[k + Cold.TUNE_COPIED] = total;
+  const rtt = cold[k + Cold.RCV_RTT] >>> 3;
+  const elapsed = (tcp.clock.us32 - cold[k + Cold.TUNE_AT_US]) >>> 0;
+  if (cold[k + Cold.RCV_RTT] === 0 || elapsed < rtt) return;
+  const space = cold[k + Cold.TUNE_SPACE];
+  if (total > space) {
+    const base = total * 2 + 16 * ownMss(tcp, c);
+    const window = base + 2 * Math.floor((base * (total - space)) / space);
+    const wanted = memoryFor(window, cold[k + Cold.RCV_SCALING]);
+    raiseLimit(tcp, k, wanted < limits.receiveBytesMax ? wanted : limits.receiveBytesMax);
+    cold[k + Cold.TUNE_SPACE] = total;
+  }
+  cold[k + Cold.TUNE_COPIED] = 0;
+  cold[k + Cold.TUNE_AT_US] = tcp.clock.us32;
+}
+
+/** tcp_moderate_rcvbuf. A limit of the program's stands, and the window may come up to it. */
+function raiseLimit(tcp: TcpContext, k: number, wanted: number): void {
+  const { cold, limits } = tcp;
+  if (!limits.moderateReceiveBuffer || !memoryIsEasy(tcp)) return;
+  const limit = cold[k + Cold.RCV_LIMIT];
+  if ((cold[k + Cold.CUSTOM] & Custom.RCV_LIMIT) === 0) {
+    if (wanted <= limit) return;
+    cold[k + Cold.RCV_LIMIT] = wanted;
+    setClamp(cold, k, fullWindow(tcp, k));
+    return;
+  }
+  const window = textIn(wanted < limit ? wanted : limit, cold[k + Cold.RCV_SCALING]);
+  if (window > cold[k + Cold.WINDOW_CLAMP]) setClamp(cold, k, window);
+}
