@@ -2,10 +2,11 @@ import { Ecn } from '../wire/ipv4.js';
 import { TcpOptionBit } from '../wire/tcp-options.js';
 import { ACE_MASK, aceOf, CEP_INITIAL, noteOption } from './acc-ecn.js';
 import { CEB_INITIAL, E0B_INITIAL, E1B_INITIAL } from './acc-ecn-option.js';
+import { AccEcn } from './cold-bits.js';
 import type { TcpContext } from './context.js';
 import { effectiveMss } from './options.js';
 import { CaState, usesSack } from './scoreboard.js';
-import { AccEcn, Cold, Tally, Tcb } from './tcb.js';
+import { Cold, Tally, Tcb } from './tcb.js';
 
 /**
  * Segment path. What the sender learns from AccECN's feedback, RFC 9768 §3.2.2.5 and appendix A: how many of its packets were marked. The three bits of ACE

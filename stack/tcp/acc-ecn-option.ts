@@ -1,7 +1,8 @@
 import { Ecn } from '../wire/ipv4.js';
 import { ACC_ECN_FIELDS_MAX, emitAccEcn, emitNop, TcpOptionBytes } from '../wire/tcp-options.js';
+import { AccEcn } from './cold-bits.js';
 import type { TcpContext } from './context.js';
-import { AccEcn, Cold, Tcb } from './tcb.js';
+import { Cold, Tcb } from './tcb.js';
 
 /**
  * Segment path. When the AccECN option is sent and with how many counters, RFC 9768 §3.2.3.3: as Linux always in the order ECT(1), CE, ECT(0), so that a path without ECT(1), which is

@@ -1,8 +1,9 @@
 import { Ecn } from '../wire/ipv4.js';
 import { TcpFlag } from '../wire/tcp.js';
 import { TcpOptionBit, type TcpOptions } from '../wire/tcp-options.js';
+import { AccEcn } from './cold-bits.js';
 import type { TcpContext } from './context.js';
-import { AccEcn, Cold, Flag, Tcb } from './tcb.js';
+import { Cold, Flag, Tcb } from './tcb.js';
 
 /**
  * Segment path. Accurate ECN, RFC 9768: the receiver says how much was marked, not only that something was. The three bits AE, CWR and ECE are one number, ACE, the

@@ -1,10 +1,11 @@
 import { Cause } from '../net/note.js';
 import { sendAtOnce } from './challenge-ack.js';
+import { AckBit } from './cold-bits.js';
 import { mark } from './connection.js';
 import type { TcpContext } from './context.js';
 import { ackNow, delayAck, isQuick } from './delayed-ack.js';
 import { nothingHeld, windowOffered } from './receive-space.js';
-import { AckBit, Cold, Flag, Tcb } from './tcb.js';
+import { Cold, Flag, Tcb } from './tcb.js';
 import { startTimer, Timer, timerRuns } from './timers.js';
 import { usefulWindow, windowIsLow } from './window.js';
 

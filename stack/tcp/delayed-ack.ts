@@ -2,12 +2,13 @@ import type { Address } from '../base/units.js';
 import { Cause } from '../net/note.js';
 import { TcpFlag } from '../wire/tcp.js';
 import { MSS_COMMON, MSS_LEAST } from './ack-memory.js';
+import { AckBit } from './cold-bits.js';
 import { mark } from './connection.js';
 import type { TcpContext } from './context.js';
 import { advertisedMss } from './options.js';
 import { growWindow, measureScaling, windowOffered } from './receive-space.js';
 import { rtoMs } from './rtt.js';
-import { AckBit, Cold, Flag, Name, Tcb } from './tcb.js';
+import { Cold, Flag, Name, Tcb } from './tcb.js';
 import { startTimer, Timer, timerMs, timerRuns } from './timers.js';
 
 /**

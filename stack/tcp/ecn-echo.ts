@@ -5,10 +5,11 @@ import { countArrival, isAccurate } from './acc-ecn.js';
 import { accountedFor, marksReported } from './acc-ecn-feedback.js';
 import { AckFlag } from './ack-sample.js';
 import { sendAtOnce } from './challenge-ack.js';
+import { AccEcn } from './cold-bits.js';
 import type { TcpContext } from './context.js';
 import { ackNow } from './delayed-ack.js';
 import { needsEcn } from './ecn.js';
-import { AccEcn, Cold, Flag, Tcb } from './tcb.js';
+import { Cold, Flag, Tcb } from './tcb.js';
 
 /** Segment path. The receiver's part of ECN: marks become ECE on our ACKs, RFC 3168 §6.1.3, until the sender says CWR; and what the peer's ECE tells us. */
 

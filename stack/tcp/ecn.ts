@@ -12,11 +12,12 @@ import {
   takeAccurateSynAck,
   takeThirdAck,
 } from './acc-ecn.js';
+import { AccEcn } from './cold-bits.js';
 import { congestionOf } from './congestion.js';
 import type { TcpContext } from './context.js';
 import type { Listener } from './listener-table.js';
 import { Syn, SynEcn } from './syn-table.js';
-import { AccEcn, Cold, Flag, Tcb } from './tcb.js';
+import { Cold, Flag, Tcb } from './tcb.js';
 
 /**
  * Segment path. Explicit congestion notification, RFC 3168 §6.1: routers mark instead of dropping, the receiver says so in its ACKs (ECE) until the

@@ -1,4 +1,5 @@
 import type { Address } from '../base/units.js';
+import { AccEcn } from './cold-bits.js';
 import { localPort, remotePort } from './connection-table.js';
 import type { TcpContext } from './context.js';
 import { deliveryRate } from './delivery-rate.js';
@@ -13,7 +14,7 @@ import { rtoMs } from './rtt.js';
 import { flightSize } from './scoreboard.js';
 import { type StateName, stateName } from './state.js';
 import { bookBusy } from './tally.js';
-import { AccEcn, Cold, Flag, Name, Tally, Tcb } from './tcb.js';
+import { Cold, Flag, Name, Tally, Tcb } from './tcb.js';
 
 /**
  * STATUS, RFC 9293 §3.9.1.7: everything Linux's TCP_INFO has, by Linux's names in our spelling, with the unit in the name. Counters of segments

@@ -1,6 +1,7 @@
 import { seqLt } from '../base/seq.js';
+import { AckBit } from './cold-bits.js';
 import type { TcpContext } from './context.js';
-import { AckBit, Cold, Flag, Tcb } from './tcb.js';
+import { Cold, Flag, Tcb } from './tcb.js';
 
 /**
  * Segment path. The receiver's view of the round trip, for auto-tuning the buffer and for SACK compression: a receiver that sends nothing cannot measure as RFC 6298 does. Two ways,

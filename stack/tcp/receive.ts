@@ -6,6 +6,7 @@ import { Verdict } from '../wire/verdict.js';
 import { noteDuplicate } from './acc-ecn.js';
 import { considerAck, releaseCompressed } from './ack-policy.js';
 import { sendAtOnce } from './challenge-ack.js';
+import { AckBit } from './cold-bits.js';
 import { enterTimeWait, tell } from './connection.js';
 import type { TcpContext } from './context.js';
 import { ackNow, measureReceiveMss, noteData, quicken } from './delayed-ack.js';
@@ -24,7 +25,7 @@ import {
 } from './sack.js';
 import { State } from './state.js';
 import { addTo } from './tally.js';
-import { AckBit, Cold, Flag, Tally, Tcb } from './tcb.js';
+import { Cold, Flag, Tally, Tcb } from './tcb.js';
 
 /**
  * Segment path. Seventh and eighth check of RFC 9293 §3.10.7.4: the segment's text and its FIN.

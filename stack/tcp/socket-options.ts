@@ -1,6 +1,7 @@
 import { StackError } from '../base/errors.js';
 import { Ecn } from '../wire/ipv4.js';
 import { ackAfterRead } from './ack-policy.js';
+import { AckBit } from './cold-bits.js';
 import { beginCongestionControl, congestionOf } from './congestion.js';
 import { mark, wake } from './connection.js';
 import type { TcpContext } from './context.js';
@@ -17,7 +18,7 @@ import {
 } from './options.js';
 import { clampSet, limitSet } from './receive-space.js';
 import { State } from './state.js';
-import { AckBit, Cold, Custom, Flag, Tcb } from './tcb.js';
+import { Cold, Custom, Flag, Tcb } from './tcb.js';
 import { startTimer, stopTimer, Timer } from './timers.js';
 
 /** Options of a connection (RFC 9293 §3.9.1 leaves their form to us), as setsockopt names them. Units are in the names; sockets' own (bytes, ms, counts) are kept. */

@@ -1,7 +1,8 @@
+import { AckBit } from './cold-bits.js';
 import type { TcpContext } from './context.js';
 import { receiveShift } from './options.js';
 import { freeWindow, fullWindow, memoryIsEasy, windowOffered } from './receive-space.js';
-import { AckBit, Cold, Custom, Flag, Tcb } from './tcb.js';
+import { Cold, Custom, Flag, Tcb } from './tcb.js';
 
 /** Segment path. The receive window: what is advertised, and when reading makes it worth telling. How large the buffer behind it is: receive-space.ts. */
 
