@@ -11,7 +11,7 @@ const INCLUDED_DEEP_MAX = 4;
 
 /** Commands that change nothing a stack of our own would notice, or only look. */
 const WITHOUT_EFFECT =
-  /^(?:tc|nstat|ss|netstat|grep|egrep|cat|tcpdump|ethtool|ulimit|true|:|set|source|\.|modprobe|dmesg|date|echo|printf|test|\[|awk|sed|head|tail|rm|mkdir|touch|chmod|export|uname|which|sync|if|then|else|fi|exit|wait)$/;
+  /^(?:tc|nstat|ss|netstat|grep|egrep|cat|tcpdump|ethtool|ulimit|true|:|set|source|\.|modprobe|dmesg|date|echo|printf|test|\[|awk|sed|head|tail|rm|mkdir|touch|chmod|export|uname|which|sync|dd|if|then|else|fi|exit|wait)$/;
 /** Those that would change what travels, so that a script which uses one cannot be judged without. */
 const NEEDED = /^(?:iptables|ip6tables|nft|nc|netcat|socat|iperf3?|ncdevmem|bpftool|unshare|insmod|taskset)$/;
 

@@ -46,6 +46,7 @@ export class ScriptRun {
       connections,
       trace,
       epolls: new Map(),
+      files: new Map(),
       note,
       tell,
       timing: new Timing(settings),

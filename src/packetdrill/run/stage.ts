@@ -1,6 +1,7 @@
 import type { Script } from '../language/ast.js';
 import type { Evaluator } from './c-values.js';
 import type { EpollSet } from './calls/epoll.js';
+import type { Plain } from './calls/files.js';
 import type { Clockwork } from './clockwork.js';
 import type { Connections } from './connections.js';
 import type { Settings } from './settings.js';
@@ -16,8 +17,9 @@ export interface Stage {
   readonly timing: Timing;
   readonly evaluator: Evaluator;
   readonly trace: PacketTrace;
-  /** By the script's descriptor. */
+  /** By the script's descriptor, as the next. */
   readonly epolls: Map<number, EpollSet>;
+  readonly files: Map<number, Plain>;
   /** Said with the outcome: what was ignored, what a block printed. */
   note(text: string): void;
   /** One line as things happen; goes nowhere unless somebody wants to see. */

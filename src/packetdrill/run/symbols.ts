@@ -4,6 +4,10 @@ import { ERRNO } from '../../posix/errno.js';
 /** Names that scripts use and socket calls here need not know: Linux's numbers. */
 const OTHERS: Readonly<Record<string, number>> = {
   INADDR_ANY: 0,
+  O_CREAT: 0o100,
+  O_TRUNC: 0o1000,
+  O_APPEND: 0o2000,
+  O_CLOEXEC: 0o2000000,
   INADDR_LOOPBACK: 0x7f000001,
   EPOLLIN: 0x1,
   EPOLLPRI: 0x2,

@@ -122,6 +122,17 @@ const PASSES: Readonly<Record<string, string>> = {
    +0 epoll_ctl(5, EPOLL_CTL_DEL, 4, {events=0, fd=4}) = 0
    +0 epoll_ctl(5, EPOLL_CTL_DEL, 4, {events=0, fd=4}) = -1 ENOENT (No such file)
    +0 close(5) = 0`,
+  'a file of zeros is sent, and a pipe filled and emptied': `${ESTABLISHED}
+   +0 open("/tmp/testfile", O_RDONLY) = 5
+   +0 sendfile(4, 5, [0], 50) = 50
+   +0 > P. 1:51(50) ack 1
+   +0 pipe([6, 7]) = 0
+   +0 < P. 1:1001(1000) ack 51 win 257
+    * > . 51:51(0) ack 1001
+   +0 splice(4, NULL, 7, NULL, 99999, 0) = 1000
+   +0 splice(6, NULL, 4, NULL, 300, 0) = 300
+   +0 > P. 51:351(300) ack 1001
+   +0 close(7) = 0`,
   'metrics of the route, for connections to come': `\`ip route change default via 192.168.0.2 initcwnd 2\`
    ${ESTABLISHED}
    +0 write(4, ..., 5000) = 5000
@@ -234,7 +245,8 @@ t.test('a wrong script → an error with its place, no judgment of the stack', (
 t.test('what is not offered → skipped, with the reason', (t) => {
   for (const [text, says] of [
     ['--ip_version=ipv6\n', /IPv6/],
-    ['0 splice(3, NULL, 4, NULL, 10, 0) = 10', /splice/],
+    ['0 vmsplice(3, NULL, 4, 0) = 10', /vmsplice/],
+    ['0 setsockopt(3, SOL_SOCKET, SO_TIMESTAMPING, [1], 4) = 0', /SO_TIMESTAMPING/],
     ['`iptables -A OUTPUT -j DROP`', /iptables/],
     ['0 < sctp: x', /sctp/],
     ['0 socket(AF_INET6, SOCK_STREAM, IPPROTO_TCP) = 3', /IPv6/],

@@ -7,9 +7,15 @@ import type { CallRun, Issued } from './call-run.js';
 
 const VALUE_BYTES_MAX = 4096;
 
+/** Their notices come in control messages that nobody makes here. */
+const STAMPS = new Set<number>([SO.SO_TIMESTAMPING, SO.SO_TIMESTAMPING_NEW]);
+
 /** `setsockopt(3, SOL_SOCKET, SO_REUSEADDR, [1], 4) = 0` */
 export function setsockopt(run: CallRun): Issued {
   run.takes(5);
+  if (run.number(1, 'a level') === SO.SOL_SOCKET && STAMPS.has(run.number(2, 'an option'))) {
+    throw new Unsupported(run.place, 'SO_TIMESTAMPING');
+  }
   const length = optionLength(run, 4);
   const value = encodeValue(run.args[3], length);
   return { call: run.calls.setsockopt(run.fd(0), run.number(1, 'a level'), run.number(2, 'an option'), value) };

@@ -136,7 +136,8 @@ export function destination(run: CallRun, i: number, flags: number): SocketAddre
 
 export function close(run: CallRun): Issued {
   run.takes(1);
-  if (run.stage.epolls.delete(run.number(0, 'a descriptor'))) return { call: { result: 0, errno: 0 } };
+  const fd = run.number(0, 'a descriptor');
+  if (run.stage.epolls.delete(fd) || run.stage.files.delete(fd)) return { call: { result: 0, errno: 0 } };
   const socket = run.socket(0);
   const call = run.calls.close(run.fd(0));
   // The number may be given anew while the call still lingers.

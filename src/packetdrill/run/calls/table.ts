@@ -1,6 +1,7 @@
 import type { CallRun, Issued } from './call-run.js';
 import { read, readv, recvmsg, sendmsg, write, writev } from './data.js';
 import { epollCreate, epollCtl, epollWait } from './epoll.js';
+import { open, pipe, sendfile, splice } from './files.js';
 import { fcntl, getsockopt, ioctl, setsockopt } from './options.js';
 import { poll } from './poll.js';
 import { accept, bind, close, connect, getpeername, getsockname, listen, shutdown, socket } from './sockets.js';
@@ -32,6 +33,10 @@ const CALLS: ReadonlyMap<string, (run: CallRun) => Issued> = new Map([
   ['fcntl', fcntl],
   ['ioctl', ioctl],
   ['poll', poll],
+  ['open', open],
+  ['pipe', pipe],
+  ['sendfile', sendfile],
+  ['splice', splice],
   ['epoll_create', epollCreate],
   ['epoll_create1', epollCreate],
   ['epoll_ctl', epollCtl],
@@ -40,7 +45,7 @@ const CALLS: ReadonlyMap<string, (run: CallRun) => Issued> = new Map([
 
 /** Calls of kernels that suites use, and that have nothing behind them here. */
 const UNSUPPORTED = new Set(
-  `epoll_pwait select pselect ppoll pipe pipe2 splice vmsplice tee sendfile open openat
+  `epoll_pwait select pselect ppoll pipe2 vmsplice tee openat
    sendmmsg recvmmsg cap_set dup dup2 dup3 socketpair mmap munmap io_setup io_submit sctp_bindx sctp_sendmsg sctp_recvmsg
    sctp_connectx sctp_peeloff kqueue kevent fork`.split(/\s+/),
 );
