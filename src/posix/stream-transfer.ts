@@ -1,5 +1,6 @@
 import type { ConnectionId } from '../../stack/base/units.js';
 import { peekBytes } from '../../stack/tcp/queue-lengths.js';
+import { TcpOption } from '../../stack/tcp/socket-options.js';
 import { State } from '../../stack/tcp/state.js';
 import { Tcb } from '../../stack/tcp/tcb.js';
 import type { Tcp } from '../../stack/tcp/tcp.js';
@@ -39,6 +40,8 @@ export const enum Side {
 /** recv and send of a stream, in the order in which Linux looks at data, errors and ends. */
 export class StreamTransfer {
   readonly #notices = new ZeroCopyNotices();
+  /** The last bytes were written with MSG_MORE. */
+  #held = false;
   constructor(readonly owner: TransferOwner) {}
 
   /** Ms the call may wait. */
@@ -124,11 +127,20 @@ export class StreamTransfer {
       const shut = owner.listening || connection === 0 || (owner.shut & Side.SEND) !== 0;
       if (shut) return from > 0 ? succeeded(from) : failed('EPIPE');
       if (state === State.SYN_SENT || state === State.SYN_RECEIVED) return undefined;
+      if (from < data.length) this.#holdBack((flags & MESSAGE.MSG_MORE) !== 0);
       if (from < data.length) from += owner.tcp.send(connection, data, from, data.length);
       return from === data.length || (nonBlocking && from > 0) ? sent() : undefined;
     };
     const expired = (): Outcome => (from > 0 ? sent() : failed('EAGAIN'));
     return owner.waits.call(attempt, [owner], this.patience(owner.level.sendTimeoutMs, flags), expired);
+  }
+
+  /** MSG_MORE: a cork that the next bytes without it pull, and that TCP_NODELAY does not lift. A program's own cork is left alone. */
+  #holdBack(more: boolean): void {
+    const { tcp, connection } = this.owner;
+    if (more === this.#held || (more && tcp.getOption(connection, TcpOption.CORK) !== 0)) return;
+    this.#held = more;
+    tcp.setOption(connection, TcpOption.CORK, more ? 1 : 0);
   }
 
   /** A notice of MSG_ZEROCOPY waits. */

@@ -18,3 +18,10 @@ export function errorCodeOf(error: PathError): ErrorCode {
       return 'EHOSTUNREACH';
   }
 }
+
+/** What a router may say of a path that is good again a moment later. */
+export function isPassing(error: PathError): boolean {
+  return (
+    error === PathError.UNREACHABLE_NET || error === PathError.UNREACHABLE_HOST || error === PathError.TIME_EXCEEDED
+  );
+}

@@ -17,7 +17,7 @@ import {
 } from '../wire/udp.js';
 import { FIRST_DROP, Verdict } from '../wire/verdict.js';
 import { DatagramQueues } from './datagram-queue.js';
-import { errorCodeOf } from './errors.js';
+import { errorCodeOf, isPassing } from './errors.js';
 import { checkPort, getSocketOption, setSocketOption, type UdpOption } from './options.js';
 import { Socket, SocketFlag, SocketTable } from './socket-table.js';
 
@@ -290,7 +290,13 @@ export class Udp implements Transport {
     return Verdict.UDP_NO_PORT;
   }
 
-  /** RFC 1122 §4.1.3.3: passed up. Only a connected socket can know that a datagram quoted is its own; the others hear nothing, as on every system. */
+  /**
+   * RFC 1122 §4.1.3.3: passed up.
+   * Deviation: as Linux not what may pass (net or host unreachable, time exceeded), unless it is our own neighbour that does not answer: a program would take
+   * it for the end of its peer.
+   *
+   * Only a connected socket can know that a datagram quoted is its own; the others hear nothing, as on every system.
+   */
   error(report: ErrorReport): Verdict {
     const localPort = udpSourcePort(report.view, report.at);
     const remotePort = udpDestinationPort(report.view, report.at);
@@ -303,7 +309,7 @@ export class Udp implements Transport {
       this.#net.lowerPathMtu(report.destination, report.mtu);
       if ((t[s + Socket.FLAGS] & SocketFlag.DONT_FRAGMENT) === 0) return Verdict.OK;
     }
-    if ((t[s + Socket.FLAGS] & SocketFlag.CONNECTED) === 0) return Verdict.OK;
+    if ((t[s + Socket.FLAGS] & SocketFlag.CONNECTED) === 0 || isPassing(report.error)) return Verdict.OK;
     t[s + Socket.ERROR] = report.error + 1;
     this.#events.push(SocketKind.UDP, row, Event.FAILED);
     return Verdict.OK;

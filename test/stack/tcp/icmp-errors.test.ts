@@ -255,3 +255,14 @@ for (const [discover, smaller] of [
     },
   );
 }
+
+t.test('ESTABLISHED, fragmentation needed → cwnd is as many segments as before, of the new size (as Linux)', (t) => {
+  const peer = established(t);
+  peer.write(1460);
+  const { datagram } = peer.expect({ length: 1460 });
+  t.equal(peer.tcp.info(peer.id).sndCwnd, 10);
+  peer.icmp(Icmpv4Type.DESTINATION_UNREACHABLE, Unreachable.FRAGMENTATION_NEEDED, datagram, 1040);
+  const { sndMss, sndCwnd, sndCwndBytes } = peer.tcp.info(peer.id);
+  t.same({ sndMss, sndCwnd, sndCwndBytes }, { sndMss: 1000, sndCwnd: 10, sndCwndBytes: 10_000 });
+  t.end();
+});

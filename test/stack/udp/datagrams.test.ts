@@ -98,6 +98,36 @@ t.test('router says too big → what no longer fits is fragmented here; with DON
   t.end();
 });
 
+t.test(
+  'connected, net or host unreachable, time exceeded → not told: it may pass; protocol unreachable → told',
+  (t) => {
+    const { pair, a } = udpPair();
+    const id = a.udp.open();
+    a.udp.connect(id, a.at('10.0.0.2'), 7);
+    let quoted = new Uint8Array(0) as Uint8Array;
+    pair.filter = (bytes) => {
+      quoted = bytes.slice(14);
+      return [];
+    };
+    a.send(id, 'x');
+    pair.run();
+    const error = (type: number, code: number) =>
+      a.host.hear(frame({ from: '10.0.0.254', protocol: 1, payload: icmp(type, code, 0, quoted) }));
+    for (const [type, code] of [
+      [3, 0],
+      [3, 1],
+      [11, 0],
+    ] as const) {
+      t.equal(error(type, code), Verdict.OK);
+      t.same(a.happened(), [], `type ${type} code ${code}`);
+      t.equal(a.udp.takeError(id), undefined);
+    }
+    error(3, 2);
+    t.equal(a.udp.takeError(id), 'ENOPROTOOPT');
+    t.end();
+  },
+);
+
 t.test('errors about datagrams nobody here sent → change nothing', (t) => {
   const { a } = udpPair();
   a.udp.open({ port: 7 });
