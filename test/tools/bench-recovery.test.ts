@@ -21,6 +21,11 @@ t.test('rows at 50 ms and 1 MiB → exactly those of test/golden/recovery.txt', 
     t.ok(golden.includes(line), `${line} (npm run bench -- recovery --update writes the table anew)`);
   }
   for (const row of rows) t.ok(row.cells.every((cell) => cell.goodput > 100_000));
+  // One segment in a hundred lost: RACK needs no timeout where counting SACKs did with none, and where it needed one.
+  const column = (recovery: string): number[] => CONTENDERS.flatMap((it, i) => (it.recovery === recovery ? [i] : []));
+  const one = rows.find((row) => row.lossPercent === 1);
+  for (const i of column('rack')) t.equal(one?.cells[i]?.timeouts, 0, `${CONTENDERS[i]?.title}: no timeout`);
+  t.ok(one !== undefined && column('sack').every((i) => (one.cells[i]?.timeouts ?? 9) <= 2));
   t.end();
 });
 

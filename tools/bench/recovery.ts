@@ -11,7 +11,7 @@ import { seriesOf } from './report.js';
 export interface Contender {
   readonly title: string;
   readonly congestion: 'reno' | 'cubic';
-  readonly recovery: 'newreno' | 'sack';
+  readonly recovery: 'newreno' | 'sack' | 'rack';
 }
 
 export interface GridPoint {
@@ -49,11 +49,13 @@ const SEEDS: readonly number[] = [1, 2, 3];
 
 const RECOVERIES: Readonly<Record<Contender['recovery'], Partial<TcpLimits>>> = {
   newreno: { sack: false },
-  sack: { sack: true },
+  // RFC 6675 alone: no RACK, and no probe.
+  sack: { sack: true, recovery: 0, tailLossProbe: 0 },
+  rack: { sack: true, recovery: 1, tailLossProbe: 3 },
 };
 
 export const CONTENDERS: readonly Contender[] = (['reno', 'cubic'] as const).flatMap((congestion) =>
-  (['newreno', 'sack'] as const).map((recovery) => ({
+  (['newreno', 'sack', 'rack'] as const).map((recovery) => ({
     title: `${congestion} ${recovery}`,
     congestion,
     recovery,
@@ -143,7 +145,7 @@ function figureOf(rows: readonly GridRow[]): string {
     const cells = row.cells.filter((_, i) => CONTENDERS[i]?.congestion === congestion);
     return `${congestion} ${cells.map((cell) => megabits(cell.goodput)).join(' → ')} Mbit/s, timeouts ${cells.map((cell) => cell.timeouts).join(' → ')}`;
   };
-  return `1 % loss, 50 ms, NewReno → SACK: ${of('reno')} · ${of('cubic')}`;
+  return `1 % loss, 50 ms, NewReno → SACK → RACK: ${of('reno')} · ${of('cubic')}`;
 }
 
 /** The committed table; undefined where there is none (an installed package has no tests). */

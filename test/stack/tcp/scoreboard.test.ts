@@ -250,7 +250,7 @@ t.test('thousands outstanding, blocks that jump to and fro and are told again an
 });
 
 t.test('any blocks, acknowledgments and timeouts → the counts are what walking finds, and all is given back', (t) => {
-  for (let seed = 1; seed <= 30; seed++) {
+  for (let seed = 1; seed <= 12; seed++) {
     const random = new Prng(seed);
     const peer = farAway(t, { tcp: { recovery: seed % 2, retransmitGathers: seed % 3 !== 0 } });
     peer.write(200 * MSS);
