@@ -37,8 +37,17 @@ const FLUSHES_MAX = 10_000;
 const NEVER_MS = 1 << 29;
 const START_US = 1_000_000;
 
-/** Slots of worlds that were closed. Zeroing them is most of the cost of a world, and no world minds what is in them. */
-const spare: ArrayBuffer[] = [];
+/** Of stream buffers, over all connections of a world. */
+const BUFFER_BYTES = 8 << 20;
+/** The arena's first chunk, which holds nothing. */
+const ARENA_SPARE = 4096;
+
+/** Memory of worlds that were closed. Zeroing it is most of the cost of a world, and no world minds what is in it. */
+interface Memory {
+  readonly slots: ArrayBuffer;
+  readonly buffers: ArrayBuffer;
+}
+const spare: Memory[] = [];
 
 /** A stack on a wire of IP datagrams, with socket calls on the one side and a script on the other, in virtual time. */
 export class ScriptedWorld implements World {
@@ -48,13 +57,16 @@ export class ScriptedWorld implements World {
   readonly #sent: SentDatagram[] = [];
   readonly #joins: boolean;
   /** Undefined once the world is closed. */
-  #memory: ArrayBuffer | undefined;
+  #memory: Memory | undefined;
   #nowUs = START_US;
 
   constructor(options: ScriptedWorldOptions = {}) {
-    this.#memory = spare.pop() ?? new ArrayBuffer(SLOT_BYTES * SLOTS);
+    this.#memory = spare.pop() ?? {
+      slots: new ArrayBuffer(SLOT_BYTES * SLOTS),
+      buffers: new ArrayBuffer(BUFFER_BYTES + ARENA_SPARE),
+    };
     this.#joins = options.segmentationOffload ?? true;
-    const slab = new FrameSlab({ slotBytes: SLOT_BYTES, slots: SLOTS, memory: this.#memory });
+    const slab = new FrameSlab({ slotBytes: SLOT_BYTES, slots: SLOTS, memory: this.#memory.slots });
     this.stack = new Stack({
       seed: options.seed ?? 1,
       now: START_US as Us,
@@ -66,7 +78,8 @@ export class ScriptedWorld implements World {
         activeMax: 1024,
         synReceivedMax: 1024,
         timeWaitMax: 1024,
-        bufferBytesMax: 8 << 20,
+        bufferBytesMax: BUFFER_BYTES,
+        bufferMemory: this.#memory.buffers,
         outOfOrderMax: 1 << 13,
         transmitRecordsMax: 1 << 13,
         // What a connection knows of its path is asked about after any silence, as Linux never forgets it.

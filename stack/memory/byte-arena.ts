@@ -40,6 +40,8 @@ export interface ByteArenaOptions {
   /** A power of two, 64 to 32,768. */
   readonly chunkBytes?: number;
   readonly chunksMax?: number;
+  /** Where the bytes lie; made if not given. What is in it does not matter. */
+  readonly memory?: ArrayBuffer | undefined;
 }
 
 /**
@@ -79,7 +81,9 @@ export class ByteArena {
     this.chunksMax = chunksMax;
     this.#shift = 31 - Math.clz32(chunkBytes);
     // Chunk 0 is the empty queue; its bytes are addresses only.
-    this.bytes = new Uint8Array((chunksMax + 1) * chunkBytes);
+    const memory = options.memory ?? new ArrayBuffer((chunksMax + 1) * chunkBytes);
+    assert(memory.byteLength >= (chunksMax + 1) * chunkBytes, 'the memory given holds every chunk');
+    this.bytes = new Uint8Array(memory, 0, (chunksMax + 1) * chunkBytes);
     this.#rows = new Int32Array((chunksMax + 1) * Row.INTS);
   }
 

@@ -97,7 +97,10 @@ export class TcpContext {
     this.tallies = limits.tally;
     this.synTable = new SynTable(limits.synReceivedMax, secret[0] ^ 1, secret[1], parts.clock.ms);
     this.timeWaits = new TimeWaitTable(limits.timeWaitMax, secret[0] ^ 2, secret[1]);
-    this.arena = new ByteArena({ chunksMax: Math.max(16, Math.ceil(limits.bufferBytesMax / 4096)) });
+    this.arena = new ByteArena({
+      chunksMax: Math.max(16, Math.ceil(limits.bufferBytesMax / 4096)),
+      memory: limits.bufferMemory,
+    });
     this.reassembly = new ReassemblyPool(limits.outOfOrderMax);
     this.transmits = new TransmitPool(limits.transmitRecordsMax);
     this.wheel = new TimerWheel(limits.connectionsMax, parts.clock.ms);

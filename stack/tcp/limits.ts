@@ -17,6 +17,8 @@ export interface TcpLimits {
   readonly backlog: number;
   /** Bytes of stream buffers over all connections. */
   readonly bufferBytesMax: number;
+  /** Where they lie; made if not given. It is somewhat larger: a spare chunk, and whole ones. */
+  readonly bufferMemory: ArrayBuffer | undefined;
   /** Segments kept out of order over all connections. */
   readonly outOfOrderMax: number;
   /** … and for one connection: enough for a window of 64 KiB in full segments with every second one lost, twice. */
@@ -179,6 +181,7 @@ export const TCP_LIMITS: TcpLimits = {
   listenersMax: 1024,
   backlog: 511,
   bufferBytesMax: 512 << 20,
+  bufferMemory: undefined,
   outOfOrderMax: 1 << 16,
   outOfOrderPerConnection: 512,
   transmitRecordsMax: 1 << 18,
