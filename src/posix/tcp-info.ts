@@ -1,8 +1,8 @@
 import type { TcpInfo } from '../../stack/tcp/info.js';
 import type { StateName } from '../../stack/tcp/state.js';
 
-/** Bytes of `struct tcp_info` as Linux 6.12 has it. */
-export const TCP_INFO_BYTES = 248;
+/** Bytes of `struct tcp_info` as Linux 6.12 has it, and what Accurate ECN has added to it since. */
+export const TCP_INFO_BYTES = 280;
 
 /** include/net/tcp_states.h's numbers. */
 const STATES: Readonly<Record<StateName, number>> = {
@@ -93,6 +93,15 @@ const FIELDS: readonly Field[] = [
   [240, 2, (i) => i.totalRto],
   [242, 2, (i) => i.totalRtoRecoveries],
   [244, 4, (i) => i.totalRtoTimeMs],
+  [248, 4, (i) => i.receivedCe],
+  [252, 4, (i) => i.deliveredE1Bytes],
+  [256, 4, (i) => i.deliveredE0Bytes],
+  [260, 4, (i) => i.deliveredCeBytes],
+  [264, 4, (i) => i.receivedE1Bytes],
+  [268, 4, (i) => i.receivedE0Bytes],
+  [272, 4, (i) => i.receivedCeBytes],
+  [276, 2, (i) => i.accEcnFailures],
+  [278, 2, (i) => i.accEcnOptionSeen],
 ];
 
 function optionBits(info: TcpInfo): number {

@@ -197,3 +197,14 @@ export function aceFlags(tcp: TcpContext, k: number, pure: boolean): number {
 
 /** The three bits of a SYN that asks for AccECN (§3.1.1). */
 export const ACCURATE_SYN: TcpFlag = TcpFlag.AE | TcpFlag.CWR | TcpFlag.ECE;
+
+// For `info`, as Linux tells them.
+
+/** What is not to be relied on: the four bits of AccEcn from ACE_WITHHELD on lie as Linux's do. */
+export function failures(state: number): number {
+  return (state >>> 2) & 0xf;
+}
+export function optionSeen(state: number): number {
+  if ((state & AccEcn.COUNTERS_SEEN) !== 0) return (state & AccEcn.OPTION_DISTRUSTED) !== 0 ? 3 : 2;
+  return (state & AccEcn.OPTION_SEEN) !== 0 ? 1 : 0;
+}

@@ -1,4 +1,5 @@
 import type { Address } from '../base/units.js';
+import { failures, optionSeen } from './acc-ecn.js';
 import { AccEcn } from './cold-bits.js';
 import { localPort, remotePort } from './connection-table.js';
 import type { TcpContext } from './context.js';
@@ -84,6 +85,10 @@ export interface TcpInfo {
   readonly deliveredE1Bytes: number;
   readonly deliveredE0Bytes: number;
   readonly deliveredCeBytes: number;
+  /** Linux's bits: 1 our ACE, 2 the peer's, 4 our option, 8 the peer's is not to be relied on. */
+  readonly accEcnFailures: number;
+  /** Of the peer's option, in Linux's numbers: 0 none, 1 an empty one, 2 counters, 3 such as cannot be. */
+  readonly accEcnOptionSeen: number;
   readonly busyTimeUs: number;
   readonly rwndLimitedUs: number;
   readonly sndbufLimitedUs: number;
@@ -205,6 +210,8 @@ export function info(tcp: TcpContext, c: number): TcpInfo {
     deliveredE1Bytes: field(Cold.S_E1B) >>> 0,
     deliveredE0Bytes: field(Cold.S_E0B) >>> 0,
     deliveredCeBytes: field(Cold.S_CEB) >>> 0,
+    accEcnFailures: failures(field(Cold.ACC_ECN)),
+    accEcnOptionSeen: optionSeen(field(Cold.ACC_ECN)),
     busyTimeUs: wide(tally, y + Tally.BUSY_US),
     rwndLimitedUs: wide(tally, y + Tally.PEER_WINDOW_US),
     sndbufLimitedUs: wide(tally, y + Tally.SEND_BUFFER_US),

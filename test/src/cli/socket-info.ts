@@ -62,6 +62,8 @@ export const BULK: SocketInfo = {
   deliveredE1Bytes: 0,
   deliveredE0Bytes: 0,
   deliveredCeBytes: 0,
+  accEcnFailures: 0,
+  accEcnOptionSeen: 0,
   busyTimeUs: 0,
   rwndLimitedUs: 0,
   sndbufLimitedUs: 0,

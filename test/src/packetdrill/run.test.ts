@@ -259,9 +259,7 @@ t.test('what is not offered → skipped, with the reason', (t) => {
 });
 
 t.test('commands that are not understood → ignored, and noted', (t) => {
-  const outcome = run(
-    '`tc class add dev tun0\nsysctl -q net.ipv4.nonsense=1\nfrobnicate`\n0 close(3) = -1 EBADF',
-  );
+  const outcome = run('`tc class add dev tun0\nsysctl -q net.ipv4.nonsense=1\nfrobnicate`\n0 close(3) = -1 EBADF');
   t.equal(outcome.result, 'passed');
   t.match(outcome.notes, [/tc class.*ignored/, /net.ipv4.nonsense=1 ignored/, /"frobnicate" ignored/]);
   t.end();

@@ -225,7 +225,7 @@ t.test('options → kept before the connection, asked of it after; unknown ones 
   s.fails(s.calls.setsockopt(fd, TCP.SOL_TCP, TCP.TCP_CONGESTION, Buffer.from('nothing')), 'ENOENT');
   s.ok(s.calls.setsockopt(fd, TCP.SOL_TCP, TCP.TCP_CONGESTION, Buffer.from('reno')));
   const info = s.calls.getsockopt(fd, TCP.SOL_TCP, TCP.TCP_INFO, 1000).data as Uint8Array;
-  t.equal(info.length, 248);
+  t.equal(info.length, 280);
   t.equal(info[0], 1, 'ESTABLISHED');
   t.equal(new DataView(info.buffer).getUint32(80, true), 10, 'tcpi_snd_cwnd');
   t.equal(s.calls.getsockopt(listener, TCP.SOL_TCP, TCP.TCP_INFO, 1000).data?.[0], 10, 'LISTEN');
