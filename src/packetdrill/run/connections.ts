@@ -31,9 +31,6 @@ export class ScriptSocket {
   /** Timestamps of the stack by what the script calls them. */
   private readonly timestamps = new Map<number, number>();
   firstTimestamp: { readonly script: number; readonly live: number; readonly scriptUs: number } | undefined;
-  /** Packets that arrived, and those of them with text, FIN or RST. */
-  arrivals = 0;
-  texts = 0;
   lastInjected: TcpPacket | undefined;
   lastSeen: TcpPacket | undefined;
 

@@ -62,8 +62,6 @@ function ofScript(stage: Stage, event: PacketEvent, packet: TcpPacket | UdpPacke
 function follow(socket: ScriptSocket, packet: TcpPacket): void {
   const syn = (packet.flags & TcpFlag.SYN) !== 0;
   const ack = (packet.flags & TcpFlag.ACK) !== 0;
-  socket.arrivals += 1;
-  if (packet.range.length > 0 || (packet.flags & (TcpFlag.FIN | TcpFlag.RST)) !== 0) socket.texts += 1;
   if (socket.state === 'passive-answered' && ack) {
     socket.state = 'passive-acked';
   } else if (socket.state === 'syn-sent' && syn) {

@@ -1,6 +1,5 @@
 import type { Script } from '../language/ast.js';
 import type { Evaluator } from './c-values.js';
-import type { EpollSet } from './calls/epoll.js';
 import type { Plain } from './calls/files.js';
 import type { Clockwork } from './clockwork.js';
 import type { Connections } from './connections.js';
@@ -17,8 +16,8 @@ export interface Stage {
   readonly timing: Timing;
   readonly evaluator: Evaluator;
   readonly trace: PacketTrace;
-  /** By the script's descriptor, as the next. */
-  readonly epolls: Map<number, EpollSet>;
+  /** The world's descriptor of an epoll instance, by the script's. */
+  readonly epolls: Map<number, number>;
   readonly files: Map<number, Plain>;
   /** Said with the outcome: what was ignored, what a block printed. */
   note(text: string): void;

@@ -137,7 +137,12 @@ export function destination(run: CallRun, i: number, flags: number): SocketAddre
 export function close(run: CallRun): Issued {
   run.takes(1);
   const fd = run.number(0, 'a descriptor');
-  if (run.stage.epolls.delete(fd) || run.stage.files.delete(fd)) return { call: { result: 0, errno: 0 } };
+  const epoll = run.stage.epolls.get(fd);
+  if (epoll !== undefined) {
+    run.stage.epolls.delete(fd);
+    return { call: run.calls.close(epoll) };
+  }
+  if (run.stage.files.delete(fd)) return { call: { result: 0, errno: 0 } };
   const socket = run.socket(0);
   const call = run.calls.close(run.fd(0));
   // The number may be given anew while the call still lingers.
