@@ -50,6 +50,8 @@ export class StreamOptions implements TcpOptionTarget, IpOptionTarget {
   /** Of a connection to come. */
   readonly chosen = new Map<TcpOption, number>();
   chosenCongestion: string | undefined;
+  /** TCP_FASTOPEN_KEY of this socket; undefined: the stack's. */
+  #fastOpenKeys: Int32Array | undefined;
 
   constructor(readonly owner: OptionOwner) {}
 
@@ -133,6 +135,21 @@ export class StreamOptions implements TcpOptionTarget, IpOptionTarget {
         return { receive: tcp.readable(liveConnection), send: tcp.unacknowledged(liveConnection) };
       },
     };
+  }
+
+  get fastOpenConnect(): boolean {
+    return this.remembered.get(TCP.TCP_FASTOPEN_CONNECT) === 1;
+  }
+  get fastOpenKeys(): Int32Array {
+    return this.#fastOpenKeys ?? this.owner.tcp.context.fastOpenKeys;
+  }
+  set fastOpenKeys(keys: Int32Array) {
+    this.#fastOpenKeys = keys;
+    this.useFastOpenKey();
+  }
+  useFastOpenKey(): void {
+    const listener = this.owner.tcp.context.listeners.byId(this.owner.listener);
+    if (listener !== undefined) listener.fastOpenKeys = this.#fastOpenKeys;
   }
 
   info(): TcpInfo | undefined {

@@ -5,6 +5,8 @@ import { State } from '../../stack/tcp/state.js';
 import type { OpenOptions } from '../../stack/tcp/user-calls.js';
 import { IP, MESSAGE, POLL, SOCKET, TCP } from './constants.js';
 import { ERRNO } from './errno.js';
+import { checkFastOpen } from './fast-open.js';
+import { closeLingering } from './linger.js';
 import { failed, succeeded } from './outcome.js';
 import { errnoOf, PosixError } from './posix-error.js';
 import {
@@ -46,6 +48,8 @@ export class StreamSocket implements PosixSocket {
   #id: ConnectionId = NO_CONNECTION;
   #row = -1;
   #listener: ListenerId = NO_LISTENER;
+  /** connect(2) has been called, and the SYN waits for data (TCP_FASTOPEN_CONNECT). */
+  #deferred: Endpoint | undefined;
   /** sk_err: told once. */
   #error = 0;
   /** Sides shut by the program. */
@@ -123,6 +127,7 @@ export class StreamSocket implements PosixSocket {
       ...(congestion === undefined ? {} : { congestion }),
     });
     this.#phase = Phase.LISTENING;
+    this.#options.useFastOpenKey();
     this.environment.watch(SocketKind.LISTENER, this.#listener % ROWS, this);
   }
 
@@ -175,24 +180,26 @@ export class StreamSocket implements PosixSocket {
       case Phase.CONNECTED:
         throw new PosixError('EISCONN', 'the socket is connected, or listens');
       case Phase.UNCONNECTED:
-        this.#open(endpoint);
-        return waits.call(
-          () => this.#connected(),
-          [this],
-          this.#transfer.patience(this.level.sendTimeoutMs, 0),
-          () => failed('EINPROGRESS'),
-        );
+        // TCP_FASTOPEN_CONNECT: with a cookie the SYN waits for the data it is to bring; without, it asks for one.
+        if (this.#options.fastOpenConnect && this.#tcp.mayOpenFast(endpoint.address, this.#options.chosen)) {
+          this.#deferred = endpoint;
+          this.#phase = Phase.CONNECTED;
+          return waits.done(succeeded());
+        }
+        this.#open(endpoint, this.#options.fastOpenConnect ? {} : undefined);
+        return this.#awaitConnection('EINPROGRESS');
       case Phase.CONNECTING:
-        return waits.call(
-          () => this.#connected(),
-          [this],
-          this.#transfer.patience(this.level.sendTimeoutMs, 0),
-          () => failed('EALREADY'),
-        );
+        return this.#awaitConnection('EALREADY');
     }
   }
 
-  #open(endpoint: Endpoint): void {
+  #awaitConnection(orElse: 'EINPROGRESS' | 'EALREADY'): PendingCall {
+    const patience = this.#transfer.patience(this.level.sendTimeoutMs, 0);
+    const attempt = () => this.#connected();
+    return this.environment.waits.call(attempt, [this], patience, () => failed(orElse));
+  }
+
+  #open(endpoint: Endpoint, fastOpen: OpenOptions['fastOpen'] = undefined): void {
     const { net } = this.environment.stack;
     if (net.isBroadcast(endpoint.address)) throw new PosixError('ENETUNREACH', 'no connection is made to many at once');
     const congestion = this.#options.chosenCongestion;
@@ -205,7 +212,9 @@ export class StreamSocket implements PosixSocket {
       localPort: this.#bound.port,
       options: this.#options.chosen,
       ...(congestion === undefined ? {} : { congestion }),
+      ...(fastOpen === undefined ? {} : { fastOpen }),
     };
+    this.#deferred = undefined;
     this.#error = 0;
     this.#shut = 0;
     this.#take(this.#tcp.open(options));
@@ -267,10 +276,13 @@ export class StreamSocket implements PosixSocket {
   }
 
   send(data: Uint8Array, flags: number, to: Endpoint | undefined): PendingCall {
-    if ((flags & MESSAGE.MSG_FASTOPEN) !== 0 && to !== undefined && this.#phase === Phase.UNCONNECTED) {
-      throw new PosixError('EOPNOTSUPP', 'Fast Open is switched off');
-    }
-    return this.#transfer.send(data, flags);
+    const asked = (flags & MESSAGE.MSG_FASTOPEN) !== 0 && this.#phase === Phase.UNCONNECTED ? to : undefined;
+    const target = this.#deferred ?? asked;
+    if (target === undefined) return this.#transfer.send(data, flags);
+    checkFastOpen(this.environment.settings);
+    this.#open(target, { text: data });
+    // What the SYN brings has been taken; the rest, or all of it where there is no cookie yet, waits for the handshake.
+    return this.#transfer.send(data, flags, this.#tcp.unacknowledged(this.#id));
   }
 
   /** Sides that are shut now, by whoever it was. */
@@ -323,17 +335,7 @@ export class StreamSocket implements PosixSocket {
       this.#tcp.close(id);
       return waits.done(succeeded());
     }
-    // SO_LINGER: until the FIN is acknowledged, or the time is up; in either case the stack sees to the rest.
-    const attempt = (): Outcome | undefined => {
-      const now = this.#tcp.state(id);
-      if (now === State.FIN_WAIT_1 || now === State.CLOSING || now === State.LAST_ACK) return undefined;
-      this.#tcp.close(id);
-      return succeeded();
-    };
-    return waits.call(attempt, [], linger * 1000, () => {
-      this.#tcp.close(id);
-      return succeeded();
-    });
+    return closeLingering(this.#tcp, waits, id, linger);
   }
 
   // What can be asked.

@@ -2,6 +2,7 @@ import type { ConnectionId } from '../../stack/base/units.js';
 import { State } from '../../stack/tcp/state.js';
 import type { Tcp } from '../../stack/tcp/tcp.js';
 import { FILE, POLL } from './constants.js';
+import { answersEarly } from './fast-open.js';
 import { Side } from './stream-transfer.js';
 
 /** What can be said of a stream without waiting: which sides are shut, what poll(2) and the queue ioctls tell. */
@@ -45,7 +46,7 @@ export function streamReadiness(status: StreamStatus): number {
   let bits = 0;
   if ((shut & both) === both || state === State.CLOSED) bits |= POLL.POLLHUP;
   if ((shut & Side.RECEIVE) !== 0) bits |= POLL.POLLIN | POLL.POLLRDNORM | POLL.POLLRDHUP;
-  if (state !== State.SYN_SENT && state !== State.SYN_RECEIVED) {
+  if (state !== State.SYN_SENT && (state !== State.SYN_RECEIVED || answersEarly(tcp, connection))) {
     if (connection !== 0 && tcp.readable(connection) >= status.receiveLowWater) bits |= POLL.POLLIN | POLL.POLLRDNORM;
     if ((shut & Side.SEND) !== 0 || state === State.CLOSED || writeable(status)) bits |= POLL.POLLOUT | POLL.POLLWRNORM;
   }

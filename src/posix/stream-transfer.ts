@@ -5,6 +5,7 @@ import { State } from '../../stack/tcp/state.js';
 import { Tcb } from '../../stack/tcp/tcb.js';
 import type { Tcp } from '../../stack/tcp/tcp.js';
 import { MESSAGE, TCP } from './constants.js';
+import { answersEarly } from './fast-open.js';
 import { intBytes } from './option-value.js';
 import { failed, succeeded } from './outcome.js';
 import { PosixError } from './posix-error.js';
@@ -108,11 +109,12 @@ export class StreamTransfer {
     return [{ level: TCP.SOL_TCP, type: TCP.TCP_CM_INQ, data: intBytes(end ? 1 : left) }];
   }
 
-  send(data: Uint8Array, flags: number): PendingCall {
+  /** `taken`: so many bytes went with the SYN that was just sent, and the call waits for the handshake. */
+  send(data: Uint8Array, flags: number, taken = -1): PendingCall {
     const { owner } = this;
     const urgent = (flags & MESSAGE.MSG_OOB) !== 0 && data.length > 0;
     const nonBlocking = this.patience(Infinity, flags) === 0;
-    let from = 0;
+    let from = Math.max(0, taken);
     const sent = (): Outcome => {
       if (urgent) owner.tcp.markUrgent(owner.connection);
       if ((flags & MESSAGE.MSG_ZEROCOPY) !== 0 && owner.level.zeroCopy) {
@@ -126,12 +128,13 @@ export class StreamTransfer {
       if (owner.hasError) return from > 0 ? sent() : failed(owner.takeError());
       const shut = owner.listening || connection === 0 || (owner.shut & Side.SEND) !== 0;
       if (shut) return from > 0 ? succeeded(from) : failed('EPIPE');
-      if (state === State.SYN_SENT || state === State.SYN_RECEIVED) return undefined;
+      if (state === State.SYN_SENT || (state === State.SYN_RECEIVED && !answersEarly(owner.tcp, connection)))
+        return undefined;
       if (from < data.length) this.#holdBack((flags & MESSAGE.MSG_MORE) !== 0);
       if (from < data.length) from += owner.tcp.send(connection, data, from, data.length);
       return from === data.length || (nonBlocking && from > 0) ? sent() : undefined;
     };
-    const expired = (): Outcome => (from > 0 ? sent() : failed('EAGAIN'));
+    const expired = (): Outcome => (from > 0 ? sent() : failed(taken < 0 ? 'EAGAIN' : 'EINPROGRESS'));
     return owner.waits.call(attempt, [owner], this.patience(owner.level.sendTimeoutMs, flags), expired);
   }
 

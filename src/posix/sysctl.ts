@@ -1,5 +1,6 @@
 import type { Stack } from '../../stack/stack.js';
 import type { TcpLimits } from '../../stack/tcp/limits.js';
+import { parseFastOpenKeys, printFastOpenKeys } from './fast-open.js';
 import { PosixError } from './posix-error.js';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -96,6 +97,25 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ['net.ipv4.tcp_synack_retries', count('synAckRetries', 0, 255)],
   ['net.ipv4.tcp_syn_linear_timeouts', count('synLinearTimeouts', 0, 127)],
   ['net.ipv4.tcp_syncookies', count('synCookies', 0, 2)],
+  [
+    'net.ipv4.tcp_fastopen',
+    {
+      read: (settings) => String(settings.limits.fastOpen),
+      write: (settings, value) => {
+        settings.limits.fastOpen = integer(value, 0, INT_MAX);
+      },
+    },
+  ],
+  ['net.ipv4.tcp_fastopen_blackhole_timeout_sec', count('fastOpenPauseSeconds', 0, INT_MAX)],
+  [
+    'net.ipv4.tcp_fastopen_key',
+    {
+      read: (settings) => printFastOpenKeys(settings.stack.tcp.context.fastOpenKeys),
+      write: (settings, value) => {
+        settings.stack.tcp.context.fastOpenKeys = parseFastOpenKeys(value);
+      },
+    },
+  ],
   ['net.ipv4.tcp_max_syn_backlog', count('synBacklogMax', 0, INT_MAX)],
   ['net.ipv4.tcp_abort_on_overflow', onOff('abortOnOverflow')],
   ['net.ipv4.tcp_retries2', count('retries', 0, 255)],

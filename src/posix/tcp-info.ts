@@ -27,6 +27,7 @@ const SACK = 2;
 const WINDOW_SCALE = 4;
 const ECN = 8;
 const ECN_SEEN = 16;
+const SYN_DATA = 32;
 
 const NO_SSTHRESH = 0x7fffffff;
 
@@ -41,7 +42,7 @@ const FIELDS: readonly Field[] = [
   [4, 1, (i) => i.backoff],
   [5, 1, optionBits],
   [6, 1, (i) => (i.sndWscale & 0xf) | (i.rcvWscale << 4)],
-  [7, 1, (i) => (i.deliveryRateAppLimited ? 1 : 0)],
+  [7, 1, (i) => (i.deliveryRateAppLimited ? 1 : 0) | (i.fastOpenClientFail << 1)],
   [8, 4, (i) => i.rtoUs],
   [12, 4, (i) => i.atoUs],
   [16, 4, (i) => i.sndMss],
@@ -110,7 +111,8 @@ function optionBits(info: TcpInfo): number {
     (info.sack ? SACK : 0) |
     (info.windowScaling ? WINDOW_SCALE : 0) |
     (info.ecn ? ECN : 0) |
-    (info.ecnSeen ? ECN_SEEN : 0)
+    (info.ecnSeen ? ECN_SEEN : 0) |
+    (info.synDataAcked ? SYN_DATA : 0)
   );
 }
 

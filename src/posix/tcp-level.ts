@@ -1,6 +1,8 @@
+import { fastOpenKeys } from '../../stack/tcp/fast-open.js';
 import type { TcpInfo } from '../../stack/tcp/info.js';
 import { TcpOption } from '../../stack/tcp/socket-options.js';
 import { TCP } from './constants.js';
+import { checkFastOpen, keyBytes } from './fast-open.js';
 import { intBytes, intValue, textBytes, textValue } from './option-value.js';
 import { PosixError } from './posix-error.js';
 import type { Settings } from './sysctl.js';
@@ -16,6 +18,7 @@ export interface TcpOptionTarget {
   info(): TcpInfo | undefined;
   backlog(): { waiting: number; limit: number };
   readonly settings: Settings;
+  fastOpenKeys: Int32Array;
   /** Values that are told back as they were set. */
   readonly remembered: Map<number, number>;
 }
@@ -45,6 +48,10 @@ function toggle(option: TcpOption): TcpOptionRule {
     set: (target, value) => target.setTcpOption(option, value === 0 ? 0 : 1),
     get: (target) => target.getTcpOption(option),
   };
+}
+
+function beforeConnection(target: TcpOptionTarget, name: string): void {
+  if (target.phase === 'open') throw new PosixError('EINVAL', `${name} is for sockets without a connection`);
 }
 
 function remember(number: number, least: number, most: number, name: string): TcpOptionRule {
@@ -127,6 +134,40 @@ const RULES: ReadonlyMap<number, TcpOptionRule> = new Map<number, TcpOptionRule>
       get: (target) => deferredSeconds(target.getTcpOption(TcpOption.DEFER_ACCEPT_SECONDS)),
     },
   ],
+  [
+    TCP.TCP_FASTOPEN,
+    {
+      set: (target, value) => {
+        beforeConnection(target, 'TCP_FASTOPEN');
+        if (value < 0) throw new PosixError('EINVAL', 'TCP_FASTOPEN is the length of a queue');
+        target.setTcpOption(TcpOption.FAST_OPEN_QUEUE, Math.min(value, target.settings.sockets.somaxconn));
+      },
+      get: (target) => target.getTcpOption(TcpOption.FAST_OPEN_QUEUE),
+    },
+  ],
+  [
+    TCP.TCP_FASTOPEN_NO_COOKIE,
+    {
+      set: (target, value) => {
+        inRange(value, 0, 1, 'TCP_FASTOPEN_NO_COOKIE');
+        beforeConnection(target, 'TCP_FASTOPEN_NO_COOKIE');
+        target.setTcpOption(TcpOption.FAST_OPEN_NO_COOKIE, value);
+      },
+      get: (target) => target.getTcpOption(TcpOption.FAST_OPEN_NO_COOKIE),
+    },
+  ],
+  [
+    TCP.TCP_FASTOPEN_CONNECT,
+    {
+      set: (target, value) => {
+        inRange(value, 0, 1, 'TCP_FASTOPEN_CONNECT');
+        checkFastOpen(target.settings);
+        if (target.phase !== 'closed') throw new PosixError('EINVAL', 'TCP_FASTOPEN_CONNECT comes before connect');
+        target.remembered.set(TCP.TCP_FASTOPEN_CONNECT, value);
+      },
+      get: (target) => target.remembered.get(TCP.TCP_FASTOPEN_CONNECT) ?? 0,
+    },
+  ],
   [TCP.TCP_INQ, remember(TCP.TCP_INQ, 0, 1, 'TCP_INQ')],
   [TCP.TCP_SAVE_SYN, remember(TCP.TCP_SAVE_SYN, 0, 2, 'TCP_SAVE_SYN')],
   [TCP.TCP_THIN_LINEAR_TIMEOUTS, remember(TCP.TCP_THIN_LINEAR_TIMEOUTS, 0, 1, 'TCP_THIN_LINEAR_TIMEOUTS')],
@@ -152,6 +193,11 @@ export function setTcpLevel(target: TcpOptionTarget, option: number, value: Uint
     return true;
   }
   if (option === TCP.TCP_ULP) throw new PosixError('ENOENT', 'there are no protocols above TCP here');
+  if (option === TCP.TCP_FASTOPEN_KEY) {
+    if (value.length !== 16 && value.length !== 32) throw new PosixError('EINVAL', 'a key is 16 bytes, two are 32');
+    target.fastOpenKeys = fastOpenKeys(value);
+    return true;
+  }
   const rule = RULES.get(option);
   if (rule?.set === undefined) {
     if (rule === undefined) return false;
@@ -163,6 +209,7 @@ export function setTcpLevel(target: TcpOptionTarget, option: number, value: Uint
 
 export function getTcpLevel(target: TcpOptionTarget, option: number): Uint8Array | undefined {
   if (option === TCP.TCP_CONGESTION) return textBytes(target.congestion, NAME_BYTES_MAX);
+  if (option === TCP.TCP_FASTOPEN_KEY) return keyBytes(target.fastOpenKeys);
   if (option === TCP.TCP_INFO) {
     const info = target.info();
     if (info !== undefined) return infoBytes(info);

@@ -123,6 +123,12 @@ export class Stats {
   tcpSynCookiesSent = 0;
   tcpSynCookiesReceived = 0;
   tcpSynCookiesFailed = 0;
+  /** Fast Open as client and as server: data in SYNs that was taken, and that was not; SYNs for which a listener had no room. */
+  tcpFastOpenActive = 0;
+  tcpFastOpenActiveFail = 0;
+  tcpFastOpenPassive = 0;
+  tcpFastOpenPassiveFail = 0;
+  tcpFastOpenOverflows = 0;
   /** SYNs turned away by a full queue of half-open connections, with SYN cookies off. */
   tcpSynQueueFullDrops = 0;
   /** Handshakes ended by the peer before they were complete. */

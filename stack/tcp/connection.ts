@@ -4,6 +4,7 @@ import { beginCongestionControl } from './congestion.js';
 import { localPort } from './connection-table.js';
 import type { TcpContext } from './context.js';
 import { ConnectionError } from './errors.js';
+import { isChild, settleChild } from './fast-open.js';
 import { timestampOffset } from './isn.js';
 import { NO_RTT } from './min-rtt.js';
 import { receiveShift, sleepingMss, wakingMss } from './options.js';
@@ -129,6 +130,7 @@ function conclude(tcp: TcpContext, c: number): void {
   const k = hot[c + Tcb.COLD];
   const state = hot[c + Tcb.STATE] & Flag.STATE_MASK;
   if (k !== 0) nowBusy(tcp, c, k, Busy.NO);
+  if (isChild(tcp, c)) settleChild(tcp, c, k, false);
   if (state === State.ESTABLISHED || state === State.CLOSE_WAIT) tcp.net.stats.tcpCurrEstab -= 1;
   if ((hot[c + Tcb.STATE] & Flag.ORPHAN) !== 0 && state !== State.FIN_WAIT_2 && state !== State.TIME_WAIT)
     tcp.orphans -= 1;

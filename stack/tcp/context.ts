@@ -10,6 +10,7 @@ import { AckSample } from './ack-sample.js';
 import type { CongestionControl } from './congestion.js';
 import { CongestionRegistry } from './congestion-registry.js';
 import { ConnectionTable } from './connection-table.js';
+import { CookieCache } from './fast-open.js';
 import type { TcpLimits } from './limits.js';
 import type { ListenerTable } from './listener-table.js';
 import { resolveProfile, type TcpProfile } from './profile.js';
@@ -66,6 +67,9 @@ export class TcpContext {
   readonly options = new TcpOptions();
   readonly secret: Int32Array;
   readonly congestions: CongestionRegistry;
+  /** Fast Open: what cookies are made with, and those we were given. */
+  fastOpenKeys: Int32Array;
+  readonly cookieCache: CookieCache;
   /** Connections that are the stack's alone and not yet in FIN-WAIT-2 or TIME-WAIT. */
   orphans = 0;
   /** Challenge ACKs left in this second, RFC 5961 §7, and the second. */
@@ -89,6 +93,8 @@ export class TcpContext {
     this.listeners = parts.listeners;
     this.congestions = new CongestionRegistry(limits.congestion, parts.congestion);
     this.secret = secret;
+    this.fastOpenKeys = secret.map((word) => word ^ FAST_OPEN_KEY);
+    this.cookieCache = new CookieCache(secret[1] ^ FAST_OPEN_KEY, secret[3]);
     this.table = new ConnectionTable(limits, secret[0], secret[1]);
     this.hot = this.table.hot;
     this.cold = this.table.cold;
@@ -107,3 +113,6 @@ export class TcpContext {
     this.challengeLeft = limits.challengeAcksPerSecond;
   }
 }
+
+/** Keeps the key of Fast Open's cookies apart from other uses of the secret. */
+const FAST_OPEN_KEY = 0x74666f6b;

@@ -4,6 +4,7 @@ import { AccEcn } from './cold-bits.js';
 import { localPort, remotePort } from './connection-table.js';
 import type { TcpContext } from './context.js';
 import { deliveryRate } from './delivery-rate.js';
+import { FastOpen } from './fast-open.js';
 import { NO_RTT } from './min-rtt.js';
 import { advertisedMss, effectiveMss, receiveShift, sendShift } from './options.js';
 import { hasUnsent } from './output.js';
@@ -32,6 +33,10 @@ export interface TcpInfo {
   readonly sack: boolean;
   readonly windowScaling: boolean;
   readonly ecn: boolean;
+  /** Data of a SYN, ours or the peer's, was taken with it (Fast Open). */
+  readonly synDataAcked: boolean;
+  /** Why Fast Open came to nothing: FastOpenFailure. */
+  readonly fastOpenClientFail: number;
   /** Data of the peer's has come ECN-capable. */
   readonly ecnSeen: boolean;
   /** What is agreed on: RFC 3168, or RFC 9768. */
@@ -160,6 +165,8 @@ export function info(tcp: TcpContext, c: number): TcpInfo {
     sack: (word & Flag.SACK) !== 0,
     windowScaling: (word & Flag.WINDOW_SCALE) !== 0,
     ecn: (word & Flag.ECN) !== 0,
+    synDataAcked: k !== 0 && (cold[k + Cold.FAST_OPEN] & FastOpen.SYN_DATA_ACKED) !== 0,
+    fastOpenClientFail: k === 0 ? 0 : (cold[k + Cold.FAST_OPEN] >>> FastOpen.FAILURE_BIT) & 3,
     ecnSeen: (word & Flag.ECN_SEEN) !== 0,
     ecnMode: (word & Flag.ECN) === 0 ? 'none' : (field(Cold.ACC_ECN) & AccEcn.ON) !== 0 ? 'accecn' : 'rfc3168',
     sndWscale: sendShift(tcp, c),

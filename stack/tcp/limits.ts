@@ -61,6 +61,8 @@ export interface TcpLimits {
   readonly retries1: number;
   /** So many times a SYN is repeated after the same wait before the wait doubles, and `synRetries` counts from there: Linux's tcp_syn_linear_timeouts, 4. */
   readonly synLinearTimeouts: number;
+  /** PSH stands on the last segment of every burst, and not only where the program's data ends: Linux. */
+  readonly pushBursts: boolean;
   /** RTO for data when the handshake was repeated and left nothing to measure by: 3 s, RFC 6298 §5.7. */
   readonly rtoFallbackMs: number;
   /**
@@ -70,6 +72,10 @@ export interface TcpLimits {
   readonly synCookies: number;
   /** Without cookies, how many half-open connections a listener may have: Linux's tcp_max_syn_backlog, of which it leaves the last quarter to peers it knows. */
   readonly synBacklogMax: number;
+  /** Fast Open (RFC 7413), bits as of Linux's tcp_fastopen: 1 as client, 2 as server, 4 and 0x200 without cookies, 0x400 every listener. Linux's default, 1: a server must be asked to. */
+  readonly fastOpen: number;
+  /** How long no SYN brings data after a path has swallowed three: Linux's tcp_fastopen_blackhole_timeout_sec; 0, the default there too: it is not looked for. */
+  readonly fastOpenPauseSeconds: number;
   /** A handshake that completes while the accept queue is full is reset instead of left to be tried again: Linux's tcp_abort_on_overflow, off. */
   readonly abortOnOverflow: boolean;
   /** Text in a SYN-ACK is taken (RFC 9293 §3.10.7.3). Off: Linux leaves it to be sent again. */
@@ -202,9 +208,12 @@ export const TCP_LIMITS: TcpLimits = {
   synAckRetries: 5,
   retries1: 3,
   synLinearTimeouts: 4,
+  pushBursts: true,
   rtoFallbackMs: 3000,
   synCookies: 1,
   synBacklogMax: 4096,
+  fastOpen: 1,
+  fastOpenPauseSeconds: 0,
   abortOnOverflow: false,
   synAckText: false,
   retries: 15,

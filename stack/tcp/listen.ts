@@ -6,19 +6,19 @@ import { Verdict } from '../wire/verdict.js';
 import { refuseSegment } from './bare-segment.js';
 import type { TcpContext } from './context.js';
 import { grantEcn } from './ecn.js';
-import { chooseWindow, WindowChoice } from './initial-window.js';
+import { FastOpenBit } from './fast-open.js';
+import { tryFastOpen } from './fast-open-server.js';
 import { initialSequenceNumber } from './isn.js';
 import type { Listener } from './listener-table.js';
 import { DEFAULT_MSS, MSS_MIN, offeredMss } from './options.js';
 import { TcpOption } from './socket-options.js';
 import { State } from './state.js';
-import { armHalfOpen, dropHalfOpen, sendSynAck } from './syn-ack.js';
+import { armHalfOpen, chooseListenersWindow, dropHalfOpen, sendSynAck } from './syn-ack.js';
 import { answerWithCookie } from './syn-cookie.js';
 import { Syn, SynOption } from './syn-table.js';
 
 /** Segment path. A segment for a listener: RFC 9293 §3.10.7.2. */
 
-const choice = new WindowChoice();
 /** Half of a row of the SYN table: for an answer after which nothing is kept. */
 const scratch = new Int32Array(Syn.SIZE);
 
@@ -57,19 +57,35 @@ export function listenArrives(tcp: TcpContext, listener: Listener, issAtLeast: n
     net.stats.tcpListenDrops += 1;
     return Verdict.TCP_SYN_QUEUE_FULL;
   }
+  if (mayFastOpen(tcp)) {
+    name(tcp, scratch);
+    fill(tcp, listener, scratch, 0);
+    scratch[Syn.ISS] = isnFor(tcp, issAtLeast);
+    if (tryFastOpen(tcp, listener, scratch)) return Verdict.OK;
+  }
   const row = takeRow(tcp);
   const rows = tcp.synTable.rows;
   const at = row * Syn.SIZE;
-  let iss = initialSequenceNumber(tcp, seg.local, seg.remote, seg.ports);
-  if (issAtLeast !== 0 && ((iss - issAtLeast) | 0) < 0) iss = issAtLeast;
   fill(tcp, listener, rows, at);
-  rows[at + Syn.ISS] = iss;
+  rows[at + Syn.ISS] = isnFor(tcp, issAtLeast);
   listener.halfOpen += 1;
   listener.young += 1;
   sendSynAck(tcp, rows, at, listener, tcp.clock.ms);
   armHalfOpen(tcp, row);
   // Deviation: RFC 9293 allows text in a SYN to be kept for later. As everybody without Fast Open we let it be sent again.
   return Verdict.OK;
+}
+
+/** Only then is there more to look at. */
+function mayFastOpen(tcp: TcpContext): boolean {
+  if ((tcp.limits.fastOpen & FastOpenBit.SERVER) === 0) return false;
+  return tcp.seg.textLength > 0 || (tcp.options.present & TcpOptionBit.FAST_OPEN) !== 0;
+}
+
+function isnFor(tcp: TcpContext, issAtLeast: number): number {
+  const { seg } = tcp;
+  const iss = initialSequenceNumber(tcp, seg.local, seg.remote, seg.ports);
+  return issAtLeast !== 0 && ((iss - issAtLeast) | 0) < 0 ? issAtLeast : iss;
 }
 
 /** RFC 4987 §3.5: in a full table the oldest gives way. In a flood that is the flood's; a true peer answers within a round trip. */
@@ -116,7 +132,7 @@ function fill(tcp: TcpContext, listener: Listener, rows: Int32Array, at: number)
     overhead = 12;
   }
   if (grantEcn(tcp, listener, rows, at)) word |= SynOption.ECN;
-  chooseListenersWindow(
+  const choice = chooseListenersWindow(
     tcp,
     listener,
     offeredMss(tcp, seg.remote as Address, wishes?.get(TcpOption.MAX_SEGMENT) ?? 0) - overhead,
@@ -126,18 +142,4 @@ function fill(tcp: TcpContext, listener: Listener, rows: Int32Array, at: number)
   rows[at + Syn.OPTIONS] = word;
   rows[at + Syn.RCV_WND] = choice.window;
   rows[at + Syn.SENT_AT_US] = tcp.clock.us32;
-}
-
-/** The window a SYN-ACK of this listener offers, and its shift. */
-export function chooseListenersWindow(
-  tcp: TcpContext,
-  listener: Listener,
-  mss: number,
-  scaling: boolean,
-): WindowChoice {
-  const { defaults } = listener;
-  const asked = defaults.receiveBytes ?? defaults.options?.get(TcpOption.RECEIVE_BYTES);
-  const clamp = defaults.options?.get(TcpOption.WINDOW_CLAMP) ?? 0;
-  chooseWindow(tcp, choice, asked ?? tcp.limits.receiveBytes, asked !== undefined, clamp, mss, scaling);
-  return choice;
 }

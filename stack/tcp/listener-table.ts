@@ -24,6 +24,12 @@ export class Listener {
   halfOpen = 0;
   /** Those of them whose SYN-ACK has not timed out yet. */
   young = 0;
+  /** Fast Open: connections whose handshake is not complete, those that were reset before it was, and when the last of these was, ms. */
+  fastOpenPending = 0;
+  fastOpenResets = 0;
+  fastOpenResetAt = 0;
+  /** Its own keys; undefined: the stack's. */
+  fastOpenKeys: Int32Array | undefined;
   /** A SYN cookie was sent, and when the last one was, ms: only then is one looked for. */
   cookiesSent = false;
   cookieSentAt = 0;

@@ -8,6 +8,7 @@ import { restartAfterIdle, validateCwnd } from './cwnd-validation.js';
 import { noteAnswer } from './delayed-ack.js';
 import { recordRate } from './delivery-rate.js';
 import { optionBytesNow, sendSegment } from './emit.js';
+import { isChild } from './fast-open.js';
 import { sendMss } from './options.js';
 import { awaitsDeparture } from './pacing.js';
 import { inCwndReduction } from './prr.js';
@@ -45,8 +46,8 @@ export function outputMarked(tcp: TcpContext): void {
 export function output(tcp: TcpContext, c: number): boolean {
   const { hot } = tcp;
   const state = hot[c + Tcb.STATE] & Flag.STATE_MASK;
-  // SYNs are sent by those who open; there is nothing to send after the end.
-  if (state < State.ESTABLISHED) return true;
+  // SYNs are sent by those who open; there is nothing to send after the end. A Fast Open child answers before the handshake is complete.
+  if (state < State.ESTABLISHED && !isChild(tcp, c)) return true;
   const k = wake(tcp, c);
   if (k === 0) return false;
   if (tcp.cold[k + Cold.REXMIT] !== Rexmit.NONE && !sendRecovery(tcp, c, k)) return false;
@@ -147,6 +148,8 @@ function bookIdle(tcp: TcpContext, c: number, k: number): boolean {
 
 /** The timer runs from the first segment of a flight on, and a probe is due some time after the last (RFC 6298 §5.1, RFC 8985 §7.2). */
 function armAfterSending(tcp: TcpContext, c: number, k: number, packetsBefore: number): void {
+  // Until its handshake is complete a Fast Open child's timer is for the SYN-ACK (as Linux).
+  if (isChild(tcp, c)) return;
   if (packetsBefore === 0 || tcp.cold[k + Cold.PENDING] === Pending.PROBE) rearmTimeout(tcp, c, k);
   scheduleProbe(tcp, c, k, false);
 }
@@ -192,7 +195,7 @@ function sendWithin(tcp: TcpContext, c: number, k: number, quota: number, evenSm
       if (burstLeft < 2) burst = false;
     }
     burstLeft = burstLeft > 0 ? burstLeft - 1 : 0;
-    const push = last || (burst && burstLeft === 0);
+    const push = last || (burst && burstLeft === 0 && tcp.limits.pushBursts);
     if (tcp.net.room() <= 0 || !sendOne(tcp, c, k, nxt, length, mss, last, fin, push)) return false;
     if (fin) return true;
   }

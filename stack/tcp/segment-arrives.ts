@@ -10,16 +10,20 @@ import { fail, finish, mark, wake } from './connection.js';
 import type { TcpContext } from './context.js';
 import { quicken } from './delayed-ack.js';
 import { ConnectionError } from './errors.js';
+import { FastOpen, isChild, settleChild } from './fast-open.js';
+import { repeatSynText } from './fast-open-client.js';
+import { completeChild } from './fast-open-server.js';
 import { finWait2OrphanArrives } from './fin-wait-2.js';
 import { leastTtl, sendShift, syncMss } from './options.js';
 import { olderThanRecent, updateRecent } from './paws.js';
 import { takeData } from './receive.js';
-import { endMeasurement } from './rtt.js';
+import { endMeasurement, rtoMs } from './rtt.js';
 import { highestTold, reportDuplicate } from './sack.js';
 import { State } from './state.js';
 import { establish } from './syn-received.js';
-import { synSentArrives } from './syn-sent.js';
+import { passSyn, sendOwnSyn, synSentArrives } from './syn-sent.js';
 import { Cold, Custom, Flag, Tally, Tcb } from './tcb.js';
+import { startTimer, Timer } from './timers.js';
 import { processUrgent } from './urgent.js';
 
 /**
@@ -37,7 +41,7 @@ export function segmentArrives(tcp: TcpContext, c: number): Verdict {
     const verdict = synSentArrives(tcp, c, k);
     if (verdict !== Verdict.OK || (hot[c + Tcb.STATE] & Flag.STATE_MASK) < State.ESTABLISHED) return verdict;
     // Text and FIN may come with the SYN; they begin one after it. Deviation: as Linux they are left to come again, unless the profile takes them.
-    if (!tcp.limits.synAckText) return Verdict.OK;
+    if (!tcp.limits.synAckText && !synAckTextCounts(tcp, c, k)) return Verdict.OK;
     seg.SEQ = (seg.SEQ + 1) | 0;
     seg.LEN -= 1;
     seg.flags &= ~TcpFlag.SYN;
@@ -46,7 +50,13 @@ export function segmentArrives(tcp: TcpContext, c: number): Verdict {
 
   const lone = hot[c + Tcb.STATE] & (Flag.STATE_MASK | Flag.ORPHAN);
   if (lone === (State.FIN_WAIT_2 | Flag.ORPHAN)) return finWait2OrphanArrives(tcp, c, k);
-  if (lone === State.SYN_RECEIVED || lone === (State.SYN_RECEIVED | Flag.ORPHAN)) uncrossSynAck(tcp, c);
+  if ((lone & Flag.STATE_MASK) === State.SYN_RECEIVED) {
+    if (isChild(tcp, c) && isSynAgain(tcp, c)) {
+      repeatChildsSynAck(tcp, c, k);
+      return Verdict.TCP_DUPLICATE;
+    }
+    uncrossSynAck(tcp, c);
+  }
   // Neither ACK nor RST nor SYN: nobody sends that, and it is not answered (as Linux).
   if ((seg.flags & (TcpFlag.ACK | TcpFlag.RST | TcpFlag.SYN)) === 0) return Verdict.TCP_NO_ACK;
   let verdict = checkSequence(tcp, c, k);
@@ -62,6 +72,28 @@ export function segmentArrives(tcp: TcpContext, c: number): Verdict {
   if ((hot[c + Tcb.STATE] & Flag.STATE_MASK) === State.CLOSED) return Verdict.OK;
   hot[c + Tcb.LAST_ACTIVITY] = tcp.clock.ms;
   return takeContents(tcp, c, k);
+}
+
+/** Fast Open: a server that was asked may answer with data at once (RFC 7413 §4.2.2), unless what our SYN brought was not taken. */
+function synAckTextCounts(tcp: TcpContext, c: number, k: number): boolean {
+  const asked = (tcp.cold[k + Cold.FAST_OPEN] & (FastOpen.ASKED | FastOpen.SYN_DATA)) !== 0;
+  return asked && tcp.hot[c + Tcb.SND_UNA] === tcp.hot[c + Tcb.SND_NXT];
+}
+
+/** The SYN a Fast Open child was made of has come once more: our SYN-ACK was lost. */
+function isSynAgain(tcp: TcpContext, c: number): boolean {
+  const { seg } = tcp;
+  if ((seg.flags & (TcpFlag.SYN | TcpFlag.ACK | TcpFlag.RST)) !== TcpFlag.SYN) return false;
+  return seqLt(seg.SEQ, tcp.hot[c + Tcb.RCV_NXT]);
+}
+
+function repeatChildsSynAck(tcp: TcpContext, c: number, k: number): void {
+  const { cold, limits } = tcp;
+  if (((tcp.clock.ms - cold[k + Cold.CHALLENGED_AT]) | 0) < limits.challengeAckIntervalMs) return;
+  cold[k + Cold.CHALLENGED_AT] = tcp.clock.ms;
+  sendOwnSyn(tcp, c, k);
+  tcp.net.stats.tcpRetransSegs += 1;
+  startTimer(tcp, c, k, Timer.RETRANSMIT, rtoMs(tcp, c, cold[k + Cold.BACKOFF]));
 }
 
 /**
@@ -185,7 +217,7 @@ function resetsAfterFin(tcp: TcpContext, c: number): boolean {
 function checkReset(tcp: TcpContext, c: number, k: number): Verdict {
   const { seg } = tcp;
   if ((seg.flags & TcpFlag.RST) === 0) return Verdict.OK;
-  if (!resetsExactly(tcp, c, k)) {
+  if (!isChild(tcp, c) && !resetsExactly(tcp, c, k)) {
     challenge(tcp, c, k);
     return Verdict.TCP_RST_CHALLENGED;
   }
@@ -196,6 +228,8 @@ function checkReset(tcp: TcpContext, c: number, k: number): Verdict {
 function reset(tcp: TcpContext, c: number): Verdict {
   switch (tcp.hot[c + Tcb.STATE] & Flag.STATE_MASK) {
     case State.SYN_RECEIVED:
+      // Fast Open: forged SYNs give themselves away by it, so it counts against the listener's limit for a while (RFC 7413 §5.1).
+      if (isChild(tcp, c)) settleChild(tcp, c, tcp.hot[c + Tcb.COLD], true);
       // Came from an active OPEN: refused.
       tcp.net.stats.tcpAttemptFails += 1;
       fail(tcp, c, ConnectionError.REFUSED);
@@ -236,11 +270,16 @@ function checkAck(tcp: TcpContext, c: number, k: number): Verdict {
   // Only once it is known that the peer can have sent it (RFC 7323 §4.3).
   if (!seqLt(seg.ACK, hot[c + Tcb.SND_UNA]) && !seqGt(seg.ACK, hot[c + Tcb.SND_NXT])) updateRecent(tcp, c, k);
   if ((hot[c + Tcb.STATE] & Flag.STATE_MASK) !== State.SYN_RECEIVED) return processAck(tcp, c, k);
+  if (isChild(tcp, c)) {
+    if (completeChild(tcp, c, k)) return processAck(tcp, c, k);
+    refuseSegment(tcp, Cause.RST_UNACCEPTABLE_ACK, State.SYN_RECEIVED);
+    return Verdict.TCP_ACK_UNACCEPTABLE;
+  }
   if (!(seqLt(hot[c + Tcb.SND_UNA], seg.ACK) && !seqGt(seg.ACK, hot[c + Tcb.SND_NXT]))) {
     refuseSegment(tcp, Cause.RST_UNACCEPTABLE_ACK, State.SYN_RECEIVED);
     return Verdict.TCP_ACK_UNACCEPTABLE;
   }
-  hot[c + Tcb.SND_UNA] = seg.ACK;
+  passSyn(tcp, c);
   endMeasurement(tcp, c, k);
   hot[c + Tcb.SND_WND] = seg.WND << ((hot[c + Tcb.STATE] & Flag.WINDOW_SCALE) !== 0 ? sendShift(tcp, c) : 0);
   tcp.cold[k + Cold.SND_WL1] = seg.SEQ;
@@ -248,6 +287,7 @@ function checkAck(tcp: TcpContext, c: number, k: number): Verdict {
   tcp.cold[k + Cold.MAX_SND_WND] = hot[c + Tcb.SND_WND];
   syncMss(tcp, c, k);
   establish(tcp, c, k);
+  if (hot[c + Tcb.SND_UNA] !== hot[c + Tcb.SND_NXT]) repeatSynText(tcp, c, k);
   mark(tcp, c);
   return Verdict.OK;
 }

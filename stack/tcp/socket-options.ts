@@ -5,6 +5,7 @@ import { AckBit } from './cold-bits.js';
 import { beginCongestionControl, congestionOf } from './congestion.js';
 import { mark, wake } from './connection.js';
 import type { TcpContext } from './context.js';
+import { FastOpen } from './fast-open.js';
 import { beginKeepalive } from './keepalive.js';
 import type { ConnectionDefaults } from './listener-table.js';
 import {
@@ -62,6 +63,10 @@ export enum TcpOption {
   OOB_INLINE = 'oobInline',
   /** Whole seconds, 0: off. Of a listener: no connection is offered before data has come. Of one we open: the handshake's last ACK waits for data to go with it. */
   DEFER_ACCEPT_SECONDS = 'deferAcceptSeconds',
+  /** Of a listener: Fast Open, with so many connections at the most whose handshake is not complete; 0: off. */
+  FAST_OPEN_QUEUE = 'fastOpenQueue',
+  /** 0 or 1. Of a listener: data in SYNs is taken without a cookie; of one we open: it is sent without. */
+  FAST_OPEN_NO_COOKIE = 'fastOpenNoCookie',
 }
 
 /** Smallest and largest value of each option. */
@@ -90,6 +95,8 @@ const RANGES: Record<TcpOption, readonly [number, number]> = {
   [TcpOption.MAX_PACING_RATE]: [0, 0xffff_ffff],
   [TcpOption.OOB_INLINE]: [0, 1],
   [TcpOption.DEFER_ACCEPT_SECONDS]: [0, 0x7fffffff],
+  [TcpOption.FAST_OPEN_QUEUE]: [0, 0xffff],
+  [TcpOption.FAST_OPEN_NO_COOKIE]: [0, 1],
 };
 
 /** Linux's TCP_MIN_MSS; 0 is allowed besides. */
@@ -183,6 +190,10 @@ export function setOption(tcp: TcpContext, c: number, option: TcpOption, value: 
     case TcpOption.QUICK_ACK:
       setQuickAck(tcp, c, k, value);
       break;
+    case TcpOption.FAST_OPEN_NO_COOKIE:
+      cold[k + Cold.FAST_OPEN] =
+        (cold[k + Cold.FAST_OPEN] & ~FastOpen.NO_COOKIE) | (value === 0 ? 0 : FastOpen.NO_COOKIE);
+      break;
     case TcpOption.KEEPALIVE_IDLE_MS:
       if ((hot[c + Tcb.STATE] & Flag.KEEPALIVE) !== 0) beginKeepalive(tcp, c, k);
       break;
@@ -253,6 +264,8 @@ export function getOption(tcp: TcpContext, c: number, option: TcpOption): number
       return k === 0 ? 0 : leastTtl(cold[k + Cold.CUSTOM]);
     case TcpOption.RECEIVE_ERRORS:
       return k !== 0 && (cold[k + Cold.CUSTOM] & Custom.RECEIVE_ERRORS) !== 0 ? 1 : 0;
+    case TcpOption.FAST_OPEN_NO_COOKIE:
+      return k !== 0 && (cold[k + Cold.FAST_OPEN] & FastOpen.NO_COOKIE) !== 0 ? 1 : 0;
     case TcpOption.MAX_PACING_RATE:
       return own >>> 0;
     case TcpOption.TOS:

@@ -5,6 +5,8 @@ import { sendSyn } from './bare-segment.js';
 import { localPort } from './connection-table.js';
 import type { TcpContext } from './context.js';
 import { listenerTos, synAckEcnFlags, withholdAce } from './ecn.js';
+import { Cookie } from './fast-open.js';
+import { chooseWindow, WindowChoice } from './initial-window.js';
 import { timestampOffset } from './isn.js';
 import type { Listener } from './listener-table.js';
 import { offeredMss } from './options.js';
@@ -21,6 +23,9 @@ const HURRY_ABOVE = 8;
 const HURRIED_RETRIES = 2;
 
 const offer = new SynOffer();
+const choice = new WindowChoice();
+/** What the next SYN-ACK says of Fast Open; set by whoever has it sent. */
+export const synAckCookie = new Cookie();
 
 /**
  * <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>, with what both sides can do. `at` is a row's place in `rows`: of the table, or a scratch row that lives only for
@@ -38,6 +43,11 @@ export function sendSynAck(
   const ports = rows[at + Syn.PORTS];
   const word = rows[at + Syn.OPTIONS];
   const wishes = listener?.defaults.options;
+  offer.cookie.set(synAckCookie.bytes);
+  offer.cookieLength = synAckCookie.length;
+  offer.experimental = synAckCookie.experimental;
+  // Only the first SYN-ACK says it (as Linux): what a repeated one is lost to may be the option.
+  synAckCookie.set(-1, false);
   offer.mss = offeredMss(tcp, remote as Address, wishes?.get(TcpOption.MAX_SEGMENT) ?? 0);
   offer.sack = (word & SynOption.SACK) !== 0;
   offer.timestamps = (word & SynOption.TIMESTAMPS) !== 0;
@@ -63,6 +73,20 @@ export function sendSynAck(
     Cause.SYN_ACK,
     State.SYN_RECEIVED,
   );
+}
+
+/** The window a SYN-ACK of this listener offers, and its shift. */
+export function chooseListenersWindow(
+  tcp: TcpContext,
+  listener: Listener,
+  mss: number,
+  scaling: boolean,
+): WindowChoice {
+  const { defaults } = listener;
+  const asked = defaults.receiveBytes ?? defaults.options?.get(TcpOption.RECEIVE_BYTES);
+  const clamp = defaults.options?.get(TcpOption.WINDOW_CLAMP) ?? 0;
+  chooseWindow(tcp, choice, asked ?? tcp.limits.receiveBytes, asked !== undefined, clamp, mss, scaling);
+  return choice;
 }
 
 /** By address and not by row: between two segments the row may have become another port's listener. */
@@ -152,10 +176,6 @@ function synAckRetries(tcp: TcpContext, listener: Listener): number {
  */
 export function deferredTimeouts(tcp: TcpContext, listener: Listener): number {
   const seconds = listener.defaults.options?.get(TcpOption.DEFER_ACCEPT_SECONDS) ?? 0;
-  return secondsToTimeouts(tcp, seconds);
-}
-
-export function secondsToTimeouts(tcp: TcpContext, seconds: number): number {
   if (seconds <= 0) return 0;
   const { limits } = tcp;
   let wait = limits.rtoInitialMs;
@@ -170,15 +190,3 @@ export function secondsToTimeouts(tcp: TcpContext, seconds: number): number {
 }
 /** One octet in Linux. */
 const TIMEOUTS_MAX = 255;
-
-/** The other way: what `getOption` tells of the seconds that were set. */
-export function timeoutsToSeconds(tcp: TcpContext, timeouts: number): number {
-  const { limits } = tcp;
-  let wait = limits.rtoInitialMs;
-  let period = 0;
-  for (let i = 0; i < timeouts; i++) {
-    period += wait;
-    wait = wait * 2 < limits.rtoMaxMs ? wait * 2 : limits.rtoMaxMs;
-  }
-  return Math.floor(period / 1000);
-}

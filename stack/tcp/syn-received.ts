@@ -12,7 +12,6 @@ import { localPort } from './connection-table.js';
 import type { TcpContext } from './context.js';
 import { grantEcnAgain, takeOverEcn } from './ecn.js';
 import { timestampOffset } from './isn.js';
-import { chooseListenersWindow } from './listen.js';
 import type { Listener } from './listener-table.js';
 import { pathMss, setSendMss } from './options.js';
 import { boundWindow } from './receive-space.js';
@@ -20,7 +19,14 @@ import { sampleByTimestamp, takeSample } from './rtt.js';
 import { countPackets } from './scoreboard.js';
 import { applyDefaults } from './socket-options.js';
 import { State } from './state.js';
-import { armHalfOpen, deferredTimeouts, dropHalfOpen, listenerOf, repeatSynAck } from './syn-ack.js';
+import {
+  armHalfOpen,
+  chooseListenersWindow,
+  deferredTimeouts,
+  dropHalfOpen,
+  listenerOf,
+  repeatSynAck,
+} from './syn-ack.js';
 import { CookieVerdict, takeCookie } from './syn-cookie.js';
 import { Syn, SynOption } from './syn-table.js';
 import { Cold, Flag, Tally, Tcb } from './tcb.js';

@@ -12,13 +12,16 @@ import type { TcpContext } from './context.js';
 import { ackNow } from './delayed-ack.js';
 import { crossedEcnFlags, needsEcn, requestEcn, takeEcnAnswer } from './ecn.js';
 import { ConnectionError } from './errors.js';
+import { isChild } from './fast-open.js';
+import { learnFromSynAck, repeatSynText, synCookie } from './fast-open-client.js';
 import { chooseWindow, WindowChoice } from './initial-window.js';
 import { DEFAULT_MSS, offeredMss, pathMss, receiveShift, setSendMss } from './options.js';
 import { abandonMeasurement, beginMeasurement, endMeasurement, sampleByTimestamp } from './rtt.js';
 import { State } from './state.js';
 import { SynOffer } from './syn-options.js';
 import { establish, noteInitials, startCongestionControl } from './syn-received.js';
-import { Cold, Custom, Flag, Name, Tcb } from './tcb.js';
+import { addTo } from './tally.js';
+import { Cold, Custom, Flag, Name, Tally, Tcb } from './tcb.js';
 import { startTimer, stopTimer, Timer } from './timers.js';
 
 /** Segment path. SYN-SENT, RFC 9293 §3.10.7.3, and the SYN itself. */
@@ -38,8 +41,8 @@ export function chooseOwnWindow(tcp: TcpContext, c: number, k: number): void {
   hot[c + Tcb.RCV_WND] = choice.window;
 }
 
-/** Sends our SYN, or SYN-ACK after a simultaneous open. The timer that repeats it is the caller's. */
-export function sendOwnSyn(tcp: TcpContext, c: number, k: number): void {
+/** Sends our SYN, or SYN-ACK after a simultaneous open or for Fast Open. The timer that repeats it is the caller's. `textLength`: so much of the send queue goes with it. */
+export function sendOwnSyn(tcp: TcpContext, c: number, k: number, textLength = 0): void {
   const { hot, cold, limits } = tcp;
   const n = (c >>> Tcb.SHIFT) * Name.SIZE;
   const remote = tcp.names[n + Name.REMOTE] as Address;
@@ -57,12 +60,19 @@ export function sendOwnSyn(tcp: TcpContext, c: number, k: number): void {
   offer.accEcn = answering && isAccurate(tcp, k) && limits.ecnOption !== 0 && cold[k + Cold.RETRANSMITS] < 2;
   offer.tos = (cold[k + Cold.TOS_AND_TTL] >>> 8) | (ecn !== 0 && needsEcn(tcp, k) ? Ecn.ECT0 : 0);
   offer.ttl = cold[k + Cold.TOS_AND_TTL] & 0xff;
+  // Fast Open's option goes with the first SYN only (as Linux): a repeated one is to get through whatever is on the way.
+  offer.cookieLength = answering || cold[k + Cold.RETRANSMITS] > 0 ? -1 : synCookie.length;
+  offer.experimental = synCookie.experimental;
+  offer.cookie.set(synCookie.bytes);
+  offer.textQueue = hot[c + Tcb.SND_QUEUE];
+  offer.textLength = textLength;
   sendSyn(
     tcp,
     tcp.names[n + Name.LOCAL],
     remote,
     tcp.names[n + Name.PORTS],
-    hot[c + Tcb.SND_UNA],
+    // That of a Fast Open child is out of the way already.
+    (hot[c + Tcb.SND_UNA] - (isChild(tcp, c) ? 1 : 0)) | 0,
     answering ? hot[c + Tcb.RCV_NXT] : 0,
     (answering ? TcpFlag.SYN | TcpFlag.ACK : TcpFlag.SYN) | ecn,
     // Never scaled (RFC 7323 §2.2): what is beyond is not told yet.
@@ -105,12 +115,14 @@ export function synSentArrives(tcp: TcpContext, c: number, k: number): Verdict {
   takeEcnAnswer(tcp, c, k);
   if (acks) {
     const lost = handshakeWasLost(tcp, c, k);
-    hot[c + Tcb.SND_UNA] = seg.ACK;
+    learnFromSynAck(tcp, c, k);
+    passSyn(tcp, c);
     if (!endMeasurement(tcp, c, k)) sampleByTimestamp(tcp, c, k);
     stopTimer(tcp, k, Timer.RETRANSMIT);
     startCongestionControl(tcp, c, k, lost);
     establish(tcp, c, k);
     acknowledgeSynAck(tcp, c, k);
+    if (hot[c + Tcb.SND_UNA] !== hot[c + Tcb.SND_NXT]) repeatSynText(tcp, c, k);
     mark(tcp, c);
     return Verdict.OK;
   }
@@ -119,6 +131,16 @@ export function synSentArrives(tcp: TcpContext, c: number, k: number): Verdict {
   startCongestionControl(tcp, c, k, false);
   sendOwnSyn(tcp, c, k);
   return Verdict.OK;
+}
+
+/** SEG.ACK acknowledges our SYN, and as much of its text as it says. */
+export function passSyn(tcp: TcpContext, c: number): void {
+  const { hot, seg } = tcp;
+  const text = (seg.ACK - hot[c + Tcb.SND_UNA] - 1) | 0;
+  hot[c + Tcb.SND_UNA] = seg.ACK;
+  if (text <= 0) return;
+  hot[c + Tcb.SND_QUEUE] = tcp.arena.drop(hot[c + Tcb.SND_QUEUE], text);
+  if (tcp.tallies) addTo(tcp.tally, (c >>> Tcb.SHIFT) * Tally.SIZE + Tally.BYTES_ACKED, text);
 }
 
 /** Linux's TCP_TIMEOUT_MIN: two ticks. */

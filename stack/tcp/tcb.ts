@@ -286,9 +286,6 @@ export const enum Cold {
   CE_STATE = 112,
   /** TCP_DEFER_ACCEPT of a connection we opened: the handshake's last ACK waits for data to go with it. */
   DEFER_ACCEPT = 113,
-  /** The end of what the program has pushed: the segment that ends there says PSH. PUSHED_AT: up to where a PSH went out. */
-  PUSH_SEQ = 114,
-  PUSHED_AT = 115,
   /** One past the highest SACKed segment. */
   HIGHEST_SACK = 116,
   /** How far segments overtake one another, in segments, and how often that was seen. */
@@ -371,6 +368,9 @@ export const enum Cold {
   /** When the last was sent, µs, and which duplicate it reported. */
   ACC_OPTION_AT_US = 167,
   ACC_DUPLICATE_SEQ = 168,
+  /** Bits of FastOpen; on a server, when the first SYN-ACK of a child went out, µs. */
+  FAST_OPEN = 190,
+  SYN_SENT_AT_US = 191,
   SIZE = 192,
 }
 
@@ -426,8 +426,6 @@ export const enum Custom {
   SND_LIMIT = 2,
   /** The program will not read any more (SHUT_RD). */
   RECEIVE_SHUT = 4,
-  /** The last SEND said that more follows (MSG_MORE): a partial segment waits, until the next one or an ACK. */
-  MORE_FOLLOWS = 8,
   /** IP_RECVERR: what ICMP says is told at once. */
   RECEIVE_ERRORS = 16,
   /** IP_MTU_DISCOVER in three bits, with WANT and DONT exchanged so that 0 is the usual. */

@@ -27,6 +27,7 @@ import { localPort, portPair, remotePort } from './connection-table.js';
 import { TcpContext } from './context.js';
 import { PROTOCOL_TCP } from './emit.js';
 import { errorCode } from './errors.js';
+import { mayCarryText } from './fast-open-client.js';
 import { onIcmpError, takeNotice } from './icmp-errors.js';
 import { info, type TcpInfo } from './info.js';
 import type { TcpLimits } from './limits.js';
@@ -278,6 +279,11 @@ export class Tcp implements Transport {
   listenerInfo(id: ListenerId): { address: Address; port: number; backlog: number; waiting: number; halfOpen: number } {
     const { address, port, backlog, count, halfOpen } = this.#listener(id);
     return { address, port, backlog, waiting: count, halfOpen };
+  }
+
+  /** Whether an `open` to this address with `fastOpen` would send data with its SYN now. */
+  mayOpenFast(remote: Address, options?: ReadonlyMap<string, number>): boolean {
+    return mayCarryText(this.context, remote, options?.get('fastOpenNoCookie') === 1);
   }
 
   /** Active OPEN. CONNECTED or FAILED follows. Throws EADDRINUSE, EADDRNOTAVAIL, ENETUNREACH, ENOBUFS. */

@@ -2,10 +2,13 @@ import type { Address } from '../base/units.js';
 import { finish, hibernate, mark, quiet, wake } from './connection.js';
 import type { TcpContext } from './context.js';
 import { onDelayedAck } from './delayed-ack.js';
+import { isChild } from './fast-open.js';
+import { suspectBlackhole } from './fast-open-client.js';
 import { giveUp, retransmitsTimedOut, troubleBegins, withinUserTimeout, writeTimedOut } from './give-up.js';
 import { onKeepalive, silentMs } from './keepalive.js';
 import { onReorderingTimeout } from './loss-recovery.js';
 import { onTimeout } from './loss-state.js';
+import { effectiveMss } from './options.js';
 import { onPersist } from './probe.js';
 import { Pending, setPending } from './retransmission-timer.js';
 import { Rexmit, wantRexmit } from './retransmit.js';
@@ -138,7 +141,9 @@ function handshakeRetries(tcp: TcpContext, c: number, k: number): number {
   const { limits } = tcp;
   const word = tcp.hot[c + Tcb.STATE];
   const retries =
-    tcp.cold[k + Cold.SYN_RETRIES] || ((word & Flag.PASSIVE) !== 0 ? limits.synAckRetries : limits.synRetries);
+    tcp.cold[k + Cold.SYN_RETRIES] ||
+    // One more where data has been exchanged already (as Linux).
+    ((word & Flag.PASSIVE) !== 0 ? limits.synAckRetries + (isChild(tcp, c) ? 1 : 0) : limits.synRetries);
   return (word & Flag.STATE_MASK) === State.SYN_SENT ? retries + limits.synLinearTimeouts : retries;
 }
 
@@ -147,8 +152,10 @@ function handshakeRetries(tcp: TcpContext, c: number, k: number): number {
  * a few times at the first distance, since a lost one costs a whole second and says little about congestion.
  */
 function repeatSyn(tcp: TcpContext, c: number, k: number, state: State): void {
-  const { cold } = tcp;
+  const { hot, cold } = tcp;
+  suspectBlackhole(tcp, k);
   cold[k + Cold.RETRANSMITS] += 1;
+  if (cold[k + Cold.RETRANSMITS] === 2 && isChild(tcp, c)) hot[c + Tcb.CWND] = effectiveMss(tcp, c);
   if (state !== State.SYN_SENT || cold[k + Cold.RETRANSMITS] > tcp.limits.synLinearTimeouts)
     cold[k + Cold.BACKOFF] += 1;
   troubleBegins(tcp, k);

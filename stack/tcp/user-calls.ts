@@ -7,6 +7,8 @@ import { portPair } from './connection-table.js';
 import type { TcpContext } from './context.js';
 import { noteAppLimited } from './delivery-rate.js';
 import { type ConnectionError, errorCode, errorWords } from './errors.js';
+import { FastOpen } from './fast-open.js';
+import { prepareFirstSyn, synCookie } from './fast-open-client.js';
 import { initialSequenceNumber } from './isn.js';
 import type { ConnectionDefaults } from './listener-table.js';
 import { type EphemeralPorts, pairIsFree } from './ports.js';
@@ -30,6 +32,8 @@ export interface OpenOptions extends ConnectionDefaults {
   readonly localAddress?: Address;
   /** An ephemeral port, if not given or 0. */
   readonly localPort?: number;
+  /** Fast Open: the SYN asks for a cookie; or, where the server has given one, brings as much of `text` as one segment holds, and `unacknowledged` says how much that was. */
+  readonly fastOpen?: { readonly text?: Uint8Array };
 }
 
 /** The row an id names; throws EBADF when there is none. */
@@ -108,9 +112,24 @@ function openRow(tcp: TcpContext, local: Address, remote: Address, ports: number
   tcp.net.stats.tcpActiveOpens += 1;
   applyDefaults(tcp, c, k, options);
   chooseOwnWindow(tcp, c, k);
-  sendOwnSyn(tcp, c, k);
+  sendOwnSyn(tcp, c, k, options.fastOpen === undefined ? withoutCookie() : openFast(tcp, c, k, options.fastOpen.text));
   startTimer(tcp, c, k, Timer.RETRANSMIT, rtoMs(tcp, c, 0));
   return tcp.table.idOf(c >>> Tcb.SHIFT);
+}
+
+function withoutCookie(): number {
+  synCookie.set(-1, false);
+  return 0;
+}
+
+/** Fast Open, RFC 7413 §4.2.1: how much of `text` the SYN brings. Only that is taken; the rest is the caller's to send. */
+function openFast(tcp: TcpContext, c: number, k: number, text: Uint8Array | undefined): number {
+  const { hot, cold, arena } = tcp;
+  cold[k + Cold.FAST_OPEN] |= FastOpen.ASKED;
+  if (text !== undefined) hot[c + Tcb.SND_QUEUE] = arena.append(0, text, 0, Math.min(text.length, 0xffff));
+  const length = prepareFirstSyn(tcp, c, k);
+  hot[c + Tcb.SND_QUEUE] = arena.truncate(hot[c + Tcb.SND_QUEUE], length);
+  return length;
 }
 
 /** Throws what ended the connection, if something did. */

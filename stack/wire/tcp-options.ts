@@ -90,6 +90,8 @@ export class TcpOptions {
   readonly sack = new Int32Array(SACK_BLOCKS_MAX * 2);
   /** The value as sent: a granularity bit above 15 bits of minutes or seconds. RFC 5482 §3. */
   userTimeout = 0;
+  /** What was scanned: offsets below are into it. */
+  view: DataView = new DataView(new ArrayBuffer(0));
   /** Offset in the view and length of the cookie; length 0 asks for one. RFC 7413 §4.1.1. */
   fastOpenAt = 0;
   fastOpenLength = 0;
@@ -187,10 +189,10 @@ function takeOption(view: DataView, at: number, kind: number, length: number, in
       into.present |= TcpOptionBit.USER_TIMEOUT;
       return true;
     case TcpOptionKind.FAST_OPEN:
-      takeFastOpen(at + 2, length - 2, false, into);
+      takeFastOpen(view, at + 2, length - 2, false, into);
       return true;
     case TcpOptionKind.EXPERIMENT:
-      if (length >= 4 && view.getUint16(at + 2) === FAST_OPEN_MAGIC) takeFastOpen(at + 4, length - 4, true, into);
+      if (length >= 4 && view.getUint16(at + 2) === FAST_OPEN_MAGIC) takeFastOpen(view, at + 4, length - 4, true, into);
       else into.present |= TcpOptionBit.UNKNOWN;
       return true;
     case TcpOptionKind.ACC_ECN_0:
@@ -227,7 +229,7 @@ function takeSack(view: DataView, at: number, length: number, into: TcpOptions):
 }
 
 /** RFC 7413 §4.1.1: a cookie of 4 to 16 bytes, even, or none; the option is ignored when it is of another size. */
-function takeFastOpen(at: number, cookieBytes: number, experimental: boolean, into: TcpOptions): void {
+function takeFastOpen(view: DataView, at: number, cookieBytes: number, experimental: boolean, into: TcpOptions): void {
   if (
     cookieBytes !== 0 &&
     (cookieBytes < FAST_OPEN_COOKIE_BYTES_MIN || cookieBytes > FAST_OPEN_COOKIE_BYTES_MAX || (cookieBytes & 1) !== 0)
@@ -235,6 +237,7 @@ function takeFastOpen(at: number, cookieBytes: number, experimental: boolean, in
     into.present |= TcpOptionBit.UNKNOWN;
     return;
   }
+  into.view = view;
   into.fastOpenAt = at;
   into.fastOpenLength = cookieBytes;
   into.fastOpenExperimental = experimental;

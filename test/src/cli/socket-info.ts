@@ -14,6 +14,8 @@ export const BULK: SocketInfo = {
   ecn: false,
   ecnSeen: false,
   ecnMode: 'none',
+  synDataAcked: false,
+  fastOpenClientFail: 0,
   sndWscale: 7,
   rcvWscale: 8,
   rtoUs: 204_000,

@@ -94,7 +94,7 @@ t.test('each field that differs → is named', (t) => {
   t.end();
 });
 
-t.test('a piece of a larger segment → PSH and FIN belong to the last, CWR to the first', (t) => {
+t.test('a piece of a larger segment → FIN belongs to the last, CWR to the first, PSH is not compared', (t) => {
   const whole = tcp('FPW. 1:2001(2000) ack 1');
   const first = tcp('W. 1:1001(1000) ack 1');
   const last = tcp('FP. 1001:2001(1000) ack 1');
@@ -103,7 +103,11 @@ t.test('a piece of a larger segment → PSH and FIN belong to the last, CWR to t
   t.equal(difference(whole, first, WHOLE), 'flags: expected FPW., seen W.');
   t.equal(
     difference(whole, tcp('W. 1001:2001(1000) ack 1'), { first: false, last: true }),
-    'flags: expected FP., seen .',
+    'flags: expected F., seen .',
+  );
+  t.equal(
+    difference(tcp('P. 1:2001(2000) ack 1'), tcp('. 1001:2001(1000) ack 1'), { first: false, last: true }),
+    undefined,
   );
   t.end();
 });

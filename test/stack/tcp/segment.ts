@@ -25,6 +25,7 @@ import {
 } from '../../../stack/wire/tcp.js';
 import {
   emitAccEcn,
+  emitFastOpen,
   emitMss,
   emitNop,
   emitSackBlock,
@@ -50,6 +51,10 @@ export interface SegmentOptions {
   readonly ts?: readonly [number, number];
   /** Edges in pairs, relative. */
   readonly sack?: readonly (readonly [number, number])[];
+  /** Fast Open's cookie in hexadecimal; empty: a request. */
+  readonly fastOpen?: string;
+  /** … in its experimental form. */
+  readonly experimental?: boolean;
   /** Bytes as they stand, in front of all the others. */
   readonly raw?: readonly number[];
   /** AccECN's counters as they stand: e1b, ceb, e0b, as many as there are; and in the other order. */
@@ -128,6 +133,10 @@ function putOptions(view: DataView, headerAt: number, options: SegmentOptions, s
     at = emitSackHeader(view, at, options.sack.length);
     for (const [left, right] of options.sack) at = emitSackBlock(view, at, left + seqBase, right + seqBase);
   }
+  if (options.fastOpen !== undefined) {
+    const cookie = Buffer.from(options.fastOpen, 'hex');
+    at = emitFastOpen(view, at, cookie, cookie.length, options.experimental === true);
+  }
   return emitTcpPadding(view, headerAt, at);
 }
 
@@ -198,5 +207,17 @@ function asOptions(parsed: TcpOptions, base: number): SegmentOptions {
     ...((present & TcpOptionBit.ACC_ECN) !== 0
       ? { [parsed.accEcnOrder1 ? 'accEcn' : 'accEcn0']: [...parsed.accEcn.subarray(0, parsed.accEcnFields)] }
       : {}),
+    ...((present & TcpOptionBit.FAST_OPEN) !== 0 ? { fastOpen: cookieOf(parsed) } : {}),
+    ...((present & TcpOptionBit.FAST_OPEN) !== 0 && parsed.fastOpenExperimental ? { experimental: true } : {}),
   };
+}
+
+function cookieOf(parsed: TcpOptions): string {
+  let text = '';
+  for (let i = 0; i < parsed.fastOpenLength; i++)
+    text += parsed.view
+      .getUint8(parsed.fastOpenAt + i)
+      .toString(16)
+      .padStart(2, '0');
+  return text;
 }
