@@ -85,9 +85,9 @@ export class Clockwork {
     return this.goOn(() => this.oldest !== undefined, limitUs, place);
   }
 
-  /** Time goes on until the call is complete. False when it never will be. */
-  awaitCall(call: PendingCall, place: Place): boolean {
-    return this.goOn(() => call.outcome !== undefined, this.bounds.virtualUs, place);
+  /** Time goes on until the call is complete, or until `limitUs`. False when it is not. */
+  awaitCall(call: PendingCall, place: Place, limitUs = Infinity): boolean {
+    return this.goOn(() => call.outcome !== undefined, limitUs, place);
   }
 
   private goOn(done: () => boolean, limitUs: number, place: Place): boolean {

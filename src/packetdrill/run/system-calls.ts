@@ -58,17 +58,10 @@ export class SystemCalls {
     const { waiting } = this;
     if (waiting?.call.outcome === undefined) return;
     this.waiting = undefined;
-    const { event, due, returnsUs, call } = waiting;
+    const { event, call } = waiting;
     const { timing, clock } = this.stage;
     finish(waiting.run, waiting.issued, waiting.call.outcome as Outcome);
-    const returned: Due = {
-      fromUs: returnsUs,
-      toUs: returnsUs,
-      any: false,
-      returnsUs: undefined,
-      toleranceUs: Math.max(due.toleranceUs, timing.tolerance(returnsUs - due.fromUs)),
-    };
-    timing.check(event, `the return of ${event.name}()`, returned, clock.sinceStart(call.completedUs));
+    timing.check(event, `the return of ${event.name}()`, this.returned(waiting), clock.sinceStart(call.completedUs));
   }
 
   /** `next`: what cannot happen before the call has returned; undefined at the script's end. */
@@ -76,17 +69,28 @@ export class SystemCalls {
     this.look();
     const { waiting } = this;
     if (waiting === undefined) return;
-    const { event } = waiting;
-    if (!this.stage.clock.awaitCall(waiting.call, event.place)) {
-      const when = next === undefined ? '' : ` before the next call, in line ${next.place.line}`;
+    const { event, returnsUs } = waiting;
+    if (!this.stage.clock.awaitCall(waiting.call, event.place, returnsUs + this.returned(waiting).toleranceUs)) {
+      const when = next === undefined ? '' : `, and the call in line ${next.place.line} waits for it`;
       throw new Mismatch(
         event.place,
-        `${event.name}() has not returned${when}, and never will`,
+        `${event.name}() has not returned by ${secondsText(returnsUs)} s${when}`,
         resultText(event),
         'no result',
       );
     }
     this.look();
+  }
+
+  /** When it is due to return. */
+  private returned({ due, returnsUs }: Waiting): Due {
+    return {
+      fromUs: returnsUs,
+      toUs: returnsUs,
+      any: false,
+      returnsUs: undefined,
+      toleranceUs: Math.max(due.toleranceUs, this.stage.timing.tolerance(returnsUs - due.fromUs)),
+    };
   }
 
   /** An error that no kernel has would never be seen. */
