@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { placeText } from './language/script-error.js';
 import type { ScriptOutcome } from './outcome.js';
 
@@ -55,6 +56,18 @@ export function totalsLine({ passed, failed, skipped }: Totals): string {
   return `${passed} passed, ${failed} failed, ${skipped} skipped`;
 }
 
+/** What came of each folder's scripts, in the order of the folders. */
+export function folderTotals(outcomes: readonly ScriptOutcome[]): Map<string, Totals> {
+  const folders = new Map<string, Totals>();
+  for (const { file, result } of outcomes) {
+    const folder = dirname(file);
+    const totals = folders.get(folder) ?? { passed: 0, failed: 0, skipped: 0 };
+    totals[result] += 1;
+    folders.set(folder, totals);
+  }
+  return folders;
+}
+
 /** What `--json` prints: one object. */
 export function jsonReport(outcomes: readonly ScriptOutcome[], totals: Totals): string {
   const scripts = outcomes.map(({ file, result, reason, place, source, expected, seen, packets, notes, error }) => ({
@@ -68,5 +81,6 @@ export function jsonReport(outcomes: readonly ScriptOutcome[], totals: Totals): 
     ...(packets.length === 0 ? {} : { packets }),
     ...(notes.length === 0 ? {} : { notes }),
   }));
-  return JSON.stringify({ scripts, ...totals }, undefined, 2);
+  const folders = Object.fromEntries(folderTotals(outcomes));
+  return JSON.stringify({ scripts, folders, ...totals }, undefined, 2);
 }

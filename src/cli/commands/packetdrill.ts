@@ -2,7 +2,14 @@ import type { Command } from 'commander';
 import { formatIpv4Address } from '../../../stack/wire/ipv4.js';
 import { collectScripts } from '../../packetdrill/collect.js';
 import type { ScriptOutcome } from '../../packetdrill/outcome.js';
-import { jsonReport, type Paint, reportLines, type Totals, totalsLine } from '../../packetdrill/report.js';
+import {
+  folderTotals,
+  jsonReport,
+  type Paint,
+  reportLines,
+  type Totals,
+  totalsLine,
+} from '../../packetdrill/report.js';
 import { type RunOptions, runScriptFile } from '../../packetdrill/run-script.js';
 import { PacketdrillServer } from '../../packetdrill/serve/server.js';
 import { ScriptedWorld } from '../../posix/scripted-world.js';
@@ -16,6 +23,7 @@ interface PacketdrillOptions {
   readonly profile: string;
   readonly verbose?: boolean;
   readonly json?: boolean;
+  readonly folders?: boolean;
   readonly define: readonly string[];
 }
 
@@ -44,6 +52,7 @@ export function addPacketdrill(program: Command): void {
     .option('--profile <name>', 'whose wire layout and policy: linux or freebsd', 'linux')
     .option('-v, --verbose', 'print every call and every packet as it happens')
     .option('--json', 'one JSON object instead of lines')
+    .option('--folders', 'of what passes only the number, for each folder')
     .option('-D, --define <name=value>', 'a name for scripts to use; may be repeated', collect, [])
     .option('--serve <socket>', 'no scripts: let an unmodified packetdrill judge the stack, through this unix socket')
     .option(
@@ -85,13 +94,16 @@ async function runAll(paths: readonly string[], raw: PacketdrillOptions): Promis
     const outcome = runScriptFile(file, options);
     totals[outcome.result] += 1;
     progress.clear();
-    if (json) outcomes.push(outcome);
-    else for (const line of reportLines(outcome, PAINT, raw.verbose === true)) print(line);
+    outcomes.push(outcome);
+    const quiet = json || (raw.folders === true && outcome.result === 'passed');
+    if (!quiet) for (const line of reportLines(outcome, PAINT, raw.verbose === true)) print(line);
     // The pipe is emptied, and Ctrl-C heard, between two scripts.
     if (progress.due()) await new Promise(setImmediate);
     progress.show(totals);
   }
   progress.clear();
+  if (raw.folders === true && !json)
+    for (const [folder, counted] of folderTotals(outcomes)) print(`${folder}: ${totalsLine(counted)}`);
   print(json ? jsonReport(outcomes, totals) : totalsLine(totals));
   if (totals.failed > 0) process.exitCode = Exit.FAILED;
 }

@@ -55,6 +55,25 @@ t.test('--json → one object', async (t) => {
   t.match(report.scripts[0], { file: 'bad.pkt', result: 'failed', line: 2, column: 1, expected: '1', seen: '0' });
 });
 
+t.test('--folders → what fails as ever, of what passes the number for each folder; --json has it too', async (t) => {
+  const cwd = scripts(t);
+  const { status, stdout } = await run(['packetdrill', '--folders', 'bad.pkt', 'suite'], { cwd });
+  t.equal(status, 1);
+  t.match(stdout, /^FAIL bad.pkt:2:1/);
+  t.notMatch(stdout, /^ok/m);
+  t.same(stdout.trimEnd().split('\n').slice(-4), [
+    '.: 0 passed, 1 failed, 0 skipped',
+    'suite/deeper: 0 passed, 0 failed, 1 skipped',
+    'suite: 1 passed, 0 failed, 0 skipped',
+    '1 passed, 1 failed, 1 skipped',
+  ]);
+  const { stdout: json } = await run(['packetdrill', '--json', 'suite'], { cwd });
+  t.same(JSON.parse(json).folders, {
+    'suite/deeper': { passed: 0, failed: 0, skipped: 1 },
+    suite: { passed: 1, failed: 0, skipped: 0 },
+  });
+});
+
 t.test('--verbose → calls and packets as they happen; -D → a name', async (t) => {
   const cwd = scripts(t);
   writeFileSync(join(cwd, 'named.pkt'), '0 socket(..., SOCK_STREAM, IPPROTO_TCP) = FD\n');
