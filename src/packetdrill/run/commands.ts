@@ -15,6 +15,9 @@ const WITHOUT_EFFECT =
 /** Those that would change what travels, so that a script which uses one cannot be judged without. */
 const NEEDED = /^(?:iptables|ip6tables|nft|nc|netcat|socat|iperf3?|ncdevmem|bpftool|unshare|insmod|taskset)$/;
 
+/** Queues and filters that lose packets or hold them up. */
+const SPOILING = /\b(?:netem|tbf|police|limit 0|blackhole|action drop|gact drop)\b/;
+
 /** What a script's commands may do. */
 export interface CommandHost {
   readonly world: World;
@@ -85,8 +88,8 @@ export class Commands {
       throw new Unsupported(place, 'a device whose MTU changes');
     } else if (NEEDED.test(program)) {
       throw new Unsupported(place, `the command ${program}`);
-    } else if (program === 'tc' && args.includes('netem')) {
-      throw new Unsupported(place, 'the command tc with netem');
+    } else if (program === 'tc' && SPOILING.test(args.join(' '))) {
+      throw new Unsupported(place, `the command ${words.join(' ')}`);
     } else if (!WITHOUT_EFFECT.test(program)) {
       this.ignored(words, place);
     } else if (program === 'tc') {

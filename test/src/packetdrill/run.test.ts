@@ -122,6 +122,11 @@ const PASSES: Readonly<Record<string, string>> = {
    +0 epoll_ctl(5, EPOLL_CTL_DEL, 4, {events=0, fd=4}) = 0
    +0 epoll_ctl(5, EPOLL_CTL_DEL, 4, {events=0, fd=4}) = -1 ENOENT (No such file)
    +0 close(5) = 0`,
+  'a buffer that is none': `${ESTABLISHED}
+   +0 write(4, NULL, 1000) = -1 EFAULT (Bad address)
+   +0 shutdown(4, SHUT_WR) = 0
+   +0 > F. 1:1(0) ack 1
+   +0 send(4, NULL, 1000, 0) = -1 EPIPE (Broken pipe)`,
   'a file of zeros is sent, and a pipe filled and emptied': `${ESTABLISHED}
    +0 open("/tmp/testfile", O_RDONLY) = 5
    +0 sendfile(4, 5, [0], 50) = 50
@@ -250,6 +255,7 @@ t.test('what is not offered → skipped, with the reason', (t) => {
     ['`iptables -A OUTPUT -j DROP`', /iptables/],
     ['0 < sctp: x', /sctp/],
     ['0 socket(AF_INET6, SOCK_STREAM, IPPROTO_TCP) = 3', /IPv6/],
+    ['`tc qdisc add dev tun0 root pfifo limit 0`', /limit 0/],
     ['`ip route change default mtu 1000`', /the metric mtu/],
     ['`ip link set dev tun0 mtu 1000`', /whose MTU changes/],
   ] as const) {

@@ -1,4 +1,5 @@
-import { IP, TCP } from '../../../posix/constants.js';
+import { IP, MESSAGE, TCP } from '../../../posix/constants.js';
+import { ERRNO } from '../../../posix/errno.js';
 import type { ControlMessage, Outcome } from '../../../posix/socket-calls.js';
 import { ScriptError, Unsupported } from '../../language/script-error.js';
 import { type CStruct, type CValue, field, numberOf, valueText } from '../c-values.js';
@@ -41,8 +42,22 @@ export function recvmsg(run: CallRun): Issued {
 export function write(run: CallRun): Issued {
   run.takes(3, 6);
   const flags = run.args.length > 3 ? run.number(3, 'flags') : 0;
+  if (isNull(run.args[1]) && run.bytes(2) > 0) return faulted(run, flags);
   const address = run.args.length > 4 ? destination(run, 4, flags) : undefined;
   return { call: run.calls.send(run.fd(0), contents(run.args[1], run.bytes(2)), flags, address) };
+}
+
+/** A null pointer. */
+function isNull(value: CValue): boolean {
+  return value.kind === 'number' && value.value === 0;
+}
+
+/** What a socket that can be written to says of a buffer that is none; one that cannot says so first. */
+function faulted(run: CallRun, flags: number): Issued {
+  if ((flags & MESSAGE.MSG_FASTOPEN) !== 0) throw new Unsupported(run.place, 'MSG_FASTOPEN with a null pointer');
+  const { outcome } = run.calls.send(run.fd(0), new Uint8Array(0), flags | MESSAGE.MSG_DONTWAIT);
+  const fault = { result: -1, errno: ERRNO.EFAULT };
+  return { call: outcome !== undefined && outcome.result < 0 ? outcome : fault };
 }
 
 export function writev(run: CallRun): Issued {
