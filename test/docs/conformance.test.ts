@@ -17,7 +17,9 @@ t.test(
     const listed = [...page.matchAll(/^\| `([a-z0-9-]+)` \| (\d+) \|/gm)].map(([, topic, count]) => ({ topic, count }));
     const topics = new Set(listed.map(({ topic }) => topic));
     t.equal(topics.size, listed.length, 'none twice');
-    const folders = readdirSync(SCRIPTS).filter((name) => scriptsIn(name) > 0);
+    const folders = readdirSync(SCRIPTS, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory() && scriptsIn(entry.name) > 0)
+      .map(({ name }) => name);
     t.ok(folders.length > 20);
     t.same(
       folders.filter((name) => !topics.has(name)),
