@@ -103,6 +103,8 @@ export class Stats {
   tcpDelayedAcks = 0;
   tcpPureAcks = 0;
   tcpOutOfOrder = 0;
+  /** Segments with an option whose length cannot be. */
+  tcpBadOptions = 0;
   /** Duplicate ACKs that one ACK stood for (Linux: TCPAckCompressed). */
   tcpAcksCompressed = 0;
   /** The receive buffer was over its limit; what was out of order was let go; in-order text was refused (Linux: PruneCalled, OfoPruned, RcvPruned). */

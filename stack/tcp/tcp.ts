@@ -107,11 +107,13 @@ export class Tcp implements Transport {
     // RFC 9293 §3.9.2.3 MUST-57: never in answer to what was sent to many.
     if (packet.broadcast) return Verdict.TCP_BROADCAST;
     const sum = net.pseudoHeaderSum(packet.source, packet.destination, PROTOCOL_TCP, length);
-    let verdict = parseTcp(view, at, length, sum);
+    const verdict = parseTcp(view, at, length, sum);
     if (verdict !== Verdict.OK) return verdict;
     const headerBytes = tcpHeaderBytes(view, at);
-    verdict = parseTcpOptions(view, at + TcpHeader.OPTIONS, headerBytes - TcpHeader.HEADER_BYTES, options);
-    if (verdict !== Verdict.OK) return verdict;
+    // What could be read of them counts (as Linux).
+    const optionBytes = headerBytes - TcpHeader.HEADER_BYTES;
+    if (parseTcpOptions(view, at + TcpHeader.OPTIONS, optionBytes, options) !== Verdict.OK)
+      net.stats.tcpBadOptions += 1;
     const flags = tcpFlags(view, at);
     seg.SEQ = tcpSeq(view, at);
     seg.ACK = tcpAck(view, at);

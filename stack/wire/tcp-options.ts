@@ -109,10 +109,8 @@ export class TcpOptions {
  * One scan over the options. `at` is where they begin, behind the fixed header; `optionBytes` how many there are.
  *
  * RFC 9293 §3.1, MUST-4 to MUST-7: options may come in any segment, the unknown is skipped by its length, and an illegal
- * length must not upset us. An option that says it is shorter than its own kind and length, longer than the header, or of
- * another length than its kind has, makes the whole segment suspect: the scan stops with TCP_OPTION_LENGTH.
- * Deviation: Linux ignores an option of the wrong length and takes the segment. A length that lies leaves the
- * place of everything behind it open to reading, so we do not read on.
+ * length must not upset us. As Linux: an option of another length than its kind has is passed over, and one that says it is shorter than its own kind and
+ * length, or longer than the header, ends the scan, for where the next would begin nobody knows. What was read holds; TCP_OPTION_LENGTH says that there was such a one.
  */
 export function parseTcpOptions(view: DataView, at: number, optionBytes: number, into: TcpOptions): Verdict {
   if (optionBytes === 0) {
@@ -128,6 +126,7 @@ export function parseTcpOptions(view: DataView, at: number, optionBytes: number,
   }
   into.present = 0;
   const end = at + optionBytes;
+  let verdict: Verdict = Verdict.OK;
   let i = at;
   while (i < end) {
     const kind = view.getUint8(i);
@@ -139,10 +138,10 @@ export function parseTcpOptions(view: DataView, at: number, optionBytes: number,
     if (i + 2 > end) return Verdict.TCP_OPTION_LENGTH;
     const length = view.getUint8(i + 1);
     if (length < 2 || i + length > end) return Verdict.TCP_OPTION_LENGTH;
-    if (!takeOption(view, i, kind, length, into)) return Verdict.TCP_OPTION_LENGTH;
+    if (!takeOption(view, i, kind, length, into)) verdict = Verdict.TCP_OPTION_LENGTH;
     i += length;
   }
-  return Verdict.OK;
+  return verdict;
 }
 
 /** False when the kind cannot have that length. */
@@ -151,7 +150,8 @@ function takeOption(view: DataView, at: number, kind: number, length: number, in
     case TcpOptionKind.MSS:
       if (length !== TcpOptionBytes.MSS) return false;
       into.mss = view.getUint16(at + 2);
-      into.present |= TcpOptionBit.MSS;
+      // None is what a peer means that says zero (as Linux).
+      if (into.mss !== 0) into.present |= TcpOptionBit.MSS;
       return true;
     case TcpOptionKind.WINDOW_SCALE: {
       if (length !== TcpOptionBytes.WINDOW_SCALE) return false;
