@@ -20,7 +20,10 @@ export interface RunOptions {
 export function runScriptFile(file: string, options: RunOptions): ScriptOutcome {
   let text: string;
   try {
-    const { size } = statSync(file);
+    const stat = statSync(file);
+    const { size } = stat;
+    // A pipe could keep us for ever.
+    if (!stat.isFile()) throw new Error('is no regular file');
     if (size > SCRIPT_BYTES_MAX) throw new Error(`larger than ${SCRIPT_BYTES_MAX} bytes`);
     text = readFileSync(file, 'utf8');
   } catch (error) {

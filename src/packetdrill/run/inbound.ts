@@ -1,3 +1,4 @@
+import { Ipv4 } from '../../../stack/wire/ipv4.js';
 import { TcpFlag } from '../../../stack/wire/tcp.js';
 import type { IcmpPacket, PacketEvent, TcpPacket, UdpPacket } from '../language/ast.js';
 import { ScriptError, Unsupported } from '../language/script-error.js';
@@ -103,6 +104,12 @@ function injectIcmp(stage: Stage, event: PacketEvent, packet: IcmpPacket): void 
 }
 
 function send(stage: Stage, event: PacketEvent, datagram: Uint8Array): void {
+  if (datagram.length > Ipv4.DATAGRAM_BYTES_MAX) {
+    throw new ScriptError(
+      event.place,
+      `with its headers this packet has ${datagram.length} bytes; a datagram has ${Ipv4.DATAGRAM_BYTES_MAX} at most`,
+    );
+  }
   stage.trace.arrived(event.packet, stage.clock.nowUs);
   stage.tell(stage.trace.lastLine);
   stage.clock.deliver(datagram, event.place);

@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { ScriptOutcome } from '../../../src/packetdrill/outcome.js';
 import { reportLines } from '../../../src/packetdrill/report.js';
-import { runScript } from '../../../src/packetdrill/run-script.js';
+import { runScript, runScriptFile } from '../../../src/packetdrill/run-script.js';
 import { ScriptedWorld } from '../../../src/posix/scripted-world.js';
 
 function run(text: string, definitions: Readonly<Record<string, string>> = {}): ScriptOutcome {
@@ -236,6 +236,11 @@ t.test('a wrong script → an error with its place, no judgment of the stack', (
     ['0 > . 1:1(0) ack 1', '1:1', /no socket of the script/],
     ['1 close(3) = -1 EBADF\n0 close(3) = 0', '2:1', /time goes backward/],
     ['0 write(3, ..., 999999999999) = 1', '1:17', /no number of bytes/],
+    [
+      '0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n0 bind(3, ..., ...) = 0\n0 listen(3, 1) = 0\n0 < S 0:65535(65535) win 1',
+      '4:1',
+      /65575 bytes/,
+    ],
     ['0 %{ assert tcpi_snd_cwnd }%', '1:1', /no socket/],
     ['0 close(X) = 0', '1:1', /leads back to itself/],
   ];
@@ -274,6 +279,21 @@ t.test('commands that are not understood → ignored, and noted', (t) => {
 t.test('a script without end → an error, and soon', (t) => {
   const outcome = run('0 close(3) = -1 EBADF\n2600000 close(3) = -1 EBADF');
   t.match(outcome, { result: 'failed', reason: /more than a week/ });
+  t.end();
+});
+
+t.test('what is no regular file → an error, and no waiting for it', (t) => {
+  for (const [file, says] of [
+    ['/dev/zero', /no regular file/],
+    ['/nowhere.pkt', /ENOENT/],
+  ] as const) {
+    const outcome = runScriptFile(file, {
+      profile: 'linux',
+      definitions: new Map(),
+      makeWorld: () => new ScriptedWorld(),
+    });
+    t.match(outcome, { result: 'failed', error: true, reason: says });
+  }
   t.end();
 });
 
