@@ -6,6 +6,7 @@ import { AccEcn } from './cold-bits.js';
 import type { TcpContext } from './context.js';
 import { effectiveMss } from './options.js';
 import { CaState, usesSack } from './scoreboard.js';
+import { countMarks } from './tally.js';
 import { Cold, Tally, Tcb } from './tcb.js';
 
 /**
@@ -48,7 +49,7 @@ export function marksReported(
           byOption ? (cold[k + Cold.S_BYTES + Ecn.CE] - cebBefore) | 0 : -1,
           limited,
         );
-  cold[k + Cold.DELIVERED_CE] = (cold[k + Cold.DELIVERED_CE] + marks) | 0;
+  if (marks > 0) countMarks(tcp, c, k, marks);
   return marks;
 }
 

@@ -3,6 +3,7 @@ import { TcpFlag } from '../wire/tcp.js';
 import { TcpOptionBit, type TcpOptions } from '../wire/tcp-options.js';
 import { AccEcn } from './cold-bits.js';
 import type { TcpContext } from './context.js';
+import { countMarks } from './tally.js';
 import { Cold, Flag, Tcb } from './tcb.js';
 
 /**
@@ -98,7 +99,7 @@ export function takeThirdAck(tcp: TcpContext, c: number, k: number, sent: number
   if (ace === 0) cold[k + Cold.ACC_ECN] |= AccEcn.ACE_DISTRUSTED;
   else if (isHandshakeEncoding(ace) && seg.LEN === 0 && (tcp.options.present & TcpOptionBit.SACK) === 0) {
     if (checkReflection(tcp, k, ace, sent) && reflected(ace) === Ecn.CE && cold[k + Cold.DELIVERED_CE] === 0)
-      cold[k + Cold.DELIVERED_CE] = 1;
+      countMarks(tcp, c, k, 1);
   }
   noteOption(tcp, k);
   cold[k + Cold.ACC_OPTION_DEMAND] = 1;

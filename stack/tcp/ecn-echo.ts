@@ -9,6 +9,7 @@ import { AccEcn } from './cold-bits.js';
 import type { TcpContext } from './context.js';
 import { ackNow } from './delayed-ack.js';
 import { needsEcn } from './ecn.js';
+import { countMarks } from './tally.js';
 import { Cold, Flag, Tcb } from './tcb.js';
 
 /** Segment path. The receiver's part of ECN: marks become ECE on our ACKs, RFC 3168 §6.1.3, until the sender says CWR; and what the peer's ECE tells us. */
@@ -105,9 +106,9 @@ export function readMarks(tcp: TcpContext, c: number, k: number): void {
 
 /** All is known that the ACK at hand has delivered: with ECE it counts as marked. AccECN has its own count. */
 export function countMarked(tcp: TcpContext, c: number, k: number): void {
-  const { cold, ack } = tcp;
+  const { ack } = tcp;
   if ((ack.flags & AckFlag.ECE) === 0 || isAccurate(tcp, k) || (tcp.hot[c + Tcb.STATE] & Flag.ECN) === 0) return;
-  cold[k + Cold.DELIVERED_CE] = (cold[k + Cold.DELIVERED_CE] + ack.delivered) | 0;
+  countMarks(tcp, c, k, ack.delivered);
 }
 
 /** A segment has passed the first four checks: AccECN's counters take it in, whatever its ACK is worth. */

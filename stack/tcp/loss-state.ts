@@ -19,7 +19,8 @@ import {
   usesRack,
   usesSack,
 } from './scoreboard.js';
-import { Cold, Tally, Tcb } from './tcb.js';
+import { countTimeout } from './tally.js';
+import { Cold, Tcb } from './tcb.js';
 import { Sent, SentFlag } from './transmit-pool.js';
 import { beginUndo, tryUndoLoss, tryUndoRecovery } from './undo.js';
 
@@ -104,11 +105,7 @@ export function onTimeout(tcp: TcpContext, c: number, k: number): void {
   const { cold } = tcp;
   tcp.net.stats.tcpTimeouts += 1;
   enterLoss(tcp, c, k);
-  if (tcp.tallies) {
-    const at = (c >>> Tcb.SHIFT) * Tally.SIZE;
-    tcp.tally[at + Tally.RTO_COUNT] += 1;
-    if (cold[k + Cold.RETRANSMITS] === 0) tcp.tally[at + Tally.RTO_RECOVERIES] += 1;
-  }
+  countTimeout(tcp, c, cold[k + Cold.RETRANSMITS] === 0);
   if (cold[k + Cold.RETRANSMITS] === 0) cold[k + Cold.TIMED_OUT_AT] = tcp.clock.ms;
   wantRexmit(tcp, c, k, Rexmit.HEAD);
 }

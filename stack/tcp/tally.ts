@@ -58,3 +58,17 @@ export function timeoutRecovered(tcp: TcpContext, c: number, k: number): void {
   const at = (c >>> Tcb.SHIFT) * Tally.SIZE;
   tcp.tally[at + Tally.RTO_TIME_MS] += (tcp.clock.ms - tcp.cold[k + Cold.TIMED_OUT_AT]) | 0;
 }
+
+/** The retransmission timer has expired; `first`: for the first time in a row. */
+export function countTimeout(tcp: TcpContext, c: number, first: boolean): void {
+  if (!tcp.tallies) return;
+  const at = (c >>> Tcb.SHIFT) * Tally.SIZE + Tally.RTO_COUNTS;
+  const counts = tcp.tally[at] + (first ? 0x1_0000 : 0);
+  tcp.tally[at] = (counts & ~0xffff) | ((counts + 1) & 0xffff);
+}
+
+/** So many packets were reported as marked. */
+export function countMarks(tcp: TcpContext, c: number, k: number, packets: number): void {
+  tcp.cold[k + Cold.DELIVERED_CE] = (tcp.cold[k + Cold.DELIVERED_CE] + packets) | 0;
+  if (tcp.tallies) tcp.tally[(c >>> Tcb.SHIFT) * Tally.SIZE + Tally.DELIVERED_CE] += packets;
+}

@@ -391,11 +391,13 @@ export const enum Tally {
   LAST_DATA_SENT = 15,
   LAST_DATA_RECEIVED = 16,
   LAST_ACK_RECEIVED = 17,
-  /** How long timeouts took to be repaired, and how many episodes of them there were. */
+  /** How long timeouts took to be repaired. */
   RTO_TIME_MS = 18,
   MIN_RTT_US = 19,
-  RTO_RECOVERIES = 20,
-  RTO_COUNT = 21,
+  /** Timeouts in the lower half, episodes of them in the upper, each modulo 2^16 as Linux counts. */
+  RTO_COUNTS = 20,
+  /** Packets delivered that were reported as marked. */
+  DELIVERED_CE = 21,
   DELIVERED = 22,
   /** How often segments were seen to overtake one another. */
   REORDERINGS = 23,

@@ -363,6 +363,25 @@ t.test('the echo outlasts a silence in which the connection sleeps, and so does 
   t.end();
 });
 
+t.test('what was marked is told after a silence, too, and so are timeouts', (t) => {
+  const peer = agreed(t);
+  peer.write(2 * MSS);
+  peer.drain();
+  peer.untilSent();
+  peer.advanceMs(1000);
+  peer.ack({ flags: '.E' });
+  const before = peer.tcp.info(peer.id);
+  t.equal(before.deliveredCe, 2);
+  t.ok(before.totalRto > 0 && before.totalRtoRecoveries === 1, `${before.totalRto} ${before.totalRtoRecoveries}`);
+  peer.advanceMs(5000);
+  const after = peer.tcp.info(peer.id);
+  t.same(
+    [after.active, after.deliveredCe, after.totalRto, after.totalRtoRecoveries],
+    [false, 2, before.totalRto, before.totalRtoRecoveries],
+  );
+  t.end();
+});
+
 t.test('CWR with all acknowledged, then silence → the connection sleeps with cwnd at ssthresh', (t) => {
   const peer = agreed(t, { congestion: 'reno' });
   peer.write(10 * MSS);
