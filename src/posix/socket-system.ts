@@ -1,7 +1,7 @@
 import { type EventQueue, SocketKind } from '../../stack/net/event-queue.js';
 import type { Stack } from '../../stack/stack.js';
 import { Bindings } from './bindings.js';
-import { EPOLL, FILE, POLL, SO, SOCKET } from './constants.js';
+import { EPOLL, FILE, IP, IPV6, POLL, SO, SOCKET } from './constants.js';
 import { DatagramSocket } from './datagram-socket.js';
 import { DescriptorTable } from './descriptor-table.js';
 import { Epoll } from './epoll.js';
@@ -247,7 +247,7 @@ export class SocketSystem implements SocketCalls, SocketEnvironment {
     return this.#on(fd, (socket) => {
       if (capacity < 0) throw new PosixError('EINVAL', `there are no ${capacity} bytes for the value`);
       const value = level === SO.SOL_SOCKET ? socket.level.get(option) : socket.getOption(level, option);
-      if (value === undefined) throw unknownOption(level, option);
+      if (value === undefined) throw isLevelOf(socket, level) ? unknownOption(level, option) : unknownLevel(level);
       return succeeded(0, { data: value.subarray(0, capacity) });
     });
   }
@@ -373,6 +373,17 @@ function bindFamily(socket: PosixSocket, address: SocketAddress): SocketAddress 
   const any =
     address.family === SOCKET.AF_UNSPEC && socket.family === SOCKET.AF_INET && /^(0\.0\.0\.0)?$/.test(address.host);
   return any ? { ...address, family: SOCKET.AF_INET, host: '0.0.0.0' } : address;
+}
+
+/** SOL_TCP and SOL_UDP are the protocols' numbers. */
+function isLevelOf({ family, protocol }: PosixSocket, level: number): boolean {
+  if (level === SO.SOL_SOCKET || level === IP.SOL_IP || level === protocol) return true;
+  return level === IPV6.SOL_IPV6 && family === SOCKET.AF_INET6;
+}
+
+/** As Linux: asked for an option of a level that is not the socket's; setting one is ENOPROTOOPT like any other unknown. */
+function unknownLevel(level: number): PosixError {
+  return new PosixError('EOPNOTSUPP', `the socket has no options at level ${level}`);
 }
 
 function unknownOption(level: number, option: number): PosixError {
