@@ -41,7 +41,7 @@ export function chooseWindow(
   let max = clamp === 0 || clamp > WINDOW_MAX ? WINDOW_MAX : clamp;
   if (fixed && max > buffer) max = buffer;
   let space = buffer < max ? buffer : max;
-  if (space > mss && mss > 0) space -= space % mss;
+  if (limits.windowInSegments && space > mss && mss > 0) space -= space % mss;
   into.window = space;
   into.shift = 0;
   if (scaling) {

@@ -38,6 +38,8 @@ export interface TcpLimits {
   readonly receiveBytesMax: number;
   /** Of a receive buffer, how many 256ths may be offered as window when a connection begins; the rest is for what memory costs beyond the bytes. Linux 6.6 and later: half. */
   readonly receiveWindowShare: number;
+  /** The first window is a whole number of segments: Linux. */
+  readonly windowInSegments: boolean;
   /** What a program may raise the buffer to (Linux's net.core.rmem_max): the window scale allows for that, too. */
   readonly receiveBytesCeiling: number;
   /** The receive buffer follows what the program reads: Linux's tcp_moderate_rcvbuf. */
@@ -196,6 +198,7 @@ export const TCP_LIMITS: TcpLimits = {
   receiveBytes: 131_072,
   receiveBytesMax: 6 << 20,
   receiveWindowShare: 128,
+  windowInSegments: true,
   receiveBytesCeiling: 212_992,
   moderateReceiveBuffer: true,
   shrinkWindow: false,

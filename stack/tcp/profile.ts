@@ -92,6 +92,7 @@ export const FREEBSD: TcpProfile = {
     receiveBytes: 65_536,
     receiveBytesMax: 2 << 20,
     receiveWindowShare: 256,
+    windowInSegments: false,
     receiveBytesCeiling: 0,
     sendBytes: 32_768,
     sendBytesMax: 2 << 20,

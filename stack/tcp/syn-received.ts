@@ -61,7 +61,7 @@ export function synReceivedArrives(tcp: TcpContext, row: number): number {
     return drop(tcp, Verdict.TCP_ACK_UNACCEPTABLE);
   }
   // First check: the sequence number.
-  if (old || !inWindow(seg.SEQ, seg.LEN, rcvNxt, rows[at + Syn.RCV_WND])) {
+  if (old || !inWindow(seg.SEQ, seg.LEN, rcvNxt, saidWindow(rows, at))) {
     if ((seg.flags & TcpFlag.RST) === 0 && mayAnswer(tcp, at)) answer(tcp, at);
     if (old) tcp.net.stats.tcpPawsRejected += 1;
     return drop(tcp, old ? Verdict.TCP_PAWS : Verdict.TCP_SEQUENCE);
@@ -96,6 +96,11 @@ export function synReceivedArrives(tcp: TcpContext, row: number): number {
 }
 
 const HANDSHAKE_FLAGS = TcpFlag.SYN | TcpFlag.ACK | TcpFlag.RST;
+
+/** The window as the SYN-ACK could say it, without scaling (RFC 7323 §2.2). */
+function saidWindow(rows: Int32Array, at: number): number {
+  return rows[at + Syn.RCV_WND] < 0xffff ? rows[at + Syn.RCV_WND] : 0xffff;
+}
 
 /** The four cases of §3.4, table 6, with Linux's reading of the edge: an empty segment may stand at it. */
 function inWindow(seq: number, length: number, left: number, window: number): boolean {
@@ -185,7 +190,7 @@ function answer(tcp: TcpContext, at: number): void {
     (rows[at + Syn.IRS] + 1) | 0,
     TcpFlag.ACK,
     // Not a SYN any more, so the window is scaled (RFC 7323 §2.2).
-    rows[at + Syn.RCV_WND] >>>
+    saidWindow(rows, at) >>>
       ((rows[at + Syn.OPTIONS] & SynOption.WINDOW_SCALE) !== 0 ? (rows[at + Syn.OPTIONS] >>> 20) & 0xf : 0),
     (rows[at + Syn.OPTIONS] & SynOption.TIMESTAMPS) !== 0,
     (tcp.clock.ms + timestampOffset(tcp, local, remote, ports)) | 0,
