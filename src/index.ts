@@ -32,6 +32,7 @@ export { Stack, type StackOptions } from '../stack/stack.js';
 export type { CongestionControl } from '../stack/tcp/congestion.js';
 export type { TcpInfo } from '../stack/tcp/info.js';
 export type { TcpLimits } from '../stack/tcp/limits.js';
+export { FREEBSD, LINUX, type TcpProfile } from '../stack/tcp/profile.js';
 export { TcpOption } from '../stack/tcp/socket-options.js';
 export { State, type StateName, stateName } from '../stack/tcp/state.js';
 export type { ListenOptions } from '../stack/tcp/tcp.js';
