@@ -34,9 +34,9 @@ export const enum Rexmit {
 /** How sending a record again came out. */
 export const enum Resent {
   SENT = 0,
-  /** The window has shrunk in front of it. */
+  /** The window has shrunk in front of it, or there is no record for what is cut off. */
   REFUSED = 1,
-  /** No frame, or no memory: again later. */
+  /** No frame: with the next flush. */
   NO_ROOM = 2,
 }
 
@@ -121,7 +121,8 @@ export function resend(tcp: TcpContext, c: number, k: number, at: number, cause:
   const most = available < mss ? available : mss;
   const length = bytesOf(rows, at);
   if (length > most) {
-    if (!splitRecord(tcp, k, at, most)) return Resent.NO_ROOM;
+    // Without a record for the rest the timer tries again.
+    if (!splitRecord(tcp, k, at, most)) return Resent.REFUSED;
   } else if (length < most) gather(tcp, c, k, at, most - length);
   const flags = rows[at + Sent.FLAGS];
   const bits = ((flags & SentFlag.PUSH) !== 0 ? TcpFlag.PSH : 0) | ((flags & SentFlag.FIN) !== 0 ? TcpFlag.FIN : 0);

@@ -64,6 +64,7 @@ export class LiveWorld {
       listenersMax: 4,
       bufferBytesMax: 16 << 20,
       outOfOrderMax: 512,
+      transmitRecordsMax: 4096,
     };
     this.near = new Stack({ seed, now: this.world.now, slab: new FrameSlab({ slots: 1024, noteInts }), tcp: limits });
     this.far = new Stack({ seed: seed + 1, now: this.world.now, slab: new FrameSlab({ slots: 1024 }), tcp: limits });

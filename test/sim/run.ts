@@ -122,6 +122,7 @@ function checkFreed(side: Side, plan: LinkPlan, problems: string[]): void {
     timeWait,
     chunks: tcp.arena.chunksMax - tcp.arena.chunksFree,
     runs: tcp.reassembly.count,
+    records: tcp.transmits.count,
     slots: plan.slots - stack.slab.freeCount,
     marked: tcp.marked.length,
     established: stack.net.stats.tcpCurrEstab,

@@ -85,6 +85,7 @@ const SMALL: Partial<TcpLimits> = {
   listenersMax: 4,
   bufferBytesMax: 16 << 20,
   outOfOrderMax: 1024,
+  transmitRecordsMax: 4096,
   // An abort whose RST was lost leaves the other end half open, and only keepalive finds out (RFC 9293 §3.5.1).
   keepIdleMs: 30_000,
   keepIntervalMs: 5000,
@@ -137,6 +138,7 @@ function drawLimits(prng: Prng): Partial<TcpLimits> {
     receiveBytesMax: pick(prng, [6 << 20, 262_144]),
     bufferBytesMax: pick(prng, [16 << 20, 16 << 20, 1 << 20, 262_144]),
     outOfOrderMax: pick(prng, [1024, 1024, 16, 3]),
+    transmitRecordsMax: pick(prng, [4096, 4096, 64, 5]),
     outOfOrderPerConnection: pick(prng, [512, 512, 2]),
     activeMax: pick(prng, [64, 64, 16]),
   };

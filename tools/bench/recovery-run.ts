@@ -107,6 +107,7 @@ const SMALL: Partial<TcpLimits> = {
   listenersMax: 1,
   bufferBytesMax: 32 << 20,
   outOfOrderMax: 8192,
+  transmitRecordsMax: 8192,
   outOfOrderPerConnection: 8192,
 };
 

@@ -329,10 +329,11 @@ export class Peer {
         timeWait: counts.timeWait,
         chunks: context.arena.chunksMax - context.arena.chunksFree,
         runs: context.reassembly.count,
+        records: context.transmits.count,
         slots: this.stack.slab.slots - this.stack.slab.freeCount,
         established: this.stack.net.stats.tcpCurrEstab,
       },
-      { connections: 0, active: 0, halfOpen: 0, timeWait: 0, chunks: 0, runs: 0, slots: 0, established: 0 },
+      { connections: 0, active: 0, halfOpen: 0, timeWait: 0, chunks: 0, runs: 0, records: 0, slots: 0, established: 0 },
       'everything is given back',
     );
   }
@@ -397,4 +398,5 @@ const SMALL: Partial<TcpLimits> = {
   listenersMax: 4,
   bufferBytesMax: 8 << 20,
   outOfOrderMax: 1024,
+  transmitRecordsMax: 8192,
 };
