@@ -141,6 +141,10 @@ export class Stats {
   tcpTimeWaitsReused = 0;
   tcpKeepalives = 0;
   tcpZeroWindowProbes = 0;
+  /** Path MTU probes sent, arrived, lost. */
+  tcpMtuProbes = 0;
+  tcpMtuProbesArrived = 0;
+  tcpMtuProbesLost = 0;
   tcpAbortOnTimeout = 0;
   tcpAbortOnMemory = 0;
   /** Closed with bytes unread; with bytes coming after; with no patience for the peer's FIN. Linux: TCPAbortOnClose, …OnData, …OnLinger. */

@@ -5,6 +5,7 @@ import { sampleForControl } from './congestion.js';
 import type { TcpContext } from './context.js';
 import { rateDelivered } from './delivery-rate.js';
 import { minRttUs } from './min-rtt.js';
+import { considerMtuArrival } from './mtu-probe.js';
 import { acknowledgeDuplicates } from './newreno.js';
 import { effectiveMss } from './options.js';
 import { rackAdvance } from './rack.js';
@@ -42,6 +43,7 @@ export function cleanQueue(tcp: TcpContext, c: number, k: number): void {
     takeHead(tcp, c, k, head, sack);
     head = cold[k + Cold.SENT_HEAD];
   }
+  if (cold[k + Cold.MTU_PROBED] !== 0) considerMtuArrival(tcp, c, k);
   if (head !== 0 && (rows[head + Sent.FLAGS] & SentFlag.SACKED) !== 0) ack.flags |= AckFlag.RENEGING;
   // The count that goes with the hint is of SACKed segments before it.
   const gone = sackedBefore - cold[k + Cold.SACKED_OUT];

@@ -2,6 +2,7 @@ import { Cause } from '../net/note.js';
 import { fail } from './connection.js';
 import type { TcpContext } from './context.js';
 import { ConnectionError } from './errors.js';
+import { suspectBlackHole } from './mtu-probe.js';
 import { sendOwnReset } from './own-reset.js';
 import { rtoMs } from './rtt.js';
 import { State } from './state.js';
@@ -109,6 +110,7 @@ export function writeTimedOut(tcp: TcpContext, c: number, k: number): boolean {
     giveUp(tcp, c, k);
     return true;
   }
+  if (retransmitsTimedOut(tcp, k, limits.retries1, 0, limits.rtoMinMs)) suspectBlackHole(tcp, c, k);
   let retries = limits.retries;
   if (orphan) {
     const alive = backoffGoesOn(tcp, c, k);

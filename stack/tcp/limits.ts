@@ -161,6 +161,15 @@ export interface TcpLimits {
   /** A connection without anything going on for this long gives its cold row back. 40 ms, a delayed ACK's time: at ten thousand new connections a second 400 rows wait, not thousands. */
   readonly hibernateMs: number;
 
+  /** Packetization-layer path MTU discovery, RFC 4821: 0 never, 1 when segments seem to vanish for their size, 2 always. 0 as Linux's tcp_mtu_probing: most paths tell. */
+  readonly mtuProbing: number;
+  /** Where the search begins (RFC 4821 §7.2: about 1024), and the least it falls back to. Linux's tcp_base_mss and tcp_mtu_probe_floor. */
+  readonly mtuBaseMss: number;
+  readonly mtuProbeFloor: number;
+  /** The search is over when this few bytes are left to find out, and begins anew after so long (RFC 4821 §7.7: ten minutes). */
+  readonly mtuProbeThreshold: number;
+  readonly mtuProbeIntervalMs: number;
+
   /** Offered and accepted: options of the wire. */
   readonly timestamps: boolean;
   readonly windowScaling: boolean;
@@ -255,6 +264,11 @@ export const TCP_LIMITS: TcpLimits = {
   portFirst: 32_768,
   portLast: 60_999,
   hibernateMs: 40,
+  mtuProbing: 0,
+  mtuBaseMss: 1024,
+  mtuProbeFloor: 48,
+  mtuProbeThreshold: 8,
+  mtuProbeIntervalMs: 600_000,
   timestamps: true,
   windowScaling: true,
   sack: true,

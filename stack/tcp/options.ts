@@ -9,6 +9,8 @@ import { Cold, Custom, Flag, Name, Tcb } from './tcb.js';
 export const DEFAULT_MSS = 536;
 /** The smallest MSS we accept: Linux's TCP_MIN_SND_MSS; with 40 bytes of options it still leaves room for data (the attack of CVE-2019-11479). */
 export const MSS_MIN = 48;
+/** IPv4's and TCP's header without options. */
+export const FIXED_HEADER_BYTES = 40;
 
 /** MSS as the peer allows and the path permits, without allowing for options: RFC 6691 has them subtracted per segment. */
 export function sendMss(tcp: TcpContext, c: number): number {
@@ -92,6 +94,11 @@ export function syncMss(tcp: TcpContext, c: number, k: number): void {
   const remote = names[(c >>> Tcb.SHIFT) * Name.SIZE + Name.REMOTE] as Address;
   const path = pathMss(tcp, remote);
   if (mss > path) mss = path;
+  if ((cold[k + Cold.CUSTOM] & Custom.MTU_SEARCH) !== 0) {
+    if (cold[k + Cold.MTU_HIGH] > path + FIXED_HEADER_BYTES) cold[k + Cold.MTU_HIGH] = path + FIXED_HEADER_BYTES;
+    const arrives = cold[k + Cold.MTU_LOW] - FIXED_HEADER_BYTES;
+    if (mss > arrives) mss = arrives > MSS_MIN ? arrives : MSS_MIN;
+  }
   const options = dataOptionBytes(hot[c + Tcb.STATE]);
   const widest = cold[k + Cold.MAX_SND_WND];
   const half = widest > DEFAULT_MSS ? widest >>> 1 : widest;

@@ -371,6 +371,13 @@ export const enum Cold {
   /** Bits of FastOpen; on a server, when the first SYN-ACK of a child went out, µs. */
   FAST_OPEN = 190,
   SYN_SENT_AT_US = 191,
+  /** Path MTU probing (mtu-probe.ts): the MTU known to arrive, the largest possible, the one tried now (0: none), its segment, and when the search began, ms. */
+  MTU_LOW = 183,
+  MTU_HIGH = 184,
+  MTU_PROBED = 185,
+  MTU_PROBE_SEQ = 186,
+  MTU_PROBE_END = 187,
+  MTU_SEARCHED_AT = 188,
   SIZE = 192,
 }
 
@@ -430,6 +437,10 @@ export const enum Custom {
   RECEIVE_SHUT = 4,
   /** IP_RECVERR: what ICMP says is told at once. */
   RECEIVE_ERRORS = 16,
+  /** The path's MTU is searched for by probes. */
+  MTU_SEARCH = 32,
+  /** TCP_NODELAY was set: what waits goes out, whatever holds it back, until more is written. */
+  RELEASED = 64,
   /** IP_MTU_DISCOVER in three bits, with WANT and DONT exchanged so that 0 is the usual. */
   MTU_DISCOVER_BIT = 16,
   /** IP_MINTTL in eight. */
