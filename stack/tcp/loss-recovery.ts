@@ -8,6 +8,7 @@ import { generateRate } from './delivery-rate.js';
 import { countMarked, readMarks } from './ecn-echo.js';
 import { identifyLosses, markBySacks, sackedFarAbove, timeToRecover } from './loss-detection.js';
 import { currentThreshold, inLoss } from './loss-state.js';
+import { mtuProbeLost } from './mtu-probe.js';
 import { countDuplicates, limitDuplicates } from './newreno.js';
 import { effectiveMss } from './options.js';
 import { beginReduction, endReduction, enterCwr, inCwndReduction, reduceCwnd } from './prr.js';
@@ -169,6 +170,10 @@ function inDoubt(tcp: TcpContext, c: number, k: number, duplicates: number): voi
   identifyLosses(tcp, c, k);
   if (!timeToRecover(tcp, k)) {
     tryToOpen(tcp, c, k);
+    return;
+  }
+  if (cold[k + Cold.MTU_PROBED] !== 0 && cold[k + Cold.CA_STATE] < CaState.CWR && mtuProbeLost(tcp, c, k)) {
+    loseOversized(tcp, c, k, effectiveMss(tcp, c));
     return;
   }
   const sacked = (ack.flags & AckFlag.DATA_SACKED) !== 0;

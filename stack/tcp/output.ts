@@ -9,6 +9,7 @@ import { noteAnswer } from './delayed-ack.js';
 import { recordRate } from './delivery-rate.js';
 import { optionBytesNow, sendSegment } from './emit.js';
 import { isChild } from './fast-open.js';
+import { considerMtuProbe, MtuProbe, mtuProbeBytes, mtuProbeSent } from './mtu-probe.js';
 import { sendMss } from './options.js';
 import { awaitsDeparture } from './pacing.js';
 import { inCwndReduction } from './prr.js';
@@ -19,7 +20,7 @@ import { CaState, cwndPackets, packetsInFlight, RecoveryBit } from './scoreboard
 import { State } from './state.js';
 import { mayProbe, probeSent } from './tail-loss-probe.js';
 import { Busy, nowBusy } from './tally.js';
-import { Cold, Flag, Tcb } from './tcb.js';
+import { Cold, Custom, Flag, Tcb } from './tcb.js';
 import { startTimer, Timer, timerRuns } from './timers.js';
 import { SentFlag } from './transmit-pool.js';
 import { appendRecord, roomForRecord } from './transmit-queue.js';
@@ -128,7 +129,10 @@ function sendNew(tcp: TcpContext, c: number, k: number, evenSmall: boolean): boo
     restartAfterIdle(tcp, c, k);
   const before = cold[k + Cold.PACKETS_OUT];
   const quota = cwndPackets(tcp, c) - packetsInFlight(cold, k);
-  const allSent = sendWithin(tcp, c, k, quota, evenSmall);
+  const custom = cold[k + Cold.CUSTOM];
+  const probed = (custom & Custom.MTU_SEARCH) === 0 ? 0 : sendMtuProbe(tcp, c, k);
+  if (probed < 0) return probed === MTU_WAIT;
+  const allSent = sendWithin(tcp, c, k, quota - probed, evenSmall);
   const sent = cold[k + Cold.PACKETS_OUT] - before;
   const limited = quota <= sent;
   if (sent > 0 || limited) validateCwnd(tcp, c, k, limited);
@@ -136,6 +140,24 @@ function sendNew(tcp: TcpContext, c: number, k: number, evenSmall: boolean): boo
   if (inCwndReduction(cold, k)) cold[k + Cold.PRR_OUT] += sent;
   armAfterSending(tcp, c, k, before);
   return allSent;
+}
+
+/** `sendMtuProbe` without a probe: the window must have room for one first; there was no frame for it. */
+const MTU_WAIT = -1;
+const MTU_NO_FRAME = -2;
+
+/** A segment larger than any that is known to arrive, if it is time for one: packets it takes of cwnd's quota. */
+function sendMtuProbe(tcp: TcpContext, c: number, k: number): number {
+  const { hot } = tcp;
+  const nxt = hot[c + Tcb.SND_NXT];
+  const unsent = tcp.arena.length(hot[c + Tcb.SND_QUEUE]) - ((nxt - hot[c + Tcb.SND_UNA]) | 0);
+  const now = considerMtuProbe(tcp, c, k, unsent);
+  if (now !== MtuProbe.SEND) return now === MtuProbe.WAIT ? MTU_WAIT : 0;
+  if (tcp.net.room() <= 0 || !roomForRecord(tcp, k)) return MTU_NO_FRAME;
+  const bytes = mtuProbeBytes(tcp, c, k);
+  if (!sendOne(tcp, c, k, nxt, bytes, bytes, false, false, false)) return MTU_NO_FRAME;
+  mtuProbeSent(tcp, c, k, nxt, bytes);
+  return 2;
 }
 
 /** There is nothing new to send: what is under way keeps the buffer busy, or nothing does. */
@@ -159,6 +181,7 @@ function sendWithin(tcp: TcpContext, c: number, k: number, quota: number, evenSm
   const { hot } = tcp;
   const queued = tcp.arena.length(hot[c + Tcb.SND_QUEUE]);
   const finQueued = (hot[c + Tcb.STATE] & Flag.FIN_QUEUED) !== 0;
+  const outstandingBefore = (hot[c + Tcb.SND_NXT] - hot[c + Tcb.SND_UNA]) | 0;
   // Segments left of the burst at hand, and whether it has more than one.
   let burstLeft = 0;
   let burst = false;
@@ -178,7 +201,11 @@ function sendWithin(tcp: TcpContext, c: number, k: number, quota: number, evenSm
     const last = length === unsent;
     // The FIN takes a sequence number, and the window must hold that too.
     const fin = last && finQueued && length < byWindow;
-    const worth = (evenSmall && last) || worthSending(tcp, c, k, length, mss, last, finQueued, outstanding);
+    // A segment that the window cuts goes only in one burst with whole ones, where Nagle lets it: to Linux they are one. So does one whose FIN does not fit.
+    const cut = length < mss && (length < unsent || (finQueued && length === byWindow));
+    const worth = cut
+      ? burstLeft > 0 && length > 0 && worthSending(tcp, c, k, length, mss, true, false, outstandingBefore)
+      : (evenSmall && last) || worthSending(tcp, c, k, length, mss, last, finQueued, outstanding);
     if ((length === 0 && !fin) || !worth) {
       // With nothing in flight no ACK will come to release it, so the persist timer does (§3.8.6.1, §3.8.6.2.1).
       nowBusy(tcp, c, k, byWindow < mss && byWindow < unsent ? Busy.PEER_WINDOW : Busy.SENDING);
@@ -191,7 +218,8 @@ function sendWithin(tcp: TcpContext, c: number, k: number, quota: number, evenSm
       burstLeft = burstSegments(tcp, c, k, mss, cwndPackets(tcp, c), left);
       burst = burstLeft > 1;
       const full = Math.floor((unsent < byWindow ? unsent : byWindow) / mss);
-      if (full < burstLeft) burstLeft = full + tailLength(tcp, c, k, unsent, byWindow, mss, finQueued);
+      if (full < burstLeft)
+        burstLeft = full + tailLength(tcp, c, k, unsent, byWindow, mss, finQueued, outstandingBefore);
       if (burstLeft < 2) burst = false;
     }
     burstLeft = burstLeft > 0 ? burstLeft - 1 : 0;
@@ -210,9 +238,14 @@ function tailLength(
   byWindow: number,
   mss: number,
   finQueued: boolean,
+  outstandingBefore: number,
 ): number {
+  if (unsent > byWindow) {
+    const cut = byWindow % mss;
+    return cut !== 0 && worthSending(tcp, c, k, cut, mss, true, false, outstandingBefore) ? 1 : 0;
+  }
   const tail = unsent % mss;
-  if (tail === 0 || unsent > byWindow) return 0;
+  if (tail === 0) return 0;
   return worthSending(tcp, c, k, tail, mss, true, finQueued, mss) ? 1 : 0;
 }
 
@@ -288,13 +321,13 @@ function worthSending(
   const word = tcp.hot[c + Tcb.STATE];
   if (last) {
     if (finQueued || (word & Flag.SND_URGENT) !== 0) return true;
-    if ((word & Flag.CORK) === 0) {
+    if ((word & Flag.CORK) === 0 || (tcp.cold[k + Cold.CUSTOM] & Custom.RELEASED) !== 0) {
       if ((word & Flag.NODELAY) !== 0 || inFlight === 0) return true;
       if (!seqGt(tcp.cold[k + Cold.SND_SML], tcp.hot[c + Tcb.SND_UNA])) return true;
     }
     return false;
   }
-  return length > 0 && length >= tcp.cold[k + Cold.MAX_SND_WND] >>> 1;
+  return false;
 }
 
 /** The window is shut, or not worth using: if nothing is in flight whose ACK would tell more, the persist timer asks (§3.8.6.1). */
@@ -332,7 +365,7 @@ export function sendHeld(tcp: TcpContext, c: number, k: number): boolean {
   const last = length === queued;
   const fin = last && (hot[c + Tcb.STATE] & Flag.FIN_QUEUED) !== 0 && length < hot[c + Tcb.SND_WND];
   if ((length === 0 && !fin) || tcp.net.room() <= 0 || !roomForRecord(tcp, k)) return false;
-  if (!sendOne(tcp, c, k, hot[c + Tcb.SND_NXT], length, mss, last, fin, last)) return false;
+  if (!sendOne(tcp, c, k, hot[c + Tcb.SND_NXT], length, mss, last, fin, true)) return false;
   armAfterSending(tcp, c, k, 0);
   return true;
 }

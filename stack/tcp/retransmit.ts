@@ -128,6 +128,8 @@ export function resend(tcp: TcpContext, c: number, k: number, at: number, cause:
   const bits = ((flags & SentFlag.PUSH) !== 0 ? TcpFlag.PSH : 0) | ((flags & SentFlag.FIN) !== 0 ? TcpFlag.FIN : 0);
   const bytes = bytesOf(rows, at);
   if (!sendSegment(tcp, c, k, seq, bytes, bits, cause)) return Resent.NO_ROOM;
+  // What is sent again says nothing about a probe any more.
+  cold[k + Cold.MTU_PROBED] = 0;
   leaveOrder(cold, rows, k, at);
   rows[at + Sent.AT_US] = tcp.clock.us32;
   rows[at + Sent.FLAGS] |= SentFlag.EVER_RETRANS;

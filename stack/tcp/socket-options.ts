@@ -206,6 +206,7 @@ function setFlag(tcp: TcpContext, c: number, flag: Flag, on: boolean): void {
   hot[c + Tcb.STATE] = on ? before | flag : before & ~flag;
   // What Nagle or the cork held back may go now.
   if ((flag === Flag.NODELAY && on) || (flag === Flag.CORK && !on)) mark(tcp, c);
+  if (flag === Flag.NODELAY && on && hot[c + Tcb.COLD] !== 0) cold[hot[c + Tcb.COLD] + Cold.CUSTOM] |= Custom.RELEASED;
   if (flag !== Flag.KEEPALIVE) return;
   const k = wake(tcp, c);
   if (k === 0) return;

@@ -336,9 +336,8 @@ export const enum Cold {
   DELIVERED_AT_US = 150,
   RATE_INTERVAL_US = 151,
   APP_LIMITED = 152,
-  /** What the peer and the program allow a segment to be, before path, probing and window: mss_clamp of Linux. */
+  /** What peer and program allow a segment to be, before path, probing and window (Linux: mss_clamp); a ConnectionError that IP_RECVERR wants told. */
   PEER_MSS = 24,
-  /** An error that ICMP has told and IP_RECVERR wants told at once: a ConnectionError. */
   NOTICE = 102,
   /** Packets delivered (DELIVERED) when congestion control was last told of it. */
   CC_DELIVERED = 153,
@@ -438,12 +437,11 @@ export const enum Custom {
   /** IP_RECVERR: what ICMP says is told at once. */
   RECEIVE_ERRORS = 16,
   /** The path's MTU is searched for by probes. */
-  MTU_SEARCH = 32,
+  MTU_SEARCH = 256,
   /** TCP_NODELAY was set: what waits goes out, whatever holds it back, until more is written. */
   RELEASED = 64,
-  /** IP_MTU_DISCOVER in three bits, with WANT and DONT exchanged so that 0 is the usual. */
+  /** IP_MTU_DISCOVER in three bits, with WANT and DONT exchanged so that 0 is the usual; IP_MINTTL in eight. */
   MTU_DISCOVER_BIT = 16,
-  /** IP_MINTTL in eight. */
   MIN_TTL_BIT = 24,
   WINDOW_CLAMP = 32,
 }

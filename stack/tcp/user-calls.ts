@@ -161,6 +161,7 @@ export function send(tcp: TcpContext, id: number, bytes: Uint8Array, from: numbe
   if (take > 0) {
     hot[c + Tcb.SND_QUEUE] = arena.append(hot[c + Tcb.SND_QUEUE], bytes, from, take);
     taken = arena.moved;
+    cold[k + Cold.CUSTOM] &= ~Custom.RELEASED;
     mark(tcp, c);
   }
   if (taken < wanted) {

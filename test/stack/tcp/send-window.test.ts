@@ -41,22 +41,39 @@ t.test('ESTABLISHED, what is sent → the bytes that were written, in order', (t
 });
 
 t.test(
-  'ESTABLISHED, crumbs of window while data is in flight → kept until half the largest window opens (§3.8.6.2.1)',
+  'ESTABLISHED, a window that ends within a segment → the piece goes with a burst, but not while a small one is outstanding',
   (t) => {
     const peer = established(t, { win: 4000 });
     peer.write(8000);
     t.same(
       peer.drain().map((segment) => segment.length),
-      [1460, 1460],
-      'the 1080 bytes left of the window are not worth a segment',
+      [1460, 1460, 1080],
     );
-    peer.inject({ ack: 1461, win: 2000 });
-    peer.expectNothing('540 bytes could go, and do not');
-    peer.inject({ ack: 2921, win: 2000 });
-    peer.expect({ seq: 2921, length: 1460 });
+    peer.inject({ ack: 2921, win: 3000 });
+    t.same(
+      peer.drain().map((segment) => segment.length),
+      [1460],
+      '460 bytes could go, and do not',
+    );
+    peer.inject({ ack: 5461, win: 1000 });
+    peer.expectNothing('alone no piece is worth it');
     t.end();
   },
 );
+
+t.test('ESTABLISHED, the window has room for the data and not for the FIN → both wait for the override', (t) => {
+  const peer = established(t);
+  peer.inject({ win: 100 });
+  peer.write(0);
+  peer.tcp.send(peer.id, pattern(100));
+  peer.shutdown();
+  peer.expectNothing();
+  peer.untilSent();
+  peer.expect({ seq: 1, length: 100, flags: 'P.' });
+  peer.inject({ ack: 101, win: 100 });
+  peer.expect({ seq: 101, flags: 'F.' });
+  t.end();
+});
 
 t.test('ESTABLISHED, a window that is always small → half of it is worth a segment', (t) => {
   const peer = established(t, { win: 600 });
@@ -158,11 +175,11 @@ t.test(
   (t) => {
     const peer = established(t, { win: 5000 });
     peer.write(10_000);
-    t.equal(peer.drain().length, 3);
+    t.equal(peer.drain().length, 4);
     peer.inject({ ack: 1461, win: 1000 });
     peer.expectNothing('SND.UNA + SND.WND lies before SND.NXT now');
-    peer.inject({ ack: 4381, win: 5000 });
-    t.equal(peer.drain()[0]?.seq, 4381);
+    peer.inject({ ack: 5001, win: 5000 });
+    t.equal(peer.drain()[0]?.seq, 5001);
     t.end();
   },
 );
