@@ -30,8 +30,11 @@ t.test('SYN with an MSS beyond our MTU → the MTU decides', (t) => {
   t.end();
 });
 
-t.test('SYN with an absurdly small MSS → 48, so that options leave room for data', (t) => {
-  for (const mss of [0, 1, 47]) {
+t.test('SYN with an absurdly small MSS → 48, so that options leave room for data; with 0, as without', (t) => {
+  const none = established(t, { syn: { mss: 0 } });
+  none.write(600);
+  t.same(lengths(none), [536, 64]);
+  for (const mss of [1, 47]) {
     const peer = established(t, { syn: { mss, ts: [1, 0], sackOk: true } });
     peer.write(100);
     t.same(lengths(peer), [36, 36, 28], `MSS ${mss}`);
