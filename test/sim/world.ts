@@ -141,6 +141,9 @@ function drawLimits(prng: Prng): Partial<TcpLimits> {
     transmitRecordsMax: pick(prng, [4096, 4096, 64, 5]),
     outOfOrderPerConnection: pick(prng, [512, 512, 2]),
     activeMax: pick(prng, [64, 64, 16]),
+    ecn: pick(prng, [0, 1, 2, 3, 3, 5]),
+    ecnOption: pick(prng, [0, 1, 2, 3]),
+    congestion: pick(prng, ['cubic', 'cubic', 'reno', 'dctcp']),
   };
 }
 
