@@ -20,6 +20,11 @@ interface Branch {
  */
 export function applyConditions(file: string, text: string, definitions: Map<string, string>): string {
   if (!/^[ \t]*#(?:if|el|endif|define|undef)/m.test(text)) return text;
+  // What the script defines with an option decides, too; its value is taken up where options are.
+  const known = new Map(definitions);
+  for (const [, name, value] of text.matchAll(/^[ \t]*--define=(\w+)=(\S*)/gm)) {
+    if (!known.has(name)) known.set(name, value);
+  }
   const open: Branch[] = [];
   const lines = text.split('\n');
   for (let i = 0; i < lines.length; i++) {
@@ -30,7 +35,7 @@ export function applyConditions(file: string, text: string, definitions: Map<str
       continue;
     }
     const place = { file, line: i + 1, column: lines[i].indexOf('#') + 1 };
-    direct(match[1], match[2], place, open, definitions);
+    direct(match[1], match[2], place, open, known, definitions);
     lines[i] = '';
   }
   const left = open.at(-1);
@@ -38,26 +43,32 @@ export function applyConditions(file: string, text: string, definitions: Map<str
   return lines.join('\n');
 }
 
-function direct(word: string, rest: string, place: Place, open: Branch[], definitions: Map<string, string>): void {
+/** `known` decides; `defined` is what the script sees afterwards. */
+function direct(
+  word: string,
+  rest: string,
+  place: Place,
+  open: Branch[],
+  known: Map<string, string>,
+  defined: Map<string, string>,
+): void {
   const top = open.at(-1);
   const active = top === undefined || top.active;
   switch (word) {
     case 'define': {
       const [, name, value] = /^(\w+)[ \t]*(.*)$/.exec(rest) ?? [];
       if (name === undefined || !NAME.test(name)) throw new ScriptError(place, '#define needs a name');
-      if (active) definitions.set(name, value.replace(/\/\/.*$/, '').trim());
+      if (active) for (const map of [known, defined]) map.set(name, value.replace(/\/\/.*$/, '').trim());
       return;
     }
     case 'undef':
-      if (active) definitions.delete(rest);
+      if (active) for (const map of [known, defined]) map.delete(rest);
       return;
     case 'ifdef':
     case 'ifndef':
     case 'if': {
       const holds =
-        word === 'if'
-          ? condition(rest, place, definitions)
-          : definitions.has(nameOf(rest, place)) === (word === 'ifdef');
+        word === 'if' ? condition(rest, place, known) : known.has(nameOf(rest, place)) === (word === 'ifdef');
       open.push({ place, outer: active, chosen: holds, active: active && holds, sawElse: false });
       return;
     }
@@ -69,7 +80,7 @@ function direct(word: string, rest: string, place: Place, open: Branch[], defini
       }
       if (top.sawElse) throw new ScriptError(place, `#${word} after #else`);
       top.sawElse = word === 'else';
-      top.active = top.outer && !top.chosen && (word === 'else' || condition(rest, place, definitions));
+      top.active = top.outer && !top.chosen && (word === 'else' || condition(rest, place, known));
       top.chosen ||= top.active;
   }
 }

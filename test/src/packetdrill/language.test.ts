@@ -170,6 +170,12 @@ t.test('conditions leave out lines, and places stay true', (t) => {
     parseScript('a.pkt', text.replace(' y', '').replace('x', '0'), definitions).events.map(({ source }) => source);
   t.same(source(new Map()), ['0 close(2) = 0', '0 close(3) = 0']);
   t.same(source(new Map([['A', '1']])), ['0 close(1) = 0', '0 close(3) = 0']);
+  const own = parseScript('a.pkt', `--define=A=1\n${text.replace('x y', '0')}`);
+  t.same(
+    own.events.map(({ source }) => source),
+    ['0 close(1) = 0', '0 close(3) = 0'],
+    'what the script defines itself decides, too',
+  );
   t.throws(() => parseScript('a.pkt', '#ifdef A\n'), /no #endif/);
   t.throws(() => parseScript('a.pkt', '#endif\n'), /#endif without #if/);
   t.end();
