@@ -123,6 +123,7 @@ export class StreamSocket implements PosixSocket {
       address: this.#bound.address,
       port: this.#bound.port,
       backlog: limit,
+      sharesPort: this.level.reusePort,
       options: this.#options.chosen,
       ...(congestion === undefined ? {} : { congestion }),
     });

@@ -131,7 +131,8 @@ export function isChild(tcp: TcpContext, c: number): boolean {
 export function settleChild(tcp: TcpContext, c: number, k: number, reset: boolean): void {
   tcp.cold[k + Cold.FAST_OPEN] &= ~FastOpen.CHILD;
   const n = (c >>> Tcb.SHIFT) * Name.SIZE;
-  const listener = tcp.listeners.find(tcp.names[n + Name.LOCAL], tcp.names[n + Name.PORTS] >>> 16);
+  const { names } = tcp;
+  const listener = tcp.listeners.find(names[n + Name.LOCAL], names[n + Name.PORTS], names[n + Name.REMOTE]);
   if (listener === undefined) return;
   if (listener.fastOpenPending > 0) listener.fastOpenPending -= 1;
   if (!reset) return;

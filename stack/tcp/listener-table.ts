@@ -1,4 +1,5 @@
 import { StackError } from '../base/errors.js';
+import { keyedHash } from '../base/keyed-hash.js';
 import type { Address, ListenerId } from '../base/units.js';
 
 /** What connections of a listener start with. Undefined: the stack's default. */
@@ -41,6 +42,7 @@ export class Listener {
     readonly port: number,
     public backlog: number,
     public defaults: ConnectionDefaults,
+    readonly sharesPort = false,
   ) {
     this.queue = new Int32Array(backlog + 1);
   }
@@ -88,21 +90,49 @@ export class ListenerTable {
   readonly #byPort = new Map<number, Listener[]>();
   readonly #max: number;
 
-  constructor(max: number) {
+  readonly #secret0: number;
+  readonly #secret1: number;
+
+  constructor(max: number, secret0: number, secret1: number) {
     this.#max = max;
+    this.#secret0 = secret0;
+    this.#secret1 = secret1;
   }
 
-  /** The listener for a connection to this address: a specific one before one for any address. */
-  find(address: number, port: number): Listener | undefined {
-    const here = this.#byPort.get(port);
+  /**
+   * The listener for a connection from `remote`, with these ports, to this address: a specific one before one for any address. Of several that share a port each gets its part of the peers, the same one
+   * always the same peer's pair of ports (as Linux's SO_REUSEPORT); the hash is keyed, so that no peer can choose.
+   */
+  find(address: number, ports: number, remote: number): Listener | undefined {
+    const here = this.#byPort.get(ports >>> 16);
     if (here === undefined) return undefined;
-    let any: Listener | undefined;
+    let found: Listener | undefined;
+    let alike = 0;
     for (let i = 0; i < here.length; i++) {
       const listener = here[i];
-      if (listener.address === address) return listener;
-      if (listener.address === 0) any = listener;
+      if (listener.address !== address && listener.address !== 0) continue;
+      if (found === undefined || (found.address === 0 && listener.address !== 0)) {
+        found = listener;
+        alike = 1;
+      } else if (listener.address === found.address) alike += 1;
     }
-    return any;
+    return found === undefined || alike < 2 ? found : this.#share(here, found.address, alike, ports, remote);
+  }
+
+  #share(
+    here: readonly Listener[],
+    address: number,
+    alike: number,
+    ports: number,
+    remote: number,
+  ): Listener | undefined {
+    let left = (keyedHash(this.#secret0, this.#secret1, remote, ports, address) >>> 0) % alike;
+    for (let i = 0; i < here.length; i++) {
+      if (here[i].address !== address) continue;
+      if (left === 0) return here[i];
+      left -= 1;
+    }
+    return undefined;
   }
 
   usesPort(port: number): boolean {
@@ -110,9 +140,10 @@ export class ListenerTable {
   }
 
   /** Control path. Throws EADDRINUSE and EMFILE. */
-  open(address: Address, port: number, backlog: number, defaults: ConnectionDefaults): Listener {
+  open(address: Address, port: number, backlog: number, defaults: ConnectionDefaults, sharesPort = false): Listener {
     const here = this.#byPort.get(port) ?? [];
     for (const other of here) {
+      if (sharesPort && other.sharesPort) continue;
       if (other.address === address || other.address === 0 || address === 0) {
         throw new StackError('EADDRINUSE', `port ${port} already has a listener; close it or choose another port`);
       }
@@ -124,7 +155,8 @@ export class ListenerTable {
     }
     const generation = (this.#generations[row] ?? 0) + 1;
     this.#generations[row] = generation;
-    const listener = new Listener(row, (generation * ROWS_MAX + row) as ListenerId, address, port, backlog, defaults);
+    const id = (generation * ROWS_MAX + row) as ListenerId;
+    const listener = new Listener(row, id, address, port, backlog, defaults, sharesPort);
     this.#rows[row] = listener;
     here.push(listener);
     this.#byPort.set(port, here);

@@ -11,6 +11,8 @@ export interface ListenOptions extends ConnectionDefaults {
   readonly port: number;
   /** Established connections that may wait to be accepted. */
   readonly backlog?: number;
+  /** Others that say so, too, may listen on the same port and address, and each gets its part of the connections (SO_REUSEPORT). */
+  readonly sharesPort?: boolean;
 }
 
 /** Control path. Throws ERR_OUT_OF_RANGE, EADDRNOTAVAIL, EADDRINUSE, EMFILE. */
@@ -28,5 +30,5 @@ export function openListener(tcp: TcpContext, options: ListenOptions): ListenerI
     throw new StackError('EADDRNOTAVAIL', `${net.formatAddress(address)} is not an address of this stack`);
   }
   checkDefaults(tcp, options);
-  return tcp.listeners.open(address, port, backlog, options).id;
+  return tcp.listeners.open(address, port, backlog, options, options.sharesPort === true).id;
 }

@@ -2,7 +2,6 @@ import type { Address } from '../base/units.js';
 import { Cause } from '../net/note.js';
 import { TcpFlag } from '../wire/tcp.js';
 import { sendSyn } from './bare-segment.js';
-import { localPort } from './connection-table.js';
 import type { TcpContext } from './context.js';
 import { listenerTos, synAckEcnFlags, withholdAce } from './ecn.js';
 import { Cookie } from './fast-open.js';
@@ -92,7 +91,8 @@ export function chooseListenersWindow(
 /** By address and not by row: between two segments the row may have become another port's listener. */
 export function listenerOf(tcp: TcpContext, row: number): Listener | undefined {
   const at = row * Syn.SIZE;
-  return tcp.listeners.find(tcp.synTable.rows[at + Syn.LOCAL], localPort(tcp.synTable.rows[at + Syn.PORTS]));
+  const { rows } = tcp.synTable;
+  return tcp.listeners.find(rows[at + Syn.LOCAL], rows[at + Syn.PORTS], rows[at + Syn.REMOTE]);
 }
 
 /** The half-open connection is given up. */

@@ -8,7 +8,6 @@ import { beginAcks } from './ack-memory.js';
 import { refuseSegment, sendBare } from './bare-segment.js';
 import { beginCongestionControl } from './congestion.js';
 import { release, tell, wake } from './connection.js';
-import { localPort } from './connection-table.js';
 import type { TcpContext } from './context.js';
 import { grantEcnAgain, takeOverEcn } from './ecn.js';
 import { timestampOffset } from './isn.js';
@@ -30,7 +29,7 @@ import {
 } from './syn-ack.js';
 import { CookieVerdict, takeCookie } from './syn-cookie.js';
 import { Syn, SynOption } from './syn-table.js';
-import { Cold, Flag, Tally, Tcb } from './tcb.js';
+import { Cold, Flag, Name, Tally, Tcb } from './tcb.js';
 import { Timer } from './timers.js';
 import { initialWindow } from './window-growth.js';
 
@@ -79,7 +78,7 @@ export function synReceivedArrives(tcp: TcpContext, row: number): number {
     return drop(tcp, syn ? Verdict.TCP_SYN_IN_WINDOW : Verdict.TCP_RESET);
   }
   if ((seg.flags & TcpFlag.ACK) === 0) return drop(tcp, Verdict.TCP_NO_ACK);
-  const listener = tcp.listeners.find(seg.local, localPort(seg.ports));
+  const listener = tcp.listeners.find(seg.local, seg.ports, seg.remote);
   if (listener === undefined) {
     refuseSegment(tcp, Cause.RST_LISTENER_CLOSED, State.SYN_RECEIVED);
     dropHalfOpen(tcp, row);
@@ -320,8 +319,9 @@ export function establish(tcp: TcpContext, c: number, k: number): void {
     return;
   }
   tcp.net.stats.tcpPassiveOpens += 1;
-  const ports = tcp.names[(c >>> Tcb.SHIFT) * 4 + 2];
-  const listener = tcp.listeners.find(tcp.names[(c >>> Tcb.SHIFT) * 4], ports >>> 16);
+  const n = (c >>> Tcb.SHIFT) * Name.SIZE;
+  const { names } = tcp;
+  const listener = tcp.listeners.find(names[n + Name.LOCAL], names[n + Name.PORTS], names[n + Name.REMOTE]);
   if (listener === undefined) return;
   listener.push(c);
   tcp.events.push(SocketKind.LISTENER, listener.row, Event.ACCEPTABLE);

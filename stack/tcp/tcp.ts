@@ -84,7 +84,7 @@ export class Tcp implements Transport {
       secret: parts.secret,
       limits: this.limits,
       congestion: parts.congestion,
-      listeners: new ListenerTable(this.limits.listenersMax),
+      listeners: new ListenerTable(this.limits.listenersMax, parts.secret[2], parts.secret[1]),
     });
     parts.net.register(PROTOCOL_TCP, this);
   }
@@ -168,7 +168,7 @@ export class Tcp implements Transport {
   #listening(issAtLeast: number): Verdict {
     const tcp = this.context;
     const { seg } = tcp;
-    const listener = tcp.listeners.find(seg.local, localPort(seg.ports));
+    const listener = tcp.listeners.find(seg.local, seg.ports, seg.remote);
     if (listener !== undefined) {
       const c = cookieArrives(tcp, listener);
       if (c >= 0) {
@@ -201,7 +201,7 @@ export class Tcp implements Transport {
     const { seg } = tcp;
     if (tcp.synTable.find(seg.local, seg.remote, seg.ports) >= 0) return State.SYN_RECEIVED;
     if (tcp.timeWaits.find(seg.local, seg.remote, seg.ports) >= 0) return State.TIME_WAIT;
-    if (tcp.listeners.find(seg.local, localPort(seg.ports)) !== undefined) return State.LISTEN;
+    if (tcp.listeners.find(seg.local, seg.ports, seg.remote) !== undefined) return State.LISTEN;
     return State.CLOSED;
   }
 

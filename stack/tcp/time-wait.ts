@@ -3,7 +3,6 @@ import { Cause } from '../net/note.js';
 import { TcpFlag } from '../wire/tcp.js';
 import { Verdict } from '../wire/verdict.js';
 import { sendBare } from './bare-segment.js';
-import { localPort } from './connection-table.js';
 import type { TcpContext } from './context.js';
 import { timestampOffset } from './isn.js';
 import { State } from './state.js';
@@ -39,7 +38,7 @@ export function giveWay(tcp: TcpContext, row: number): number {
   const newer = stamped && seqGt(seg.TSval, rows[at + Wait.TS_RECENT]);
   if (!newer && !seqGt(seg.SEQ, rows[at + Wait.RCV_NXT])) return 0;
   // Without anybody to take the new connection the old one stays.
-  if (tcp.listeners.find(seg.local, localPort(seg.ports)) === undefined) return 0;
+  if (tcp.listeners.find(seg.local, seg.ports, seg.remote) === undefined) return 0;
   const beyond = (rows[at + Wait.SND_NXT] + BEYOND) | 0;
   tcp.timeWaits.give(row);
   tcp.net.stats.tcpTimeWaitsReused += 1;
