@@ -19,7 +19,6 @@ import { endOfRun, findRecord, leaveOrder } from './transmit-queue.js';
 export function readBlocks(tcp: TcpContext, c: number, k: number): void {
   const { cold, ack, options } = tcp;
   ack.reorderedFrom = tcp.hot[c + Tcb.SND_NXT];
-  const delivered = cold[k + Cold.DELIVERED];
   const duplicate = readDuplicate(tcp, c, k);
   const { sack } = options;
   if (seqLt(tcp.seg.ACK, (ack.priorUna - cold[k + Cold.MAX_SND_WND]) | 0) || cold[k + Cold.PACKETS_OUT] === 0) return;
@@ -38,7 +37,6 @@ export function readBlocks(tcp: TcpContext, c: number, k: number): void {
   // After a timeout the order of arrival says nothing, unless the timeout may have been for nothing.
   if (cold[k + Cold.CA_STATE] !== CaState.LOSS || (cold[k + Cold.RECOVERY_BITS] & RecoveryBit.UNDO) !== 0)
     noteReordering(tcp, c, k, ack.reorderedFrom);
-  if (delivered === cold[k + Cold.DELIVERED]) return;
 }
 
 /** In order, so that what one ACK tells of two places is not taken for arrival in the wrong order. */

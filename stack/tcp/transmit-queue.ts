@@ -59,7 +59,7 @@ function joinExpress(cold: Int32Array, rows: Int32Array, k: number, at: number):
   cold[k + Cold.EXPRESS_SINCE] = 1;
 }
 
-/** `at` leaves the express lane, if it stands there; `before` is the record before it in sequence, on no lane further ahead. */
+/** `at` leaves the express lane, if it stands there. */
 function leaveExpress(cold: Int32Array, rows: Int32Array, k: number, at: number): void {
   let lane = cold[k + Cold.EXPRESS_HEAD];
   if (lane === at) {
