@@ -13,6 +13,8 @@ import { effectiveMss, MtuDiscover, mtuDiscover, sendMss, syncMss } from './opti
 import { Pending, setPending } from './retransmission-timer.js';
 import { rtoMs } from './rtt.js';
 import { State } from './state.js';
+import { dropHalfOpen } from './syn-ack.js';
+import { Syn } from './syn-table.js';
 import { Cold, Custom, Flag, Tcb } from './tcb.js';
 import { Timer, timerMs, timerRuns } from './timers.js';
 
@@ -50,12 +52,33 @@ function meaningOf(report: ErrorReport): ConnectionError {
   }
 }
 
+/**
+ * A SYN-ACK did not arrive. As Linux the half-open connection is dropped in silence where there is no way to the peer; POSIX has no place in accept(2) to tell of
+ * it. Anything else may pass, and the SYN-ACK goes again.
+ */
+function onHalfOpen(tcp: TcpContext, report: ErrorReport, ports: number): Verdict {
+  const row = tcp.synTable.find(report.source, report.destination, ports);
+  if (row < 0) return Verdict.TCP_NO_CONNECTION;
+  if (tcpSeq(report.view, report.at) !== tcp.synTable.rows[row * Syn.SIZE + Syn.ISS]) return Verdict.ICMP_IMPLAUSIBLE;
+  switch (report.error) {
+    case PathError.UNREACHABLE_NET:
+    case PathError.UNREACHABLE_HOST:
+    case PathError.TIME_EXCEEDED:
+    case PathError.PARAMETER_PROBLEM:
+      tcp.net.stats.tcpListenDrops += 1;
+      dropHalfOpen(tcp, row);
+      return Verdict.OK;
+    default:
+      return Verdict.OK;
+  }
+}
+
 export function onIcmpError(tcp: TcpContext, report: ErrorReport): Verdict {
   // RFC 792: eight bytes of the segment, which hold the ports and the sequence number.
   if (report.length < 8) return Verdict.ICMP_QUOTE_INVALID;
   const ports = portPair(tcpSourcePort(report.view, report.at), tcpDestinationPort(report.view, report.at));
   const row = tcp.table.find(report.source, report.destination, ports);
-  if (row < 0) return Verdict.TCP_NO_CONNECTION;
+  if (row < 0) return onHalfOpen(tcp, report, ports);
   const c = row << Tcb.SHIFT;
   const { hot } = tcp;
   const seq = tcpSeq(report.view, report.at);

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { synReceived } from './states.js';
+import { Verdict } from '../../../stack/wire/verdict.js';
+import { listening, synReceived } from './states.js';
 
 /** SYN-RECEIVED as Linux has it: repetitions, and what is answered how often. */
 
@@ -66,3 +67,22 @@ t.test('SYN-RECEIVED, out of the window → ACK, at most twice a second', (t) =>
   peer.expect({ flags: '.', seq: 1, ack: 1 });
   t.end();
 });
+
+t.test(
+  'SYN-RECEIVED, ICMP about the SYN,ACK → no way to the peer ends it in silence; the rest, and lies, do not',
+  (t) => {
+    const peer = listening(t);
+    peer.inject({ flags: 'S', seq: 0, options: peer.synOptions });
+    const { datagram } = peer.expect({ flags: 'S.' });
+    const forged = datagram.slice();
+    forged[24] ^= 1;
+    t.equal(peer.icmp(3, 1, forged), Verdict.ICMP_IMPLAUSIBLE);
+    peer.icmp(3, 3, datagram);
+    t.equal(peer.tcp.counts.halfOpen, 1);
+    t.equal(peer.icmp(3, 1, datagram), Verdict.OK);
+    t.equal(peer.tcp.counts.halfOpen, 0);
+    peer.expectNothing();
+    peer.expectAllFreed();
+    t.end();
+  },
+);
