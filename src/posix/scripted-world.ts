@@ -16,7 +16,7 @@ export interface ScriptedWorldOptions {
   readonly prefixLength?: number;
   readonly mtu?: number;
   readonly seed?: number;
-  /** Segments of one burst come as one datagram, as a device with segmentation offload is handed them. On, since scripts are written for that. */
+  /** Segments of one burst come as one datagram, as Linux hands them to a device with segmentation offload, and PSH stands at its end. Off: each segment for itself. */
   readonly segmentationOffload?: boolean;
   /** The number of the first descriptor. */
   readonly firstDescriptor?: number;
@@ -65,7 +65,7 @@ export class ScriptedWorld implements World {
       slots: new ArrayBuffer(SLOT_BYTES * SLOTS),
       buffers: new ArrayBuffer(BUFFER_BYTES + ARENA_SPARE),
     };
-    this.#joins = options.segmentationOffload ?? true;
+    this.#joins = options.segmentationOffload ?? false;
     const slab = new FrameSlab({ slotBytes: SLOT_BYTES, slots: SLOTS, memory: this.#memory.slots });
     this.stack = new Stack({
       seed: options.seed ?? 1,
@@ -74,6 +74,7 @@ export class ScriptedWorld implements World {
       // A script has a handful of connections; the tables are made for each world anew.
       tcp: {
         profile: options.profile ?? 'linux',
+        pushBursts: this.#joins,
         connectionsMax: 1024,
         activeMax: 1024,
         synReceivedMax: 1024,

@@ -63,7 +63,10 @@ export interface TcpLimits {
   readonly retries1: number;
   /** So many times a SYN is repeated after the same wait before the wait doubles, and `synRetries` counts from there: Linux's tcp_syn_linear_timeouts, 4. */
   readonly synLinearTimeouts: number;
-  /** PSH stands on the last segment of every burst, and not only where the program's data ends: Linux. */
+  /**
+   * PSH stands on the last segment of every burst, and not only where a write ends. Linux says it on what it hands to a device that segments, so it is for a device that does; off, as nothing
+   * here segments for us.
+   */
   readonly pushBursts: boolean;
   /** RTO for data when the handshake was repeated and left nothing to measure by: 3 s, RFC 6298 §5.7. */
   readonly rtoFallbackMs: number;
@@ -220,7 +223,7 @@ export const TCP_LIMITS: TcpLimits = {
   synAckRetries: 5,
   retries1: 3,
   synLinearTimeouts: 4,
-  pushBursts: true,
+  pushBursts: false,
   rtoFallbackMs: 3000,
   synCookies: 1,
   synBacklogMax: 4096,

@@ -110,8 +110,6 @@ export const FREEBSD: TcpProfile = {
     delayedAckMaxMs: 40,
     quickAcks: 0,
     keepCount: 8,
-    // PSH where the send buffer ends.
-    pushBursts: false,
     // RFC 9293 §3.10.7.3: text that comes with a SYN-ACK is kept.
     synAckText: true,
   },

@@ -20,6 +20,7 @@ import { Ending } from '../signals.js';
 interface PacketdrillOptions {
   readonly serve?: string;
   readonly set: readonly string[];
+  readonly offload?: boolean;
   readonly profile: string;
   readonly verbose?: boolean;
   readonly json?: boolean;
@@ -55,6 +56,7 @@ export function addPacketdrill(program: Command): void {
     .option('--folders', 'of what passes only the number, for each folder')
     .option('-D, --define <name=value>', 'a name for scripts to use; may be repeated', collect, [])
     .option('--serve <socket>', 'no scripts: let an unmodified packetdrill judge the stack, through this unix socket')
+    .option('--offload', 'with --serve: bursts as one datagram, as Linux hands them to a device that segments')
     .option(
       '--set <name=value>',
       "with --serve: one of Linux's settings, for each script; may be repeated",
@@ -75,6 +77,8 @@ async function runAll(paths: readonly string[], raw: PacketdrillOptions): Promis
   if (paths.length === 0) throw new CliError('ERR_MISSING_ARGS', 'no scripts are named; see --help');
   if (raw.set.length > 0)
     throw badValue('--set', raw.set[0], 'with --serve only: scripts set what they need themselves');
+  if (raw.offload === true)
+    throw badValue('--offload', 'it', 'with --serve only: here one scripted segment may stand for several');
   const profile = profileOf(raw);
   const definitions = pairs('--define', raw.define, /^([A-Za-z_]\w*)=(.*)$/s, 'MSS=1460');
   const files = filesOf(paths);
@@ -84,7 +88,7 @@ async function runAll(paths: readonly string[], raw: PacketdrillOptions): Promis
     definitions,
     // Each segment for itself: a scripted one that is larger may stand for several, and a smaller one for just one.
     makeWorld: ({ localAddress, mtu }) =>
-      new ScriptedWorld({ profile, mtu, localAddress: formatIpv4Address(localAddress), segmentationOffload: false }),
+      new ScriptedWorld({ profile, mtu, localAddress: formatIpv4Address(localAddress) }),
     ...(raw.verbose === true && !json ? { tell: (line: string) => print(`     ${line}`) } : {}),
   };
   const totals: Totals = { passed: 0, failed: 0, skipped: 0 };
@@ -115,7 +119,7 @@ async function serve(path: string, paths: readonly string[], raw: PacketdrillOpt
   const ending = new Ending();
   const server = await PacketdrillServer.start({
     path,
-    world: { profile },
+    world: { profile, segmentationOffload: raw.offload === true },
     settings: pairs('--set', raw.set, /^([\w./-]+)=(.*)$/s, 'net.ipv4.tcp_timestamps=0'),
     onProtocolError: (error) => notice(`packetdrill: ${error.message}`),
     ...(raw.verbose === true ? { onScript: (number: number) => print(`script ${number}`) } : {}),

@@ -15,8 +15,7 @@ t.test('every script in test/packetdrill → passes', (t) => {
     const outcome = runScriptFile(file, {
       profile: 'linux',
       definitions: new Map(),
-      makeWorld: ({ localAddress, mtu }) =>
-        new ScriptedWorld({ segmentationOffload: false, mtu, localAddress: formatIpv4Address(localAddress) }),
+      makeWorld: ({ localAddress, mtu }) => new ScriptedWorld({ mtu, localAddress: formatIpv4Address(localAddress) }),
     });
     t.equal(outcome.result, 'passed', reportLines(outcome).join('\n'));
   }

@@ -8,7 +8,7 @@ function run(text: string, definitions: Readonly<Record<string, string>> = {}): 
   return runScript('a.pkt', text, {
     profile: 'linux',
     definitions: new Map(Object.entries(definitions)),
-    makeWorld: ({ mtu }) => new ScriptedWorld({ segmentationOffload: false, mtu }),
+    makeWorld: ({ mtu }) => new ScriptedWorld({ mtu }),
   });
 }
 
