@@ -9,7 +9,7 @@ import { localPort, remotePort } from './connection-table.js';
 import type { TcpContext } from './context.js';
 import { ackSent } from './delayed-ack.js';
 import { ecnField, ecnFlags, isFresh } from './ecn.js';
-import { MtuDiscover, mtuDiscover } from './options.js';
+import { MSS_MIN, MtuDiscover, mtuDiscover } from './options.js';
 import { segmentDeparted } from './pacing.js';
 import { blocksToSend, emitSack, sackBytes } from './sack.js';
 import { addTo } from './tally.js';
@@ -127,6 +127,8 @@ export function sendSegment(
   noteSent(tcp, c, at, cause);
   const tosAndTtl = cold[k + Cold.TOS_AND_TTL];
   const discover = mtuDiscover(cold[k + Cold.CUSTOM]);
+  // At its floor the MSS may be more than the path carries: fragments get there, a segment that must not be cut never would (Linux alike).
+  const atFloor = (hot[c + Tcb.MSS_AND_SHIFTS] & 0xffff) <= MSS_MIN;
   net.output(
     at,
     total,
@@ -135,7 +137,9 @@ export function sendSegment(
     remote,
     (tosAndTtl >>> 8) | (ecn ? ecnField(tcp, k, fresh) : 0),
     tosAndTtl & 0xff || DEFAULT_TTL,
-    discover === MtuDiscover.WANT || discover === MtuDiscover.DO ? OutputFlag.DONT_FRAGMENT : OutputFlag.NONE,
+    !atFloor && (discover === MtuDiscover.WANT || discover === MtuDiscover.DO)
+      ? OutputFlag.DONT_FRAGMENT
+      : OutputFlag.NONE,
   );
   return true;
 }

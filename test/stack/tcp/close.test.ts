@@ -140,7 +140,7 @@ t.test('ESTABLISHED, shutdown with bytes queued → all of them, then the FIN on
   peer.shutdown();
   peer.expectState('FIN-WAIT-1');
   peer.expect({ seq: 1, length: 750, flags: '.' });
-  peer.expect({ seq: 751, length: 750, flags: 'P.' });
+  peer.expect({ seq: 751, length: 750, flags: '.' });
   peer.expectNothing('the window is too small for more');
   peer.ack();
   peer.expect({ seq: 1501, length: 700, flags: 'FP.' });
