@@ -66,7 +66,11 @@ t.test('what lies behind the router swallows every SYN → ETIMEDOUT after the r
   const result = await peer.call('connect', { host: '203.0.113.7', port: 80, text: '', synRetries: 1 });
   t.equal(result.code, 'ETIMEDOUT');
   const { stats } = await peer.call('counts', null);
-  t.equal(stats.tcpRetransSegs, 5, 'four times after a second each, and once after the back-off that synRetries counts');
+  t.equal(
+    stats.tcpRetransSegs,
+    5,
+    'four times after a second each, and once after the back-off that synRetries counts',
+  );
 });
 
 t.test('we connect through a router to a network of its own → established', { skip }, async (t) => {
