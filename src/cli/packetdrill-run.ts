@@ -1,0 +1,139 @@
+import { formatIpv4Address } from '../../stack/wire/ipv4.js';
+import { collectScripts } from '../packetdrill/collect.js';
+import type { ScriptOutcome } from '../packetdrill/outcome.js';
+import { folderTotals, jsonReport, type Paint, reportLines, type Totals, totalsLine } from '../packetdrill/report.js';
+import { type RunOptions, runScriptFile } from '../packetdrill/run-script.js';
+import { PacketdrillServer } from '../packetdrill/serve/server.js';
+import { ScriptedWorld } from '../posix/scripted-world.js';
+import { badValue, CliError, Exit } from './errors.js';
+import { colours, notice, print } from './output.js';
+import { Ending } from './signals.js';
+
+export interface PacketdrillOptions {
+  readonly serve?: string;
+  readonly set: readonly string[];
+  readonly offload?: boolean;
+  readonly profile: string;
+  readonly verbose?: boolean;
+  readonly json?: boolean;
+  readonly folders?: boolean;
+  readonly define: readonly string[];
+}
+
+/** Until then nobody has waited long enough to wonder. */
+const PROGRESS_AFTER_MS = 2000;
+const PROGRESS_EVERY_MS = 200;
+
+/** What the command line asks for: scripts, or to serve packetdrill itself. */
+export function packetdrill(paths: readonly string[], raw: PacketdrillOptions): Promise<void> {
+  return raw.serve === undefined ? runAll(paths, raw) : serve(raw.serve, paths, raw);
+}
+
+async function runAll(paths: readonly string[], raw: PacketdrillOptions): Promise<void> {
+  if (paths.length === 0) throw new CliError('ERR_MISSING_ARGS', 'no scripts are named; see --help');
+  if (raw.set.length > 0)
+    throw badValue('--set', raw.set[0], 'with --serve only: scripts set what they need themselves');
+  if (raw.offload === true)
+    throw badValue('--offload', 'it', 'with --serve only: here one scripted segment may stand for several');
+  const profile = profileOf(raw);
+  const definitions = pairs('--define', raw.define, /^([A-Za-z_]\w*)=(.*)$/s, 'MSS=1460');
+  const files = filesOf(paths);
+  const json = raw.json === true;
+  const options: RunOptions = {
+    profile,
+    definitions,
+    // Each segment for itself: a scripted one that is larger may stand for several, and a smaller one for just one.
+    makeWorld: ({ localAddress, mtu }) =>
+      new ScriptedWorld({ profile, mtu, localAddress: formatIpv4Address(localAddress) }),
+    ...(raw.verbose === true && !json ? { tell: (line: string) => print(`     ${line}`) } : {}),
+  };
+  const totals: Totals = { passed: 0, failed: 0, skipped: 0 };
+  const outcomes: ScriptOutcome[] = [];
+  const progress = new Progress(files.length);
+  for (const file of files) {
+    const outcome = runScriptFile(file, options);
+    totals[outcome.result] += 1;
+    progress.clear();
+    outcomes.push(outcome);
+    const quiet = json || (raw.folders === true && outcome.result === 'passed');
+    if (!quiet) for (const line of reportLines(outcome, PAINT, raw.verbose === true)) print(line);
+    // The pipe is emptied, and Ctrl-C heard, between two scripts.
+    if (progress.due()) await new Promise(setImmediate);
+    progress.show(totals);
+  }
+  progress.clear();
+  if (raw.folders === true && !json)
+    for (const [folder, counted] of folderTotals(outcomes)) print(`${folder}: ${totalsLine(counted)}`);
+  print(json ? jsonReport(outcomes, totals) : totalsLine(totals));
+  if (totals.failed > 0) process.exitCode = Exit.FAILED;
+}
+
+/** Until it is asked to end. */
+async function serve(path: string, paths: readonly string[], raw: PacketdrillOptions): Promise<void> {
+  if (paths.length > 0) throw badValue('<files>', paths[0], 'nothing with --serve: packetdrill brings its own scripts');
+  const profile = profileOf(raw);
+  const ending = new Ending();
+  const server = await PacketdrillServer.start({
+    path,
+    world: { profile, segmentationOffload: raw.offload === true },
+    settings: pairs('--set', raw.set, /^([\w./-]+)=(.*)$/s, 'net.ipv4.tcp_timestamps=0'),
+    onProtocolError: (error) => notice(`packetdrill: ${error.message}`),
+    ...(raw.verbose === true ? { onScript: (number: number) => print(`script ${number}`) } : {}),
+  });
+  print(`a stack for packetdrill at ${path}; Ctrl-C ends it`);
+  await ending.requested;
+  await server.close();
+  ending.release();
+}
+
+function profileOf({ profile }: PacketdrillOptions): 'linux' | 'freebsd' {
+  if (profile === 'linux' || profile === 'freebsd') return profile;
+  throw badValue('--profile', profile, '"linux" or "freebsd"');
+}
+
+const PAINT: Paint = { good: colours.green, bad: colours.red, pale: colours.dim };
+
+function filesOf(paths: readonly string[]): string[] {
+  const files = collectScripts(paths);
+  if (files.length === 0) throw new CliError('ENOENT', `no scripts (*.pkt) in ${paths.join(', ')}`);
+  return files;
+}
+
+function pairs(option: string, given: readonly string[], form: RegExp, example: string): Map<string, string> {
+  const map = new Map<string, string>();
+  for (const pair of given) {
+    const match = form.exec(pair);
+    if (match === null) throw badValue(option, pair, `NAME=VALUE, as in "${example}"`);
+    map.set(match[1], match[2]);
+  }
+  return map;
+}
+
+/** One line on a terminal, when it takes long: how far it is. */
+class Progress {
+  private readonly startMs = performance.now();
+  private shownMs = 0;
+  private shown = false;
+  private done = 0;
+
+  constructor(private readonly total: number) {}
+
+  due(): boolean {
+    const nowMs = performance.now();
+    return nowMs - this.startMs > PROGRESS_AFTER_MS && nowMs - this.shownMs > PROGRESS_EVERY_MS;
+  }
+
+  show(totals: Totals): void {
+    this.done += 1;
+    if (process.stderr.isTTY !== true || !this.due()) return;
+    this.shownMs = performance.now();
+    this.shown = true;
+    process.stderr.write(`\r${this.done} of ${this.total} scripts: ${totalsLine(totals)}`);
+  }
+
+  clear(): void {
+    if (!this.shown) return;
+    this.shown = false;
+    process.stderr.write('\r\x1b[K');
+  }
+}
