@@ -5,6 +5,7 @@ import {
   parseProcessCpu,
   parseSlabs,
   parseTcpQueueBytes,
+  parseThreadCpu,
   processCpu,
   residentBytes,
 } from '../../tools/bench/process-cost.js';
@@ -12,6 +13,13 @@ import {
 t.test('stat of a process, name with spaces and parentheses → user and system time of the right fields', (t) => {
   const stat = '4242 (a) S (b) 1 2) R 1 4242 4242 0 -1 4194304 1000 0 5 0 150 50 7 8 20 0 11 0 999 1 2 3';
   t.equal(parseProcessCpu(stat), 2);
+  t.end();
+});
+
+t.test('schedstat of a thread → its seconds; none where the kernel keeps no account', (t) => {
+  t.equal(parseThreadCpu('548983519 31309257 44\n'), 0.548983519);
+  t.equal(parseThreadCpu('0 0 0\n'), undefined);
+  t.equal(parseThreadCpu(''), undefined);
   t.end();
 });
 

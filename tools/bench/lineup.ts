@@ -1,6 +1,7 @@
 /** The processes of a run: servers and load program, each started in its namespace and pinned to its CPU. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { NODE_ADDRESS, PREFIX_LENGTH, TAPS, type TapLink, type Topology } from './topology.js';
 import type { LoadResult, ServerCommand, ServerMessage, Workload } from './workload.js';
@@ -8,6 +9,9 @@ import type { LoadResult, ServerCommand, ServerMessage, Workload } from './workl
 /** `node`: Node's own net. `reactor`: Millrace's reactor. `sockets`: Millrace behind Node's socket interface. */
 export const SERVERS = ['node', 'reactor', 'sockets'] as const;
 export type ServerKind = (typeof SERVERS)[number];
+/** Those that are Millrace. */
+export const STACK_SERVERS = ['reactor', 'sockets'] as const;
+export type StackServer = (typeof STACK_SERVERS)[number];
 
 /** `shared`: server and load program on one CPU. `apart`: on one CPU each. */
 export const PLACEMENTS = ['shared', 'apart'] as const;
@@ -34,12 +38,19 @@ function loadCpu(placement: Placement): number {
   return placement === 'shared' ? SERVER_CPU : SERVER_CPU + 1;
 }
 
+export function requireRoot(): void {
+  if (process.getuid?.() !== 0) throw new LineupError('needs root: namespaces, a TAP device and /proc/slabinfo');
+}
+
 export function requireCpus(placement: Placement): void {
   if (placement === 'apart' && availableParallelism() < 2) throw new LineupError('--placement apart needs two CPUs');
 }
 
-function program(name: string): string {
-  return fileURLToPath(new URL(name, import.meta.url));
+/** The build of this tree: a folder with the programs of `tools/bench`. Another commit's has its own. */
+export const OWN_PROGRAMS = fileURLToPath(new URL('.', import.meta.url));
+
+function program(name: string, programs: string = OWN_PROGRAMS): string {
+  return join(programs, name);
 }
 
 /** nsenter and taskset replace themselves with what they start, so the child's pid is Node's own. */
@@ -55,7 +66,8 @@ function launch(
 
 const children = new Set<ChildProcess>();
 
-function track(child: ChildProcess): ChildProcess {
+/** A child that `killAll` ends. */
+export function track(child: ChildProcess): ChildProcess {
   children.add(child);
   child.once('exit', () => children.delete(child));
   return child;
@@ -75,6 +87,12 @@ export interface Profile {
   readonly name: string;
 }
 
+export interface ServerOptions {
+  readonly profile?: Profile;
+  /** The folder with the server's program, when it is another build's. The load program is always ours. */
+  readonly programs?: string;
+}
+
 export class ServerProcess {
   readonly kind: ServerKind;
   readonly #child: ChildProcess;
@@ -90,7 +108,8 @@ export class ServerProcess {
     return pid;
   }
 
-  static async start(topology: Topology, kind: ServerKind, profile?: Profile): Promise<ServerProcess> {
+  static async start(topology: Topology, kind: ServerKind, options: ServerOptions = {}): Promise<ServerProcess> {
+    const { profile, programs } = options;
     const flags = ['--expose-gc'];
     if (profile !== undefined) {
       flags.push('--cpu-prof', `--cpu-prof-dir=${profile.directory}`, `--cpu-prof-name=${profile.name}.cpuprofile`);
@@ -98,8 +117,15 @@ export class ServerProcess {
     const { device, kernel, stack } = tapOf(kind);
     const args =
       kind === 'node'
-        ? [program('server-node.js'), NODE_ADDRESS]
-        : [program('server-millrace.js'), kind, device, `${kernel}/${PREFIX_LENGTH}`, stack, String(topology.mtu)];
+        ? [program('server-node.js', programs), NODE_ADDRESS]
+        : [
+            program('server-millrace.js', programs),
+            kind,
+            device,
+            `${kernel}/${PREFIX_LENGTH}`,
+            stack,
+            String(topology.mtu),
+          ];
     const namespace = kind === 'node' ? topology.server : topology.client;
     const child = track(launch(namespace, SERVER_CPU, [...flags, ...args], ['ignore', 'inherit', 'inherit', 'ipc']));
     const server = new ServerProcess(kind, child);

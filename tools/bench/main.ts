@@ -4,7 +4,17 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { LineupError, PLACEMENTS, type Placement, SERVERS, type ServerKind } from './lineup.js';
+import { runAgainst } from './against.js';
+import { CommitError } from './commit-build.js';
+import {
+  LineupError,
+  PLACEMENTS,
+  type Placement,
+  SERVERS,
+  type ServerKind,
+  STACK_SERVERS,
+  type StackServer,
+} from './lineup.js';
 import { ProfileError, runProfile } from './profile.js';
 import { RecoveryError, runRecovery } from './recovery.js';
 import { runTap } from './tap.js';
@@ -82,6 +92,32 @@ async function tap(flags: TapFlags): Promise<void> {
   });
 }
 
+type Flags = Omit<TapFlags, 'servers'> & { readonly servers: readonly StackServer[] };
+
+async function against(commit: string, flags: Flags): Promise<void> {
+  const quick = flags.quick === true;
+  await runAgainst({
+    commit,
+    json: flags.json === true,
+    quick,
+    runs: flags.runs ?? (quick ? 1 : 5),
+    seconds: flags.seconds ?? (quick ? 0.5 : 1.5),
+    connections: flags.connections ?? (quick ? 2_000 : 10_000),
+    mtu: flags.mtu,
+    placement: flags.placement ?? (flags.profile === undefined ? 'shared' : 'apart'),
+    servers: flags.servers,
+    workloads: flags.only,
+    ...(flags.profile === undefined ? {} : { profile: flags.profile }),
+  });
+}
+
+const placementOption = new Option('--placement <where>', 'shared: server and load on one CPU; apart: on one each')
+  .choices(PLACEMENTS)
+  .default(undefined, 'shared; apart with --profile');
+const onlyOption = new Option('--only <names>', `measures, of ${WORKLOADS.join(', ')}`)
+  .argParser(list(WORKLOADS.filter(isWorkload)))
+  .default(WORKLOADS, 'all');
+
 function build(): Command {
   const program = new Command('bench')
     .description('Benchmarks of Millrace. The last line of each is its figure.')
@@ -93,6 +129,7 @@ function build(): Command {
 Examples:
   npm run bench -- tap                      all measures against node:net, about four minutes
   npm run bench -- tap --quick --json       one short run, one JSON object as the last line
+  npm run bench -- against main             this tree against another commit, row by row, about ten minutes
   npm run bench -- recovery                 goodput by loss, round trip and buffer: the committed table
   npm run bench -- tap --only round-trips-64 --servers reactor --profile profiles
                                             a CPU profile of the reactor under that load`,
@@ -107,23 +144,34 @@ Examples:
     .option('--seconds <s>', 'length of a measured run (default: 1.5)', positive)
     .option('--connections <n>', 'idle connections (default: 10000)', connectionCount)
     .option('--mtu <bytes>', 'of both links', mtuBytes, 1500)
-    .addOption(
-      new Option('--placement <where>', 'shared: server and load on one CPU; apart: on one each')
-        .choices(PLACEMENTS)
-        .default(undefined, 'shared; apart with --profile'),
-    )
+    .addOption(placementOption)
     .addOption(
       new Option('--servers <names>', `columns, of ${SERVERS.join(', ')}`)
         .argParser(list(SERVERS))
         .default(SERVERS, 'all'),
     )
-    .addOption(
-      new Option('--only <names>', `measures, of ${WORKLOADS.join(', ')}`)
-        .argParser(list(WORKLOADS.filter(isWorkload)))
-        .default(WORKLOADS, 'all'),
-    )
+    .addOption(onlyOption)
     .option('--profile <dir>', 'write a .cpuprofile of each server and measure there')
     .action(tap);
+  program
+    .command('against')
+    .description('another commit, built in a worktree of its own, and this tree, in turn under one load program (root)')
+    .argument('<commit>', 'a name git knows: a hash, a branch, a tag')
+    .option('--json', 'one JSON object as the last line')
+    .option('--quick', 'one run of half a second each: a look, not a figure')
+    .option('--runs <n>', 'runs of each side to take the median of (default: 5)', positiveInteger)
+    .option('--seconds <s>', 'length of a measured run (default: 1.5)', positive)
+    .option('--connections <n>', 'idle connections (default: 10000)', connectionCount)
+    .option('--mtu <bytes>', 'of the link', mtuBytes, 1500)
+    .addOption(placementOption)
+    .addOption(
+      new Option('--servers <names>', `of ${STACK_SERVERS.join(', ')}`)
+        .argParser(list(STACK_SERVERS))
+        .default(STACK_SERVERS, 'both'),
+    )
+    .addOption(onlyOption)
+    .option('--profile <dir>', 'write a .cpuprofile of each run there')
+    .action(against);
   program
     .command('recovery')
     .description('goodput over a lossy link in virtual time, for Reno and CUBIC, without and with SACK')
@@ -170,6 +218,7 @@ function exitStatusOf(error: unknown): number {
   const isRefusal =
     error instanceof TopologyError ||
     error instanceof LineupError ||
+    error instanceof CommitError ||
     error instanceof ProfileError ||
     error instanceof RecoveryError;
   return isRefusal ? EXIT_REFUSED : 1;

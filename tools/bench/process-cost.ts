@@ -1,5 +1,6 @@
 /** What work cost, read from /proc: CPU time of a process, busy time of the machine, resident and kernel memory. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { cpus, release } from 'node:os';
 
 /** Ticks a second in /proc: USER_HZ, 100 on every architecture Node runs on. */
 const TICKS_PER_SECOND = 100;
@@ -19,8 +20,26 @@ export function parseMachineBusy(stat: string): number {
   return (user + nice + system + interrupt + softInterrupt) / TICKS_PER_SECOND;
 }
 
+/** The scheduler's own account of a thread, in seconds; the file has nanoseconds. Undefined where the kernel keeps none. */
+export function parseThreadCpu(schedstat: string): number | undefined {
+  const match = /^(\d+) \d+ \d+/.exec(schedstat);
+  return match === null || match[1] === '0' ? undefined : Number(match[1]) / 1e9;
+}
+
+/**
+ * CPU seconds of a process. From the scheduler's account of each thread, in nanoseconds, where the kernel has one: `stat` counts in
+ * ticks of 10 ms, which is a percent of a run. Node's threads live as long as the process, so none of them is missed.
+ */
 export function processCpu(pid: number): number {
-  return parseProcessCpu(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  let total = 0;
+  try {
+    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+      total += parseThreadCpu(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1')) ?? 0;
+    }
+  } catch {
+    total = 0; // no such file: the kernel was built without it; or a thread ended between the two calls
+  }
+  return total > 0 ? total : parseProcessCpu(readFileSync(`/proc/${pid}/stat`, 'latin1'));
 }
 
 export function machineBusy(): number {
@@ -66,4 +85,17 @@ export function kernelSocketBytes(): number {
   let total = parseTcpQueueBytes(readFileSync('/proc/net/sockstat', 'latin1'));
   for (const bytes of parseSlabs(readFileSync('/proc/slabinfo', 'latin1')).values()) total += bytes;
   return total;
+}
+
+/** What figures were taken on, for reports that are read elsewhere. */
+export interface Machine {
+  readonly cpu: string;
+  readonly cpus: number;
+  readonly kernel: string;
+  readonly node: string;
+}
+
+export function describeMachine(): Machine {
+  const [first] = cpus();
+  return { cpu: first?.model ?? 'unknown', cpus: cpus().length, kernel: release(), node: process.version };
 }

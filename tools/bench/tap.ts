@@ -1,21 +1,21 @@
 /** `bench tap`: Millrace over a TAP device against Node's own `net` over a veth pair, under one load program. See docs/bench.md. */
 import { mkdirSync } from 'node:fs';
-import { cpus, release } from 'node:os';
-import { setTimeout as delay } from 'node:timers/promises';
+import { type IdleCost, idleOnce } from './idle-memory.js';
 import {
-  holdIdle,
-  killAll,
-  LineupError,
   type LoadOptions,
   load,
   type Placement,
   requireCpus,
+  requireRoot,
   type ServerKind,
+  type ServerOptions,
   ServerProcess,
 } from './lineup.js';
-import { DENTRY_BYTES, kernelSocketBytes, residentBytes } from './process-cost.js';
+import { bothCost, costTitle, MEASURES, serverCost, WARM_UP_SECONDS } from './measures.js';
+import { DENTRY_BYTES, describeMachine } from './process-cost.js';
 import { formatFigure, formatNumber, formatTable, jsonRows, type Row, seriesOf } from './report.js';
 import { Topology } from './topology.js';
+import { withCleanUp } from './way-out.js';
 import type { LoadResult, Workload } from './workload.js';
 
 export interface TapOptions {
@@ -40,100 +40,13 @@ const TITLES: Readonly<Record<ServerKind, string>> = {
   sockets: 'Millrace sockets, TAP',
 };
 
-interface Measure {
-  readonly title: string;
-  readonly unit: string;
-  readonly better: 'higher' | 'lower';
-  /** What the load program measured, in `unit`. */
-  value(result: LoadResult): number;
-  /** Units of work a cost is given for, and their name. */
-  readonly perUnits: number;
-  readonly costUnit: string;
-}
-
-const perSecond = (result: LoadResult): number => result.count / result.seconds;
-const megabytesPerSecond = (result: LoadResult): number => result.count / result.seconds / 1e6;
-
-/** `perUnits` turns CPU seconds a unit into the cost's unit: 1e6 for µs a unit, 1e12 for µs a megabyte. */
-const MEASURES: Readonly<Record<Exclude<Workload, 'idle'>, Measure>> = {
-  receive: {
-    title: 'bulk, server receiving',
-    unit: 'MB/s',
-    better: 'higher',
-    value: megabytesPerSecond,
-    perUnits: 1e12,
-    costUnit: 'µs/MB',
-  },
-  send: {
-    title: 'bulk, server sending',
-    unit: 'MB/s',
-    better: 'higher',
-    value: megabytesPerSecond,
-    perUnits: 1e12,
-    costUnit: 'µs/MB',
-  },
-  'round-trip-1': {
-    title: '1-byte round trip, 1 connection (median)',
-    unit: 'µs',
-    better: 'lower',
-    value: (result) => result.medianUs ?? Number.NaN,
-    perUnits: 1e6,
-    costUnit: 'µs/round trip',
-  },
-  'round-trips-64': {
-    title: 'round trips, 64 connections',
-    unit: '/s',
-    better: 'higher',
-    value: perSecond,
-    perUnits: 1e6,
-    costUnit: 'µs/round trip',
-  },
-  'connect-1': {
-    title: 'connect and close, 1 in flight',
-    unit: '/s',
-    better: 'higher',
-    value: perSecond,
-    perUnits: 1e6,
-    costUnit: 'µs/connection',
-  },
-  'connect-16': {
-    title: 'connect and close, 16 in flight',
-    unit: '/s',
-    better: 'higher',
-    value: perSecond,
-    perUnits: 1e6,
-    costUnit: 'µs/connection',
-  },
-};
-
-/** Time for the kernel to give memory back: sockets are freed after an RCU grace period, in batches. */
-const SETTLE_MS = 1500;
-/** Connections opened and closed before memory is measured, so that what is made once is not divided among the ten thousand. */
-const IDLE_WARM_UP = 500;
-/** A timer tick in /proc is 10 ms, and a run should be a hundred of them. */
-const WARM_UP_SECONDS = 0.7;
-
 function progress(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-async function withServer<T>(
-  topology: Topology,
-  kind: ServerKind,
-  profile: string | undefined,
-  name: string,
-  use: (server: ServerProcess) => Promise<T>,
-): Promise<T> {
-  const server = await ServerProcess.start(
-    topology,
-    kind,
-    profile === undefined ? undefined : { directory: profile, name: `${kind}-${name}` },
-  );
-  try {
-    return await use(server);
-  } finally {
-    await server.stop();
-  }
+function serverOptions(options: TapOptions, kind: ServerKind, name: string): ServerOptions {
+  const { profile } = options;
+  return profile === undefined ? {} : { profile: { directory: profile, name: `${kind}-${name}` } };
 }
 
 interface MeasuredRows {
@@ -142,12 +55,13 @@ interface MeasuredRows {
 }
 
 /** All servers of the line-up stand ready and idle; the load goes to each in turn, A B C A B C, so that a disturbance hits all alike. */
-async function measure(
+async function measureInTurn(
   topology: Topology,
   workload: Exclude<Workload, 'idle'>,
   options: TapOptions,
 ): Promise<MeasuredRows> {
-  const { title, unit, better, value, perUnits, costUnit } = MEASURES[workload];
+  const measure = MEASURES[workload];
+  const { title, unit, better, value, costUnit } = measure;
   const loadOptions: LoadOptions = {
     seconds: options.seconds,
     warmUpSeconds: Math.min(WARM_UP_SECONDS, options.seconds),
@@ -156,14 +70,7 @@ async function measure(
   const servers: ServerProcess[] = [];
   try {
     for (const kind of options.servers) {
-      const profile = options.profile;
-      servers.push(
-        await ServerProcess.start(
-          topology,
-          kind,
-          profile === undefined ? undefined : { directory: profile, name: `${kind}-${workload}` },
-        ),
-      );
+      servers.push(await ServerProcess.start(topology, kind, serverOptions(options, kind, workload)));
       results.set(kind, []);
     }
     for (let run = 0; run < options.runs; run++) {
@@ -180,51 +87,25 @@ async function measure(
   }
   const valuesOf = (of: (result: LoadResult) => number): Row['values'] =>
     Object.fromEntries([...results].map(([kind, samples]) => [kind, seriesOf(samples.map(of))]));
-  const cost = (of: (result: LoadResult) => number) => (result: LoadResult) => (of(result) / result.count) * perUnits;
   return {
     result: { key: workload, title, unit, better, values: valuesOf(value) },
     costs: [
       {
         key: `${workload}-server-cpu`,
-        title: `${title.replace(' (median)', '')}: server`,
+        title: `${costTitle(measure)}: server`,
         unit: costUnit,
         better: 'lower',
-        values: valuesOf(cost((result) => result.serverCpu)),
+        values: valuesOf((result) => serverCost(measure, result)),
       },
       {
         key: `${workload}-both-cpu`,
-        title: `${title.replace(' (median)', '')}: server and load`,
+        title: `${costTitle(measure)}: server and load`,
         unit: costUnit,
         better: 'lower',
-        values: valuesOf(cost((result) => result.serverCpu + result.loadCpu)),
+        values: valuesOf((result) => bothCost(measure, result)),
       },
     ],
   };
-}
-
-interface IdleCost {
-  /** Bytes a connection: resident in the server process, and in the kernel for both ends together. */
-  readonly process: number;
-  readonly kernel: number;
-}
-
-/** A fresh server each time: memory that was touched once stays resident. */
-async function idleOnce(topology: Topology, kind: ServerKind, options: TapOptions): Promise<IdleCost> {
-  return withServer(topology, kind, options.profile, 'idle', async (server) => {
-    await holdIdle(topology, server, Math.min(IDLE_WARM_UP, options.connections), async () => {});
-    await delay(SETTLE_MS);
-    await server.collect();
-    const resident = residentBytes(server.pid);
-    const kernel = kernelSocketBytes();
-    return holdIdle(topology, server, options.connections, async () => {
-      await server.collect();
-      await delay(SETTLE_MS);
-      return {
-        process: (residentBytes(server.pid) - resident) / options.connections,
-        kernel: (kernelSocketBytes() - kernel) / options.connections,
-      };
-    });
-  });
 }
 
 /**
@@ -243,7 +124,9 @@ async function idle(topology: Topology, options: TapOptions): Promise<readonly R
   const total: Record<string, number[]> = {};
   for (let run = 0; run < options.runs; run++) {
     const costs = new Map<ServerKind, IdleCost>();
-    for (const kind of options.servers) costs.set(kind, await idleOnce(topology, kind, options));
+    for (const kind of options.servers) {
+      costs.set(kind, await idleOnce(topology, kind, options.connections, serverOptions(options, kind, 'idle')));
+    }
     const clientOnly = [...costs].filter(([kind]) => kind !== BASE).map(([, cost]) => cost.kernel);
     const shown: string[] = [];
     for (const [kind, cost] of costs) {
@@ -270,41 +153,29 @@ async function idle(topology: Topology, options: TapOptions): Promise<readonly R
   ];
 }
 
-function describeMachine(): object {
-  const [first] = cpus();
-  return { cpu: first?.model ?? 'unknown', cpus: cpus().length, kernel: release(), node: process.version };
-}
-
 /** Prints the report; throws TopologyError, LineupError. Leaves no namespace, device or process behind, whatever happens. */
 export async function runTap(options: TapOptions): Promise<void> {
-  if (process.getuid?.() !== 0) throw new LineupError('needs root: namespaces, a TAP device and /proc/slabinfo');
+  requireRoot();
   requireCpus(options.placement);
   if (options.profile !== undefined) mkdirSync(options.profile, { recursive: true });
   const topology = new Topology(options.mtu);
-  const abandon = (signal: NodeJS.Signals): void => {
-    killAll();
-    topology.close();
-    process.exit(signal === 'SIGINT' ? 130 : 143);
-  };
-  process.once('SIGINT', abandon).once('SIGTERM', abandon).once('SIGHUP', abandon);
   const rows: Row[] = [];
   const costs: Row[] = [];
-  try {
-    topology.open();
-    // Memory first: the connection workloads leave a minute of TIME-WAIT behind, whose memory would come back in the middle of it.
-    const idleRows = options.workloads.includes('idle') ? await idle(topology, options) : [];
-    for (const workload of options.workloads) {
-      if (workload === 'idle') continue;
-      const measured = await measure(topology, workload, options);
-      rows.push(measured.result);
-      costs.push(...measured.costs);
-    }
-    rows.push(...idleRows);
-  } finally {
-    killAll();
-    topology.close();
-    process.off('SIGINT', abandon).off('SIGTERM', abandon).off('SIGHUP', abandon);
-  }
+  await withCleanUp(
+    () => topology.close(),
+    async () => {
+      topology.open();
+      // Memory first: the connection workloads leave a minute of TIME-WAIT behind, whose memory would come back in the middle of it.
+      const idleRows = options.workloads.includes('idle') ? await idle(topology, options) : [];
+      for (const workload of options.workloads) {
+        if (workload === 'idle') continue;
+        const measured = await measureInTurn(topology, workload, options);
+        rows.push(measured.result);
+        costs.push(...measured.costs);
+      }
+      rows.push(...idleRows);
+    },
+  );
   print(rows, costs, options);
 }
 
