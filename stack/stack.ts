@@ -89,6 +89,7 @@ export class Stack {
   flush(): void {
     this.tcp.flush();
     for (let round = 0; round < LOCAL_ROUNDS && this.net.deliverLocal() > 0; round++) this.tcp.flush();
+    this.net.admitAnswers();
   }
 
   /** When `advance` must be called next, µs on the clock; Infinity when nothing is pending. */

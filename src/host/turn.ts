@@ -126,7 +126,8 @@ export class Turn {
       const full = queue.full;
       queue.sent(attachment.device.transmit(queue, queue.first, this.#slab));
       if (queue.length > 0) this.blocked = true;
-      else if (full) refill = true;
+      // Answers to strangers that had to wait for others before them may follow now.
+      else if (full || attachment.iface.hasAnswersWaiting) refill = true;
     }
     return refill;
   }

@@ -17,6 +17,7 @@ import type { Interface } from './interface.js';
 import { Local, type LocalAddresses } from './local-addresses.js';
 import { Heard, type NeighborCache } from './neighbor.js';
 import { Cause } from './note.js';
+import { TokenBucket } from './token-bucket.js';
 
 /** RFC 5227 §1.1: ANNOUNCE_NUM announcements, ANNOUNCE_INTERVAL apart. */
 const ANNOUNCEMENTS = 2;
@@ -33,6 +34,10 @@ export class Arp {
   readonly #neighbors: NeighborCache;
   /** Due time, interface, address, times left; in order of due time, since all wait equally long. */
   readonly #pending = new Int32Array(PENDING_MAX * 4);
+  /**
+   * With this limit replies are few, so they go with what connections send: a neighbour that does not learn our MAC sends us nothing.
+   */
+  readonly #replies: TokenBucket;
   #pendingCount = 0;
   #defendedMs = 0;
   #defended = false;
@@ -41,6 +46,7 @@ export class Arp {
     this.#ctx = ctx;
     this.#local = local;
     this.#neighbors = neighbors;
+    this.#replies = new TokenBucket(ctx.clock, ctx.prng, ctx.limits.arpRepliesPerSecond, ctx.limits.arpRepliesBurst);
   }
 
   /** RFC 826, "Packet Reception", with RFC 5227 §2.4 for claims to our own addresses. */
@@ -77,6 +83,10 @@ export class Arp {
     if (senderIp !== 0)
       this.#neighbors.heard(iface, senderIp, senderHi, senderLo, forUs ? Heard.ASKING_US : Heard.OVERHEARD);
     if (!forUs) return Verdict.ARP_NOT_FOR_US;
+    if (!this.#replies.take()) {
+      this.#ctx.stats.arpRepliesRateLimited += 1;
+      return Verdict.ARP_RATE_LIMITED;
+    }
     this.#ctx.stats.arpRepliesSent += 1;
     sendArp(
       this.#ctx,

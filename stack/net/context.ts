@@ -38,6 +38,26 @@ export interface NetworkLimits {
   /** ICMP errors sent in a second, and at once: Linux's icmp_msgs_per_sec and icmp_msgs_burst. */
   readonly icmpErrorsPerSecond: number;
   readonly icmpErrorsBurst: number;
+  /**
+   * Replies sent to echo requests in a second, and at once. A `ping -f` over a TAP reaches some 10,000 a second; a flood of requests
+   * must not cost more than that. Deviation: Linux has no limit, FreeBSD 200 a second (net.inet.icmp.icmplim).
+   */
+  readonly echoAnswersPerSecond: number;
+  readonly echoAnswersBurst: number;
+  /**
+   * RSTs sent in a second, and at once, to segments that belong to no connection. The peers of a host that was restarted learn it in
+   * seconds; a scan of all ports takes a minute. Deviation: Linux has no limit, FreeBSD 200 a second.
+   */
+  readonly resetsPerSecond: number;
+  readonly resetsBurst: number;
+  /** Replies sent to ARP requests in a second, and at once: each host of a /22 that asks once a second. Deviation: Linux has no limit. */
+  readonly arpRepliesPerSecond: number;
+  readonly arpRepliesBurst: number;
+  /**
+   * Answers to strangers that may wait for a device: as many fragments as a datagram of 64 KiB has over a path MTU of 576, and at
+   * 10 Mbit/s 7 ms of RSTs. An eighth of a smaller slab.
+   */
+  readonly answerQueueFrames: number;
   /** Echo replies that wait for the program. */
   readonly echoRepliesMax: number;
 }
@@ -53,5 +73,12 @@ export const DEFAULT_NETWORK_LIMITS: NetworkLimits = {
   localQueueFrames: 256,
   icmpErrorsPerSecond: 1000,
   icmpErrorsBurst: 50,
+  echoAnswersPerSecond: 20_000,
+  echoAnswersBurst: 1000,
+  resetsPerSecond: 1000,
+  resetsBurst: 500,
+  arpRepliesPerSecond: 1000,
+  arpRepliesBurst: 200,
+  answerQueueFrames: 128,
   echoRepliesMax: 256,
 };

@@ -17,6 +17,7 @@ import type { Context } from './context.js';
 import type { IpOutput } from './ip-output.js';
 import { Local, type LocalAddresses } from './local-addresses.js';
 import { Cause, Note, NoteKind } from './note.js';
+import { TokenBucket } from './token-bucket.js';
 import { OutputFlag } from './transport.js';
 
 /** RFC 1812 §4.3.2.3: as much of the datagram as fits 576 bytes with both headers of our own. */
@@ -24,8 +25,6 @@ const ERROR_DATAGRAM_BYTES_MAX = 576;
 /** RFC 1812 §4.3.2.5: errors go out with precedence 6, internetwork control. */
 const ERROR_TOS = 0xc0;
 const ERROR_TTL = 64;
-/** Tokens at the bottom of the bucket that are given out by chance. */
-const BLUR = 3;
 /** Address mask reply, the last type of RFC 950's time; what came later may be an error of a new kind. */
 const ICMP_TYPE_KNOWN_MAX = 18;
 
@@ -34,16 +33,14 @@ export class IcmpErrors {
   readonly #ctx: Context;
   readonly #local: LocalAddresses;
   readonly #output: IpOutput;
-  /** Thousandths of an error that may be sent now. */
-  #credit: number;
-  #creditMs: number;
+  readonly #bucket: TokenBucket;
 
   constructor(ctx: Context, local: LocalAddresses, output: IpOutput) {
     this.#ctx = ctx;
     this.#local = local;
     this.#output = output;
-    this.#credit = ctx.limits.icmpErrorsBurst * 1000;
-    this.#creditMs = ctx.clock.ms;
+    const { icmpErrorsPerSecond, icmpErrorsBurst } = ctx.limits;
+    this.#bucket = new TokenBucket(ctx.clock, ctx.prng, icmpErrorsPerSecond, icmpErrorsBurst);
   }
 
   /**
@@ -61,7 +58,7 @@ export class IcmpErrors {
     broadcast: boolean,
   ): Verdict {
     if (broadcast || !this.#mayReport(view, at, length)) return Verdict.ICMP_BROADCAST;
-    if (!this.#take()) {
+    if (!this.#bucket.take()) {
       this.#ctx.stats.icmpOutRateLimited += 1;
       return Verdict.ICMP_RATE_LIMITED;
     }
@@ -88,7 +85,7 @@ export class IcmpErrors {
       ipv4Source(view, at),
       ERROR_TOS,
       ERROR_TTL,
-      OutputFlag.NONE,
+      OutputFlag.ANSWER,
     );
   }
 
@@ -109,23 +106,6 @@ export class IcmpErrors {
     const kind = this.#local.classify(source);
     if (kind === Local.BROADCAST || kind === Local.MULTICAST || isThisNetwork(source)) return false;
     return this.#local.classify(ipv4Destination(view, at)) === Local.OWN;
-  }
-
-  /**
-   * RFC 1812 §4.3.2.8: a token bucket. The last few are given out by chance: a limit that is exact and shared by all can be
-   * counted from outside, to learn which ports are in use (CVE-2020-25705; Linux blurs it the same way).
-   */
-  #take(): boolean {
-    const limits = this.#ctx.limits;
-    const now = this.#ctx.clock.ms;
-    const elapsed = (now - this.#creditMs) | 0;
-    if (elapsed > 0) {
-      this.#creditMs = now;
-      this.#credit = Math.min(limits.icmpErrorsBurst * 1000, this.#credit + elapsed * limits.icmpErrorsPerSecond);
-    }
-    if (this.#credit < 1000 + this.#ctx.prng.below(BLUR * 1000)) return false;
-    this.#credit -= 1000;
-    return true;
   }
 
   #count(type: Icmpv4Type): void {

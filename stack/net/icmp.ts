@@ -19,6 +19,7 @@ import type { IpOutput } from './ip-output.js';
 import { Cause, Note, NoteKind } from './note.js';
 import { plateauBelow } from './path-mtu.js';
 import type { QuoteReader } from './quote.js';
+import { TokenBucket } from './token-bucket.js';
 import { type ErrorReport, type InboundPacket, OutputFlag, PathError, type Transport } from './transport.js';
 
 /** Of an answer: RFC 1700's default. */
@@ -35,12 +36,15 @@ export class Icmp implements Transport {
   readonly #output: IpOutput;
   readonly #quotes: QuoteReader;
   readonly #echo: Echo;
+  readonly #echoAnswers: TokenBucket;
 
   constructor(ctx: Context, output: IpOutput, quotes: QuoteReader, echo: Echo) {
     this.#ctx = ctx;
     this.#output = output;
     this.#quotes = quotes;
     this.#echo = echo;
+    const { echoAnswersPerSecond, echoAnswersBurst } = ctx.limits;
+    this.#echoAnswers = new TokenBucket(ctx.clock, ctx.prng, echoAnswersPerSecond, echoAnswersBurst);
   }
 
   input(packet: InboundPacket): Verdict {
@@ -93,6 +97,10 @@ export class Icmp implements Transport {
   #answer(packet: InboundPacket): Verdict {
     if (packet.broadcast) return Verdict.ICMP_BROADCAST;
     const { slab, stats } = this.#ctx;
+    if (!this.#echoAnswers.take()) {
+      stats.icmpOutEchoRepsRateLimited += 1;
+      return Verdict.ICMP_RATE_LIMITED;
+    }
     stats.icmpOutMsgs += 1;
     stats.icmpOutEchoReps += 1;
     if (packet.slot < 0 || packet.length > slab.frameBytesMax) {
@@ -107,7 +115,7 @@ export class Icmp implements Transport {
         packet.source,
         packet.tos,
         REPLY_TTL,
-        OutputFlag.NONE,
+        OutputFlag.ANSWER,
         Cause.ICMP_ECHO_REPLY,
       );
     }
@@ -130,7 +138,7 @@ export class Icmp implements Transport {
       packet.source,
       packet.tos,
       REPLY_TTL,
-      OutputFlag.NONE,
+      OutputFlag.ANSWER,
     );
   }
 

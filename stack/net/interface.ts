@@ -18,8 +18,14 @@ import { FrameBatch, Medium } from './device.js';
 export class TransmitQueue extends FrameBatch {
   /** Entries before this one are the device's already. */
   first = 0;
-  constructor(readonly limit: number) {
-    super(limit * 2);
+  /** Of all frames that were ever queued: how many the device has, and how many there were up to the last answer to a stranger. */
+  #taken = 0;
+  #answersEnd = 0;
+  constructor(
+    readonly limit: number,
+    answersMax: number,
+  ) {
+    super((limit + answersMax) * 2);
   }
   get length(): number {
     return this.count - this.first;
@@ -31,15 +37,24 @@ export class TransmitQueue extends FrameBatch {
   override get full(): boolean {
     return this.count - this.first >= this.limit;
   }
+  /** An answer to a stranger is still on its way to the device. */
+  get hasAnswers(): boolean {
+    return this.#answersEnd > this.#taken;
+  }
   override push(offset: number, length: number): void {
     if (this.count === this.capacity) this.#compact();
     this.offsets[this.count] = offset;
     this.lengths[this.count] = length;
     this.count += 1;
   }
+  /** The frame queued last is an answer to a stranger. */
+  markAnswer(): void {
+    this.#answersEnd = this.#taken + this.length;
+  }
   /** The device has accepted the next `frames` frames. */
   sent(frames: number): void {
     this.first += frames;
+    this.#taken += frames;
     assert(this.first <= this.count, 'a device accepts no more than it was offered');
     if (this.first === this.count) this.clear();
   }
@@ -113,19 +128,23 @@ export class Interface {
     dropsReceived: 0,
     dropsSent: 0,
   };
+  /** Answers to strangers that wait for `admitAnswers`, oldest first. */
+  readonly #answers: FrameBatch;
   readonly #slab: FrameSlab;
 
   constructor(
     readonly index: number,
     options: InterfaceOptions,
     slab: FrameSlab,
+    answersMax: number,
   ) {
     this.name = options.name;
     this.medium = options.medium;
     this.mtu = options.mtu ?? 1500;
     this.mac = Uint8Array.from(options.mac ?? new Uint8Array(6));
     this.vlan = options.vlan ?? 0;
-    this.transmitQueue = new TransmitQueue(options.transmitQueueFrames ?? 1024);
+    this.transmitQueue = new TransmitQueue(options.transmitQueueFrames ?? 1024, answersMax);
+    this.#answers = new FrameBatch(answersMax);
     this.#slab = slab;
     const mac = new DataView(this.mac.buffer);
     this.macHi = mac.getUint16(0);
@@ -145,6 +164,47 @@ export class Interface {
     this.counters.bytesSent += length;
     this.transmitQueue.push(offset, length);
     return Verdict.OK;
+  }
+
+  /** How many answers to strangers may still be queued. */
+  get answerRoom(): number {
+    return this.#answers.capacity - this.#answers.count;
+  }
+  /** Answers wait, because those before them are not the device's yet. */
+  get hasAnswersWaiting(): boolean {
+    return this.#answers.count > 0;
+  }
+
+  /**
+   * Queues a frame that answers somebody who need not be a peer. It waits apart until `admitAnswers`, and where too many wait it is the
+   * newest that is dropped. Takes the slot whatever happens.
+   */
+  enqueueAnswer(offset: number, length: number): Verdict {
+    const answers = this.#answers;
+    if (!this.up || answers.full) {
+      this.counters.dropsSent += 1;
+      this.#slab.give(offset);
+      return this.up ? Verdict.ANSWER_QUEUE_FULL : Verdict.INTERFACE_DOWN;
+    }
+    answers.push(offset, length);
+    return Verdict.OK;
+  }
+
+  /**
+   * Answers that wait go behind what is in the transmit queue, when none of those admitted before is still in it. So connections wait for one
+   * load of answers at most, and answers are sent even where connections always fill the queue.
+   */
+  admitAnswers(): void {
+    const answers = this.#answers;
+    const queue = this.transmitQueue;
+    if (answers.count === 0 || queue.hasAnswers) return;
+    for (let i = 0; i < answers.count; i++) {
+      this.counters.framesSent += 1;
+      this.counters.bytesSent += answers.lengths[i];
+      queue.push(answers.offsets[i], answers.lengths[i]);
+    }
+    queue.markAnswer();
+    answers.clear();
   }
 
   /** Our address on the same link as `neighbor`; else the first; 0 when there is none. */

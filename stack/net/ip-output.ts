@@ -65,7 +65,7 @@ export class IpOutput {
         return refused;
       }
       if (total > t[p + Path.MTU]) {
-        const verdict = this.#fragment(slab.bytes, at, length, protocol, source, destination, tos, ttl, p, at);
+        const verdict = this.#fragment(slab.bytes, at, length, protocol, source, destination, tos, ttl, flags, p, at);
         slab.give(at);
         return verdict;
       }
@@ -86,7 +86,7 @@ export class IpOutput {
       source,
       destination,
     );
-    return this.#forward(p, ipAt, total);
+    return this.#forward(p, ipAt, total, (flags & OutputFlag.ANSWER) !== 0);
   }
 
   /** Sends a payload that lies anywhere, of up to 65,515 bytes, in as many fragments as the path wants. */
@@ -111,7 +111,7 @@ export class IpOutput {
       const dontFragment = (flags & OutputFlag.DONT_FRAGMENT) !== 0 && this.#paths.t[p + Path.LOCKED] === 0;
       const refused = this.#refused(p, flags, total, dontFragment);
       if (refused !== Verdict.OK) return refused;
-      return this.#fragment(bytes, at, length, protocol, source, destination, tos, ttl, p, -1 - cause);
+      return this.#fragment(bytes, at, length, protocol, source, destination, tos, ttl, flags, p, -1 - cause);
     }
     const slot = slab.take();
     if (slot < 0) {
@@ -157,6 +157,7 @@ export class IpOutput {
     destination: number,
     tos: number,
     ttl: number,
+    flags: number,
     p: number,
     noteFrom: number,
   ): Verdict {
@@ -165,10 +166,8 @@ export class IpOutput {
     const t = this.#paths.t;
     const perFragment = (Math.min(t[p + Path.MTU], slab.frameBytesMax) - Ipv4.HEADER_BYTES) & ~7;
     const count = Math.ceil(length / perFragment);
-    const room =
-      t[p + Path.KIND] === PathKind.LOCAL
-        ? this.#localQueue.room
-        : ctx.interfaces[t[p + Path.IFACE]].transmitQueue.room;
+    const isAnswer = (flags & OutputFlag.ANSWER) !== 0;
+    const room = t[p + Path.KIND] === PathKind.LOCAL ? this.#localQueue.room : this.#roomFor(p, isAnswer);
     if (slab.freeCount < count || room < count) {
       ctx.stats.ipFragFails += 1;
       return Verdict.NO_BUFFER;
@@ -203,7 +202,7 @@ export class IpOutput {
         destination,
       );
       ctx.stats.ipFragCreates += 1;
-      const result = this.#forward(p, ipAt, total);
+      const result = this.#forward(p, ipAt, total, isAnswer);
       if (result >= FIRST_DROP && result !== Verdict.NEIGHBOR_PENDING) {
         ctx.stats.ipFragFails += 1;
         return result;
@@ -214,8 +213,13 @@ export class IpOutput {
     return verdict;
   }
 
+  #roomFor(p: number, isAnswer: boolean): number {
+    const iface = this.#ctx.interfaces[this.#paths.t[p + Path.IFACE]];
+    return isAnswer ? iface.answerRoom : iface.transmitQueue.room;
+  }
+
   /** A finished datagram on its way along the path. Takes the slot. */
-  #forward(p: number, ipAt: number, total: number): Verdict {
+  #forward(p: number, ipAt: number, total: number, isAnswer: boolean): Verdict {
     const ctx = this.#ctx;
     const t = this.#paths.t;
     const kind = t[p + Path.KIND];
@@ -227,14 +231,14 @@ export class IpOutput {
     }
     const iface = ctx.interfaces[t[p + Path.IFACE]];
     let verdict: Verdict;
-    if (iface.medium === Medium.IP) verdict = iface.enqueue(ipAt, total);
+    if (iface.medium === Medium.IP) verdict = isAnswer ? iface.enqueueAnswer(ipAt, total) : iface.enqueue(ipAt, total);
     else if (kind === PathKind.UNICAST) {
       let row = t[p + Path.NEIGHBOR];
       if (row < 0 || !this.#neighbors.holds(row, iface.index, t[p + Path.NEXT_HOP])) {
         row = this.#neighbors.entry(iface.index, t[p + Path.NEXT_HOP]);
         t[p + Path.NEIGHBOR] = row;
       }
-      verdict = this.#neighbors.send(row, iface, ipAt, total);
+      verdict = this.#neighbors.send(row, iface, ipAt, total, isAnswer);
       if (verdict === Verdict.NEIGHBOR_PENDING) return verdict;
     } else {
       const group = t[p + Path.DESTINATION];
@@ -250,6 +254,7 @@ export class IpOutput {
       verdict = iface.enqueue(frame, total + ipAt - frame);
     }
     if (verdict !== Verdict.OK) ctx.stats.ipOutDiscards += 1;
+    if (verdict === Verdict.ANSWER_QUEUE_FULL) ctx.stats.answerQueueDrops += 1;
     return verdict;
   }
 

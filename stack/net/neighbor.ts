@@ -121,7 +121,7 @@ export class NeighborCache {
   }
 
   /** Sends the IP datagram at `at` to the neighbour, now or when it answers. Takes the slot. */
-  send(row: number, iface: Interface, at: number, length: number): Verdict {
+  send(row: number, iface: Interface, at: number, length: number, isAnswer = false): Verdict {
     const t = this.t;
     const n = row * Neighbor.STRIDE;
     const state = t[n + Neighbor.STATE];
@@ -137,7 +137,7 @@ export class NeighborCache {
       t[n + Neighbor.MAC_LO],
       EtherType.IPV4,
     );
-    return iface.enqueue(frame, length + at - frame);
+    return isAnswer ? iface.enqueueAnswer(frame, length + at - frame) : iface.enqueue(frame, length + at - frame);
   }
 
   /** A transport got an answer through this neighbour: RFC 4861 §7.3.1, RFC 1122 §2.3.2.1 (4). */

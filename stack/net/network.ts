@@ -26,6 +26,7 @@ import { PathMtuTable } from './path-mtu.js';
 import { QuoteReader } from './quote.js';
 import { Route, type RouteOptions, RouteTable } from './route.js';
 import { Stats } from './stats.js';
+import { TokenBucket } from './token-bucket.js';
 import { type InboundPacket, OutputFlag, type Transport } from './transport.js';
 
 export interface NetworkOptions {
@@ -58,6 +59,7 @@ export class Network {
   readonly #arp: Arp;
   readonly #ip: IpInput;
   readonly #link: LinkInput;
+  readonly #resets: TokenBucket;
 
   constructor(options: NetworkOptions) {
     this.slab = options.slab;
@@ -79,6 +81,7 @@ export class Network {
     this.#paths = new PathCache(ctx, this.#local, this.routes, this.#pathMtu);
     this.neighbors = new NeighborCache(ctx, quotes);
     this.#localQueue = new LocalQueue(ctx);
+    this.#resets = new TokenBucket(this.clock, this.prng, this.limits.resetsPerSecond, this.limits.resetsBurst);
     this.#output = new IpOutput(ctx, this.#paths, this.neighbors, this.#localQueue);
     this.#errors = new IcmpErrors(ctx, this.#local, this.#output);
     this.#echo = new Echo(ctx, this.#paths, this.#output);
@@ -93,7 +96,7 @@ export class Network {
   /** Control path. Throws EINVAL where the options cannot work. Connected routes come with the addresses. */
   addInterface(options: InterfaceOptions): Interface {
     checkInterface(options, this.slab);
-    const iface = new Interface(this.interfaces.length, options, this.slab);
+    const iface = new Interface(this.interfaces.length, options, this.slab, this.limits.answerQueueFrames);
     this.interfaces.push(iface);
     for (const { address, prefixLength } of options.addresses ?? [])
       this.addAddress(iface.index, address, prefixLength);
@@ -205,6 +208,11 @@ export class Network {
     );
   }
 
+  /** What connections send now is in the transmit queues: answers to strangers may follow it. Once a flush. */
+  admitAnswers(): void {
+    for (let i = 0; i < this.interfaces.length; i++) this.interfaces[i].admitAnswers();
+  }
+
   /**
    * Delivers the datagrams to ourselves that wait now; those sent in answer wait for the next call. Returns how many it
    * delivered, so that `flush` can go on until it is none, and stop after a while even when it never is.
@@ -232,6 +240,13 @@ export class Network {
   /** Gives back a slot that `takeSegment` returned and that is not sent after all. */
   giveSegment(at: number): void {
     this.slab.give(at);
+  }
+
+  /** May a RST be sent to a segment that belongs to no connection? Counts it when not. */
+  mayReset(): boolean {
+    if (this.#resets.take()) return true;
+    this.stats.tcpOutRstsRateLimited += 1;
+    return false;
   }
 
   /** How many frames may still be queued, whichever way they go. */
@@ -429,8 +444,9 @@ export class Network {
   }
 }
 
-/** Control path. Where the slab is small, those who wait for a neighbour get a smaller share of it. */
+/** Control path. Where the slab is small, those who wait for a neighbour, and answers to strangers, get a smaller share of it. */
 function limitsFor(slab: FrameSlab): NetworkLimits {
   const neighborQueueFramesTotal = Math.min(DEFAULT_NETWORK_LIMITS.neighborQueueFramesTotal, slab.slots >>> 3);
-  return { ...DEFAULT_NETWORK_LIMITS, neighborQueueFramesTotal };
+  const answerQueueFrames = Math.max(1, Math.min(DEFAULT_NETWORK_LIMITS.answerQueueFrames, slab.slots >>> 3));
+  return { ...DEFAULT_NETWORK_LIMITS, neighborQueueFramesTotal, answerQueueFrames };
 }

@@ -14,6 +14,8 @@ export class Stats {
   arpRepliesReceived = 0;
   arpRequestsSent = 0;
   arpRepliesSent = 0;
+  /** Replies not sent because of the rate limit. */
+  arpRepliesRateLimited = 0;
   arpAnnouncementsSent = 0;
   /** Somebody else claimed an address of ours (RFC 5227 §2.4). */
   arpConflicts = 0;
@@ -41,6 +43,8 @@ export class Stats {
   ipFragOKs = 0;
   ipFragFails = 0;
   ipFragCreates = 0;
+  /** Answers to strangers dropped, because as many as may wait for the device waited already. */
+  answerQueueDrops = 0;
   /** Datagrams from ourselves to ourselves. */
   ipLoopback = 0;
 
@@ -62,6 +66,8 @@ export class Stats {
   icmpOutEchoReps = 0;
   /** Errors not sent because of the rate limit. */
   icmpOutRateLimited = 0;
+  /** Echo replies not sent because of theirs. */
+  icmpOutEchoRepsRateLimited = 0;
   pathMtuLowered = 0;
   pathMtuExpired = 0;
 
@@ -85,6 +91,8 @@ export class Stats {
   tcpRetransSegs = 0;
   tcpInErrs = 0;
   tcpOutRsts = 0;
+  /** RSTs to segments of no connection, not sent because of the rate limit. */
+  tcpOutRstsRateLimited = 0;
   tcpInCsumErrors = 0;
   tcpTimeouts = 0;
   /** Times fast recovery has begun. */

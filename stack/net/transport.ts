@@ -19,6 +19,8 @@ export const enum OutputFlag {
   DONT_FRAGMENT = 1,
   /** The program may send to broadcast addresses; without it they are refused (POSIX EACCES). */
   BROADCAST = 2,
+  /** An answer of the stack's own to somebody who need not be a peer: it waits behind what connections send, and is dropped before it. */
+  ANSWER = 4,
 }
 
 /** The one record of the datagram at hand: filled by ip-input, read by the transport during the call, never kept. */

@@ -6,7 +6,7 @@ import { emitTimestampsPadded } from '../wire/tcp-options.js';
 import { localPort, remotePort } from './connection-table.js';
 import type { TcpContext } from './context.js';
 import { DEFAULT_TTL, PROTOCOL_TCP } from './emit.js';
-import type { State } from './state.js';
+import { State } from './state.js';
 import { emitSynOptions, type SynOffer } from './syn-options.js';
 import { noteSentAlone } from './trace-note.js';
 
@@ -25,9 +25,10 @@ export function sendSyn(
   offer: SynOffer,
   cause: Cause,
   state: State,
+  kind: OutputFlag = OutputFlag.NONE,
 ): boolean {
   const { net } = tcp;
-  if (net.room() <= 0) return false;
+  if (kind !== OutputFlag.ANSWER && net.room() <= 0) return false;
   const at = net.takeSegment();
   if (at < 0) return false;
   const { bytes, view } = net.slab;
@@ -35,7 +36,7 @@ export function sendSyn(
   emitTcp(view, at, localPort(ports), remotePort(ports), seq, ack, headerBytes, flags, window, 0);
   if (offer.textLength > 0) tcp.arena.copyOut(offer.textQueue, 0, bytes, at + headerBytes, offer.textLength);
   noteSentAlone(tcp, at, cause, state);
-  handOver(tcp, at, headerBytes + offer.textLength, local, remote, offer.tos, offer.ttl || DEFAULT_TTL);
+  handOver(tcp, at, headerBytes + offer.textLength, local, remote, offer.tos, offer.ttl || DEFAULT_TTL, kind);
   return true;
 }
 
@@ -55,9 +56,11 @@ export function sendBare(
   cause: Cause,
   state: State,
   tos = 0,
+  kind: OutputFlag = OutputFlag.NONE,
 ): boolean {
   const { net } = tcp;
-  if (net.room() <= 0) return false;
+  // Answers have a queue of their own.
+  if (kind !== OutputFlag.ANSWER && net.room() <= 0) return false;
   const at = net.takeSegment();
   if (at < 0) return false;
   const { view } = net.slab;
@@ -65,7 +68,7 @@ export function sendBare(
   emitTcp(view, at, localPort(ports), remotePort(ports), seq, ack, end - at, flags, window, 0);
   if ((flags & TcpFlag.RST) !== 0) net.stats.tcpOutRsts += 1;
   noteSentAlone(tcp, at, cause, state);
-  handOver(tcp, at, end - at, local, remote, tos, DEFAULT_TTL);
+  handOver(tcp, at, end - at, local, remote, tos, DEFAULT_TTL, kind);
   return true;
 }
 
@@ -77,22 +80,26 @@ function handOver(
   remote: number,
   tos: number,
   ttl: number,
+  kind: OutputFlag,
 ): void {
   const { net } = tcp;
   net.stats.tcpOutSegs += 1;
   const source = local as Address;
   const destination = remote as Address;
   finishTcpChecksum(net.slab.view, at, length, net.pseudoHeaderSum(source, destination, PROTOCOL_TCP, length));
-  net.output(at, length, PROTOCOL_TCP, source, destination, tos, ttl, OutputFlag.DONT_FRAGMENT);
+  net.output(at, length, PROTOCOL_TCP, source, destination, tos, ttl, OutputFlag.DONT_FRAGMENT | kind);
 }
 
 /**
  * RST in answer to the segment at hand, RFC 9293 §3.5.2 group 1: with the sequence number the peer asks for if it acknowledges
- * something, else zero and an acknowledgment of all it sent. Never in answer to a RST.
+ * something, else zero and an acknowledgment of all it sent. Never in answer to a RST. Before a connection is established whoever sent the
+ * segment is a stranger: there is a limit to such RSTs, and they wait behind what connections send.
  */
 export function refuseSegment(tcp: TcpContext, cause: Cause, state: State): void {
   const { seg } = tcp;
   if ((seg.flags & TcpFlag.RST) !== 0) return;
+  const isPeer = state >= State.ESTABLISHED;
+  if (!isPeer && !tcp.net.mayReset()) return;
   const acks = (seg.flags & TcpFlag.ACK) !== 0;
   sendBare(
     tcp,
@@ -108,5 +115,7 @@ export function refuseSegment(tcp: TcpContext, cause: Cause, state: State): void
     0,
     cause,
     state,
+    0,
+    isPeer ? OutputFlag.NONE : OutputFlag.ANSWER,
   );
 }

@@ -1,5 +1,6 @@
 import { seqGt, seqLt } from '../base/seq.js';
 import { Event, SocketKind } from '../net/event-queue.js';
+import { OutputFlag } from '../net/transport.js';
 import { TcpOptionBit } from '../wire/tcp-options.js';
 import { beginAcks } from './ack-memory.js';
 import { mark } from './connection.js';
@@ -105,7 +106,8 @@ function openChild(tcp: TcpContext, listener: Listener, scratch: Int32Array): bo
   cold[k + Cold.RTT_SEQ] = hot[c + Tcb.SND_NXT];
   cold[k + Cold.SND_SML] = hot[c + Tcb.SND_UNA];
   scratch[Syn.IRS] = (hot[c + Tcb.RCV_NXT] - 1) | 0;
-  sendSynAck(tcp, scratch, 0, listener, tcp.clock.ms);
+  // Data may follow at once and must not overtake it.
+  sendSynAck(tcp, scratch, 0, listener, tcp.clock.ms, OutputFlag.NONE);
   cold[k + Cold.LAST_ACK_SENT] = hot[c + Tcb.RCV_NXT];
   cold[k + Cold.SYN_SENT_AT_US] = tcp.clock.us32;
   beginAcks(tcp, c, k);

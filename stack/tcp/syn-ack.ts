@@ -1,5 +1,6 @@
 import type { Address } from '../base/units.js';
 import { Cause } from '../net/note.js';
+import { OutputFlag } from '../net/transport.js';
 import { TcpFlag } from '../wire/tcp.js';
 import { sendSyn } from './bare-segment.js';
 import type { TcpContext } from './context.js';
@@ -28,7 +29,7 @@ export const synAckCookie = new Cookie();
 
 /**
  * <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>, with what both sides can do. `at` is a row's place in `rows`: of the table, or a scratch row that lives only for
- * this answer. `tsVal` without the connection's offset.
+ * this answer. `tsVal` without the connection's offset. Whoever asks is a stranger yet, unless `kind` says otherwise.
  */
 export function sendSynAck(
   tcp: TcpContext,
@@ -36,6 +37,7 @@ export function sendSynAck(
   at: number,
   listener: Listener | undefined,
   tsVal: number,
+  kind: OutputFlag = OutputFlag.ANSWER,
 ): boolean {
   const local = rows[at + Syn.LOCAL];
   const remote = rows[at + Syn.REMOTE];
@@ -71,6 +73,7 @@ export function sendSynAck(
     offer,
     Cause.SYN_ACK,
     State.SYN_RECEIVED,
+    kind,
   );
 }
 

@@ -1,5 +1,6 @@
 import { seqGt, seqLt } from '../base/seq.js';
 import { Cause } from '../net/note.js';
+import { OutputFlag } from '../net/transport.js';
 import { TcpFlag } from '../wire/tcp.js';
 import { Verdict } from '../wire/verdict.js';
 import { sendBare } from './bare-segment.js';
@@ -101,6 +102,7 @@ function answer(tcp: TcpContext, row: number, always: boolean): void {
     Cause.TIME_WAIT_ACK,
     State.TIME_WAIT,
     rows[at + Wait.TOS],
+    OutputFlag.ANSWER,
   );
 }
 

@@ -18,6 +18,7 @@ const ENTRIES: Readonly<Record<Exclude<Verdict, Verdict.COUNT>, Entry>> = {
   [Verdict.ARP_TOO_SHORT]: ['ARP_TOO_SHORT', 'the frame ends within the ARP packet', 'RFC 826'],
   [Verdict.ARP_MALFORMED]: ['ARP_MALFORMED', 'not ARP for IPv4 over Ethernet, or from a group address', 'RFC 826'],
   [Verdict.ARP_NOT_FOR_US]: ['ARP_NOT_FOR_US', 'asks for an address that is not ours', 'RFC 826'],
+  [Verdict.ARP_RATE_LIMITED]: ['ARP_RATE_LIMITED', 'more requests than we answer', ''],
 
   [Verdict.IP_TOO_SHORT]: ['IP_TOO_SHORT', 'the frame ends within the IP header', 'RFC 791 §3.1'],
   [Verdict.IP_VERSION]: ['IP_VERSION', 'the version is not the one the link announced', 'RFC 1122 §3.2.1.1'],
@@ -131,6 +132,7 @@ const ENTRIES: Readonly<Record<Exclude<Verdict, Verdict.COUNT>, Entry>> = {
   [Verdict.NO_BUFFER]: ['NO_BUFFER', 'no frame slot is free', ''],
   [Verdict.TOO_BIG]: ['TOO_BIG', 'longer than the path takes, and not to be fragmented', 'RFC 1191 §3'],
   [Verdict.INTERFACE_DOWN]: ['INTERFACE_DOWN', 'the interface is down', ''],
+  [Verdict.ANSWER_QUEUE_FULL]: ['ANSWER_QUEUE_FULL', 'too many answers to strangers wait for the device', ''],
 };
 
 const NONE: Entry = ['UNKNOWN', 'no such verdict', ''];

@@ -22,6 +22,7 @@ export const enum Verdict {
   ARP_TOO_SHORT = 12,
   ARP_MALFORMED = 13,
   ARP_NOT_FOR_US = 14,
+  ARP_RATE_LIMITED = 15,
   // IPv4
   IP_TOO_SHORT = 16,
   IP_VERSION = 17,
@@ -91,6 +92,7 @@ export const enum Verdict {
   NO_BUFFER = 84,
   TOO_BIG = 85,
   INTERFACE_DOWN = 86,
+  ANSWER_QUEUE_FULL = 87,
 
   COUNT = 96,
 }

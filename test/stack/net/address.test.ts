@@ -59,7 +59,7 @@ t.test('prefixes → address and length; strict', (t) => {
 });
 
 t.test('transmit queue, device that takes little → order kept, limit kept, places found again', (t) => {
-  const queue = new TransmitQueue(8);
+  const queue = new TransmitQueue(8, 0);
   let pushed = 0;
   let taken = 0;
   let wrong = 0;

@@ -50,6 +50,7 @@ export class Host {
 
   /** Takes what waits to be sent, as bytes; the slots go back. */
   sent(): Uint8Array[] {
+    this.net.admitAnswers();
     const queue = this.iface.transmitQueue;
     const frames: Uint8Array[] = [];
     for (let i = queue.first; i < queue.count; i++) {
