@@ -14,6 +14,8 @@ export interface WireOptions {
   readonly latencyUs?: number;
   /** Frames under way in one direction before a sender has to wait. Default 1024. */
   readonly queueFrames?: number;
+  /** What becomes of a frame for which there is no room: it waits at the sender (default), or it is lost, as in a TAP's queue. */
+  readonly whenFull?: 'wait' | 'drop';
   /** Of the two ends. */
   readonly names?: readonly [string, string];
   readonly macs?: readonly [Uint8Array, Uint8Array];
@@ -39,6 +41,7 @@ class Lane {
   constructor(
     readonly capacity: number,
     readonly frameBytesMax: number,
+    readonly drops: boolean,
   ) {
     this.#slotBytes = (frameBytesMax + 63) & -64;
     // Memory that no frame has reached yet is not resident.
@@ -151,7 +154,7 @@ export class LoopbackDevice implements Driver {
     for (; i < from.count; i++) {
       const at = from.offsets[i];
       const length = from.lengths[i];
-      if (this.#closed || peer.#closed || length > lane.frameBytesMax) {
+      if (this.#closed || peer.#closed || length > lane.frameBytesMax || (lane.drops && lane.full)) {
         c.dropsSent += 1;
       } else if (lane.full) {
         lane.blocked = true;
@@ -203,8 +206,9 @@ export function createWire(options: WireOptions = {}): [LoopbackDevice, Loopback
   const macFor = (name: string) => (medium === Medium.IP ? new Uint8Array(6) : hardwareAddressFor(name, seed));
   const [nearMac, farMac] = options.macs ?? [macFor(nearName), macFor(farName)];
   const frameBytesMax = mtu + (medium === Medium.IP ? 0 : LINK_BYTES_MAX);
-  const there = new Lane(queueFrames, frameBytesMax);
-  const back = new Lane(queueFrames, frameBytesMax);
+  const drops = options.whenFull === 'drop';
+  const there = new Lane(queueFrames, frameBytesMax, drops);
+  const back = new Lane(queueFrames, frameBytesMax, drops);
   const near = new LoopbackDevice(nearName, medium, mtu, nearMac, latencyUs, there, back);
   const far = new LoopbackDevice(farName, medium, mtu, farMac, latencyUs, back, there);
   near.join(far);

@@ -137,9 +137,10 @@ export class Host implements StackHost {
     if (this.#turning) return;
     this.#turning = true;
     try {
-      const now = this.clock.now();
-      if (receive) this.#turn.run(now);
-      else this.#turn.send(now);
+      if (receive) {
+        do this.#turn.run(this.clock.now());
+        while (this.#turn.again);
+      } else this.#turn.send(this.clock.now());
     } catch (error) {
       this.#broken(error);
     } finally {

@@ -39,6 +39,11 @@ const BATCH_FRAMES = 64;
  * a millisecond, a third of what 64 KiB segments would fill a TAP's queue with.
  */
 const TURN_FRAMES_MAX = 512;
+/**
+ * After a turn that took so many frames the next is taken at once, and again until one finds nothing: in a flood a frame waits for a few
+ * others and not for the event loop to come round. With fewer frames the look at the device would cost more than it finds.
+ */
+const BUSY_FRAMES = 4;
 /** How often a turn refills a transmit queue that the device emptied at once: 8 × 1024 frames, then the program is heard. */
 const FLUSHES_MAX = 8;
 
@@ -51,10 +56,14 @@ export class Turn {
   readonly attachments: Attachment[] = [];
   /** The last turn left something to do at once: frames or events beyond the budget. */
   more = false;
+  /** The next turn is to be taken at once, before the event loop comes round: frames come fast. */
+  again = false;
   /** A device took less than it was offered. */
   blocked = false;
   readonly #slab: FrameSlab;
   readonly #batch = new FrameBatch(BATCH_FRAMES);
+  /** Frames taken in turns that followed each other at once. */
+  #inARow = 0;
 
   constructor(stack: Stack, reactor: Reactor) {
     this.stack = stack;
@@ -66,8 +75,20 @@ export class Turn {
   run(now: Us): void {
     this.stack.advance(now);
     this.more = false;
-    for (let i = 0; i < this.attachments.length; i++) this.#receive(this.attachments[i], now);
+    let taken = 0;
+    for (let i = 0; i < this.attachments.length; i++) taken += this.#receive(this.attachments[i], now);
     this.#finish();
+    this.#judge(taken);
+  }
+
+  /** Is the next turn to follow at once? As long as the turns in a row have a turn's budget left together. */
+  #judge(taken: number): void {
+    const busy = taken >= BUSY_FRAMES || (this.again && taken > 0);
+    this.#inARow = busy ? this.#inARow + taken : 0;
+    this.again = busy && !this.more && this.#inARow < TURN_FRAMES_MAX;
+    if (this.again) return;
+    if (busy) this.more = true;
+    this.#inARow = 0;
   }
 
   /** Its second half: for what the program has done since, without asking the devices for frames. */
@@ -97,22 +118,26 @@ export class Turn {
     return deadline;
   }
 
-  #receive(attachment: Attachment, now: Us): void {
+  /** How many frames it took. */
+  #receive(attachment: Attachment, now: Us): number {
     const device = attachment.device;
     const iface = attachment.iface.index;
     const batch = this.#batch;
     const slab = this.#slab;
     device.advance(now);
-    for (let taken = 0; taken < TURN_FRAMES_MAX; taken += BATCH_FRAMES) {
+    let taken = 0;
+    while (taken < TURN_FRAMES_MAX) {
       const count = device.receive(batch, slab);
       for (let i = 0; i < count; i++) this.stack.receive(iface, batch.offsets[i], batch.lengths[i]);
       if (device.processed !== undefined) device.processed(batch, slab);
       for (let i = 0; i < count; i++) slab.give(batch.offsets[i]);
       batch.clear();
       // A short batch: the device is empty, and asking again would be one more system call.
-      if (count < BATCH_FRAMES) return;
+      taken += count;
+      if (count < BATCH_FRAMES) return taken;
     }
     this.more = true;
+    return taken;
   }
 
   /** True when a queue was full and is empty now: the stack may have more for it. */

@@ -5,6 +5,7 @@ import type { Stack } from '../../stack/stack.js';
 import { StackDemultiplexer } from '../reactor/demultiplexer.js';
 import { Reactor, type ReactorOptions } from '../reactor/reactor.js';
 import { VirtualClock } from './clock.js';
+import { CostlyDevice, type CostModel, Cpu } from './cost-model.js';
 import type { StackHost } from './stack-host.js';
 import { type Attachment, type AttachOptions, attachDevice, Turn } from './turn.js';
 
@@ -21,22 +22,31 @@ export class VirtualHost implements StackHost {
   /** Something is to be done at the present moment. */
   dirty = true;
 
+  /** When its work costs time. */
+  readonly cpu: Cpu | null;
+
   constructor(
     readonly name: string,
     readonly stack: Stack,
     options: ReactorOptions,
+    cpu: Cpu | null = null,
   ) {
+    this.cpu = cpu;
     this.reactor = new Reactor(new StackDemultiplexer(stack), options);
     this.turns = new Turn(stack, this.reactor);
   }
   attach(device: Device, options: AttachOptions = {}): Interface {
-    return attachDevice(this.turns, device, options);
+    return attachDevice(this.turns, this.cpu === null ? device : new CostlyDevice(device, this.cpu), options);
   }
   get attachments(): readonly Attachment[] {
     return this.turns.attachments;
   }
   wake(): void {
     this.dirty = true;
+  }
+  /** It works until then; nothing is begun before. */
+  get busyUntilUs(): number {
+    return this.cpu === null ? 0 : Math.ceil(this.cpu.nowUs);
   }
   /** Virtual time keeps no process alive. */
   reference(): void {}
@@ -58,8 +68,10 @@ export class VirtualWorld {
     return this.clock.now();
   }
 
-  add(name: string, stack: Stack, options: ReactorOptions = {}): VirtualHost {
-    const host = new VirtualHost(name, stack, options);
+  /** With `costs` the host's work takes time: frames that arrive meanwhile wait, and timers are late. */
+  add(name: string, stack: Stack, options: ReactorOptions = {}, costs?: CostModel): VirtualHost {
+    const cpu = costs === undefined ? null : new Cpu(costs, this.now);
+    const host = new VirtualHost(name, stack, options, cpu);
     this.hosts.push(host);
     return host;
   }
@@ -67,7 +79,10 @@ export class VirtualWorld {
   /** When something is next to be done; `Infinity` when nothing ever is. */
   deadline(): number {
     let deadline = Infinity;
-    for (const host of this.hosts) deadline = Math.min(deadline, host.dirty ? this.now : host.turns.deadline());
+    for (const host of this.hosts) {
+      const due = host.dirty ? this.now : host.turns.deadline();
+      deadline = Math.min(deadline, Math.max(due, host.busyUntilUs));
+    }
     return deadline;
   }
 
@@ -75,10 +90,11 @@ export class VirtualWorld {
   round(): boolean {
     let turned = false;
     for (const host of this.hosts) {
-      if (!host.dirty && host.turns.deadline() > this.now) continue;
+      if (host.busyUntilUs > this.now || (!host.dirty && host.turns.deadline() > this.now)) continue;
       host.dirty = false;
+      host.cpu?.begin(this.now, host.turns.again);
       host.turns.run(this.now);
-      if (host.turns.more) host.dirty = true;
+      if (host.turns.more || host.turns.again) host.dirty = true;
       turned = true;
     }
     return turned;

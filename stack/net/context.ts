@@ -50,12 +50,18 @@ export interface NetworkLimits {
    */
   readonly resetsPerSecond: number;
   readonly resetsBurst: number;
+  /**
+   * SYNs answered in a second, and at once: more than a program over a TAP accepts, and a crowd that comes back together. Each
+   * answer to a forged address may cost a RST that comes back. Deviation: Linux has no limit.
+   */
+  readonly synAnswersPerSecond: number;
+  readonly synAnswersBurst: number;
   /** Replies sent to ARP requests in a second, and at once: each host of a /22 that asks once a second. Deviation: Linux has no limit. */
   readonly arpRepliesPerSecond: number;
   readonly arpRepliesBurst: number;
   /**
-   * Answers to strangers that may wait for a device: as many fragments as a datagram of 64 KiB has over a path MTU of 576, and at
-   * 10 Mbit/s 7 ms of RSTs. An eighth of a smaller slab.
+   * Answers to strangers that may wait for a device: one for each frame of a turn, and an echo reply of 64 KiB in fragments. An eighth of
+   * a smaller slab.
    */
   readonly answerQueueFrames: number;
   /** Echo replies that wait for the program. */
@@ -73,12 +79,14 @@ export const DEFAULT_NETWORK_LIMITS: NetworkLimits = {
   localQueueFrames: 256,
   icmpErrorsPerSecond: 1000,
   icmpErrorsBurst: 50,
-  echoAnswersPerSecond: 20_000,
+  echoAnswersPerSecond: 10_000,
   echoAnswersBurst: 1000,
   resetsPerSecond: 1000,
   resetsBurst: 500,
+  synAnswersPerSecond: 25_000,
+  synAnswersBurst: 4096,
   arpRepliesPerSecond: 1000,
   arpRepliesBurst: 200,
-  answerQueueFrames: 128,
+  answerQueueFrames: 512,
   echoRepliesMax: 256,
 };

@@ -60,6 +60,7 @@ export class Network {
   readonly #ip: IpInput;
   readonly #link: LinkInput;
   readonly #resets: TokenBucket;
+  readonly #synAnswers: TokenBucket;
 
   constructor(options: NetworkOptions) {
     this.slab = options.slab;
@@ -82,6 +83,8 @@ export class Network {
     this.neighbors = new NeighborCache(ctx, quotes);
     this.#localQueue = new LocalQueue(ctx);
     this.#resets = new TokenBucket(this.clock, this.prng, this.limits.resetsPerSecond, this.limits.resetsBurst);
+    const { synAnswersPerSecond, synAnswersBurst } = this.limits;
+    this.#synAnswers = new TokenBucket(this.clock, this.prng, synAnswersPerSecond, synAnswersBurst);
     this.#output = new IpOutput(ctx, this.#paths, this.neighbors, this.#localQueue);
     this.#errors = new IcmpErrors(ctx, this.#local, this.#output);
     this.#echo = new Echo(ctx, this.#paths, this.#output);
@@ -247,6 +250,11 @@ export class Network {
     if (this.#resets.take()) return true;
     this.stats.tcpOutRstsRateLimited += 1;
     return false;
+  }
+
+  /** May a SYN be answered? */
+  mayAnswerSyn(): boolean {
+    return this.#synAnswers.take();
   }
 
   /** How many frames may still be queued, whichever way they go. */

@@ -141,6 +141,8 @@ export class Stats {
   tcpFastOpenOverflows = 0;
   /** SYNs turned away by a full queue of half-open connections, with SYN cookies off. */
   tcpSynQueueFullDrops = 0;
+  /** SYNs not answered because of the rate limit. */
+  tcpSynRateLimited = 0;
   /** Handshakes ended by the peer before they were complete. */
   tcpEmbryonicResets = 0;
   /** ACKs left aside because a listener waits for data (TCP_DEFER_ACCEPT). */

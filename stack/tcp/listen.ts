@@ -35,6 +35,12 @@ export function listenArrives(tcp: TcpContext, listener: Listener, issAtLeast: n
   // Third: SYN. With a FIN it is nobody's connection attempt. As Linux it is dropped in silence.
   if ((seg.flags & TcpFlag.SYN) === 0) return Verdict.TCP_NO_ACK;
   if ((seg.flags & TcpFlag.FIN) !== 0) return Verdict.TCP_FLAGS;
+  // Before anything is kept of it: what is not answered now is sent again in a second.
+  if (issAtLeast === 0 && !net.mayAnswerSyn()) {
+    net.stats.tcpSynRateLimited += 1;
+    net.stats.tcpListenDrops += 1;
+    return Verdict.TCP_SYN_RATE_LIMITED;
+  }
   // A pair that comes out of TIME-WAIT is somebody we know, and is not turned away.
   const full = listener.synQueueFull || (tcp.synTable.full && limits.synCookies !== 0);
   if (full && issAtLeast === 0 && limits.synCookies === 0) {

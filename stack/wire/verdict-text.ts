@@ -120,6 +120,7 @@ const ENTRIES: Readonly<Record<Exclude<Verdict, Verdict.COUNT>, Entry>> = {
   [Verdict.TCP_TTL_TOO_LOW]: ['TCP_TTL_TOO_LOW', 'from farther away than IP_MINTTL allows', 'RFC 5082 §3'],
   [Verdict.TCP_SIGNATURE]: ['TCP_SIGNATURE', 'its signature is missing, wrong or not expected', 'RFC 5925 §7.3'],
   [Verdict.TCP_DEFERRED]: ['TCP_DEFERRED', 'the listener waits for data before it offers the connection', ''],
+  [Verdict.TCP_SYN_RATE_LIMITED]: ['TCP_SYN_RATE_LIMITED', 'more SYNs in a second than we answer', ''],
 
   [Verdict.NO_ROUTE]: ['NO_ROUTE', 'no route to the destination', 'RFC 1122 §3.3.1'],
   [Verdict.NO_NEIGHBOR]: ['NO_NEIGHBOR', 'the next hop does not answer', 'RFC 4861 §7.2.2'],

@@ -84,6 +84,7 @@ export const enum Verdict {
   TCP_SIGNATURE = 76,
   TCP_DEFERRED = 77,
   TCP_TTL_TOO_LOW = 78,
+  TCP_SYN_RATE_LIMITED = 79,
   // Sending
   NO_ROUTE = 80,
   NO_NEIGHBOR = 81,
