@@ -77,7 +77,7 @@ export class TapDevice implements Driver {
     dropsReceived: 0,
     dropsSent: 0,
   };
-  /** Why the device no longer works: the interface was deleted. Its descriptor polls readable forever; close it. */
+  /** Why the device no longer works: the interface was deleted. Close it and open another. */
   failure: StackError | null = null;
   /** The error number of the last frame refused, for whoever wonders about `dropsSent`. */
   lastErrno = 0;
@@ -183,7 +183,7 @@ export class TapDevice implements Driver {
         if (errno === Errno.EAGAIN || errno === Errno.ENOBUFS) return i - first;
         // EIO: the interface is down, which is the same as a cable pulled. EINVAL: the kernel finds the frame malformed.
         c.dropsSent += 1;
-        if (errno === Errno.EBADFD) this.#fail(errno);
+        if (isGone(errno)) this.#fail(errno);
       }
       slab.give(at);
     }
@@ -232,9 +232,14 @@ export class TapDevice implements Driver {
     this.failure = systemError(
       errno,
       `${this.name} no longer works`,
-      'Was the interface deleted? Close the device and open it again',
+      'Was the interface deleted? Open it again',
     );
   }
+}
+
+/** EBADFD: the interface was deleted. EBADF: somebody has closed our descriptor. */
+function isGone(errno: number): boolean {
+  return errno === Errno.EBADFD || errno === Errno.EBADF || errno === Errno.ENODEV || errno === Errno.ENXIO;
 }
 
 /** Ethernet frames. Creates the interface unless it exists. Throws a `StackError` that says what to do. */

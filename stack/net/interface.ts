@@ -147,6 +147,14 @@ export class Interface {
     return Verdict.OK;
   }
 
+  /** Nobody will take what is queued: the device is gone. */
+  discardQueue(): void {
+    const queue = this.transmitQueue;
+    for (let i = queue.first; i < queue.count; i++) this.#slab.give(queue.offsets[i]);
+    this.counters.dropsSent += queue.length;
+    queue.clear();
+  }
+
   /** Our address on the same link as `neighbor`; else the first; 0 when there is none. */
   addressFor(neighbor: number): Address {
     for (let i = 0; i < this.addresses.length; i++) {

@@ -77,15 +77,17 @@ t.test('idle → nothing is looked at, no timer wakes the process', (t) => {
   t.end();
 });
 
-t.test('device fails → told after its next use', (t) => {
-  const { made, device, use } = session(t);
+t.test('device fails → reported once; to a command that asks later, too', async (t) => {
+  const { made, device } = session(t);
   const failures: Error[] = [];
-  made.onFailure = (error) => failures.push(error);
+  made.onFailure((error) => failures.push(error));
   device.broken = new StackError('EIO', 'the interface is gone');
-  use();
-  mock.timers.tick(LONG_MS);
+  made.host.turn();
+  made.host.turn();
+  await Promise.resolve();
   t.same(failures, [device.broken]);
-  t.end();
+  made.onFailure((error) => failures.push(error));
+  t.equal(failures[1], failures[0]);
 });
 
 t.test('closed, used → no timer is set', async (t) => {

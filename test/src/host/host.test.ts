@@ -35,14 +35,15 @@ class ScriptedDevice implements Device {
   sent: string[] = [];
   closed = 0;
   wake: (() => void) | null = null;
-  failure: Error | null = null;
+  /** What `receive` throws: no failure of a device's, but a defect of ours. */
+  broken: Error | null = null;
 
   onWake(callback: (() => void) | null): void {
     this.wake = callback;
   }
   receive(into: FrameBatch, slab: FrameSlab): number {
     this.receives += 1;
-    if (this.failure !== null) throw this.failure;
+    if (this.broken !== null) throw this.broken;
     let count = 0;
     for (; this.waiting > 0 && !into.full; this.waiting -= 1) {
       const slot = slab.take() + slab.headroom;
@@ -211,12 +212,12 @@ t.test(
   async (t) => {
     const { host, device } = machine(t);
     host.start();
-    device.failure = new Error('broken invariant');
+    device.broken = new Error('broken invariant');
     const others = process.listeners('uncaughtException');
     process.removeAllListeners('uncaughtException');
     const caught = new Promise((resolve) => process.once('uncaughtException', resolve));
     host.turn();
-    t.equal(await caught, device.failure);
+    t.equal(await caught, device.broken);
     for (const listener of others) process.on('uncaughtException', listener);
     t.equal(host.running, false);
   },
