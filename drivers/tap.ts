@@ -229,11 +229,7 @@ export class TapDevice implements Driver {
   }
 
   #fail(errno: number): void {
-    this.failure = systemError(
-      errno,
-      `${this.name} no longer works`,
-      'Was the interface deleted? Open it again',
-    );
+    this.failure = systemError(errno, `${this.name} no longer works`, 'Was the interface deleted? Open it again');
   }
 }
 
