@@ -1,6 +1,6 @@
 import { type DescriptorPoll, pollReadable } from '../../drivers/descriptor-poll.js';
-import { systemError } from '../../drivers/syscall.js';
-import type { StackError } from '../../stack/base/errors.js';
+import { errnoName } from '../../drivers/syscall.js';
+import { StackError } from '../../stack/base/errors.js';
 import type { Device } from '../../stack/net/device.js';
 import type { Interface } from '../../stack/net/interface.js';
 import type { Stack } from '../../stack/stack.js';
@@ -244,13 +244,19 @@ export class Host implements StackHost {
     }
   }
 
-  /** Nothing will be heard of this descriptor again. The device says why when it is asked for frames; if not, this is why. */
+  /**
+   * Nothing will be heard of this descriptor again. The device says why when it is asked for frames. It need not know yet: while the
+   * kernel takes an interface away, reading from it still finds that no frame waits.
+   */
   #pollFailed(device: Device, errno: number): void {
     this.turn();
     const attachment = this.#turn.attachments.find((one) => one.device === device);
     if (attachment === undefined) return;
-    const doing = `${device.name} no longer works, its descriptor cannot be watched`;
-    this.#retire(attachment, systemError(errno, doing, 'Open it again'));
+    const why = `its descriptor fails (${errnoName(errno)})`;
+    this.#retire(
+      attachment,
+      new StackError('EIO', `${device.name} no longer works: ${why}. Was the interface deleted? Open it again`),
+    );
   }
 
   /**

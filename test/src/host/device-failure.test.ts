@@ -77,7 +77,7 @@ for (const [i, [kind, open]] of DEVICES.entries()) {
       ip('link', 'del', `idle${i}`);
       await failed;
       t.match(failures, [
-        { name: device.name, error: { code: 'EIO', message: /no longer works: EBADFD\. Was the interface deleted\?/ } },
+        { name: device.name, error: { code: 'EIO', message: /no longer works: .* Was the interface deleted\?/ } },
       ]);
       t.equal(iface.up, false);
       t.same(host.attachments, [], 'nobody asks it for frames any more');
@@ -138,7 +138,9 @@ t.test('the device does not say why, its descriptor fails → the host does', { 
   ip('link', 'del', 'mute0');
   await failed;
   t.match(failures, [
-    { error: { code: 'EBADF', message: /^tap:mute0 no longer works, its descriptor cannot be watched: EBADF\./ } },
+    {
+      error: { code: 'EIO', message: /^tap:mute0 no longer works: its descriptor fails \(EBADF\)\. Was the interface/ },
+    },
   ]);
   t.same(host.attachments, []);
 });
