@@ -12,6 +12,7 @@ import { Medium } from '../../stack/net/device.js';
 import { Stack } from '../../stack/stack.js';
 import { Direction } from '../../stack/wire/pcapng.js';
 import { Verdict } from '../../stack/wire/verdict.js';
+import { SMALL_UDP } from '../small-udp.js';
 import { NOBODY, reveal } from '../unprivileged.js';
 import { ETHERTYPE_TEST, frame, numberOf, TestHost } from './contract.js';
 import { ALL_OFFLOADS, Flag, Holder, setOffload } from './last-holder.js';
@@ -49,7 +50,7 @@ const STREAM_BYTES = 400_000;
 /** The kernel sends a stream and a large datagram to a stack on `device`, until it has all of it or something is lost. */
 async function kernelSends(device: TapDevice, address: string) {
   const lengths = new Lengths(device);
-  const stack = new Stack({ seed: 1, tcp: { connectionsMax: 64, activeMax: 64 } });
+  const stack = new Stack({ seed: 1, tcp: { connectionsMax: 64, activeMax: 64 }, udp: SMALL_UDP });
   const host = new Host({ stack });
   host.attach(lengths, { addresses: [{ address: stack.net.parseAddress(address), prefixLength: 24 }] });
   host.start();

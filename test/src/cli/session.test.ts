@@ -11,6 +11,7 @@ import { StackError } from '../../../stack/base/errors.js';
 import type { Address } from '../../../stack/base/units.js';
 import { FrameBatch } from '../../../stack/net/device.js';
 import { Stack } from '../../../stack/stack.js';
+import { SMALL_UDP } from '../../small-udp.js';
 
 class Watched extends Layer {
   flushes = 0;
@@ -49,7 +50,7 @@ function session(t: { teardown(body: () => Promise<void>): void }) {
   const inner: Driver = createWire()[0];
   const device = new Watched(inner);
   const watch = new FrameWatch(device);
-  const stack = new Stack({ seed: 1, tcp: { connectionsMax: 16, activeMax: 16 } });
+  const stack = new Stack({ seed: 1, tcp: { connectionsMax: 16, activeMax: 16 }, udp: SMALL_UDP });
   const host = new Host({ stack });
   const iface = host.attach(watch, { addresses: [{ address: SETTINGS.address.address as Address, prefixLength: 24 }] });
   const made = new Session(SETTINGS, host, iface, watch, undefined, undefined);

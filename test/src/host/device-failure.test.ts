@@ -18,6 +18,7 @@ import type { ConnectionId } from '../../../stack/base/units.js';
 import { Medium } from '../../../stack/net/device.js';
 import { Stack } from '../../../stack/stack.js';
 import { enterNamespace } from '../../drivers/namespace.js';
+import { SMALL_UDP } from '../../small-udp.js';
 
 const skip = enterNamespace() ?? false;
 
@@ -27,7 +28,7 @@ function ip(...args: string[]): void {
 const tick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 function makeStack(): Stack {
-  return new Stack({ seed: 1, tcp: { connectionsMax: 64, activeMax: 64 } });
+  return new Stack({ seed: 1, tcp: { connectionsMax: 64, activeMax: 64 }, udp: SMALL_UDP });
 }
 function at(stack: Stack, address: string) {
   return { addresses: [{ address: stack.net.parseAddress(address), prefixLength: 24 }] };
@@ -266,7 +267,10 @@ function world() {
   const virtual = new VirtualWorld();
   const wire = createWire({ latencyUs: 1000, medium: Medium.ETHERNET });
   const hosts = ['10.0.0.1', '10.0.0.2'].map((address, i) => {
-    const host = virtual.add(address, new Stack({ seed: i, tcp: { connectionsMax: 64, activeMax: 64 } }));
+    const host = virtual.add(
+      address,
+      new Stack({ seed: i, tcp: { connectionsMax: 64, activeMax: 64 }, udp: SMALL_UDP }),
+    );
     host.attach(wire[i], at(host.stack, address));
     return host;
   });

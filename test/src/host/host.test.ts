@@ -7,6 +7,7 @@ import type { Address, Us } from '../../../stack/base/units.js';
 import type { FrameSlab } from '../../../stack/memory/frame-slab.js';
 import { type Device, type FrameBatch, Medium } from '../../../stack/net/device.js';
 import { Stack } from '../../../stack/stack.js';
+import { SMALL_UDP } from '../../small-udp.js';
 
 type Test = Pick<typeof t, 'teardown'>;
 
@@ -77,7 +78,7 @@ class ScriptedDevice implements Device {
 }
 
 function machine(t: Test): { host: Host; device: ScriptedDevice; stack: Stack; send: (text: string) => void } {
-  const stack = new Stack({ seed: 1, tcp: { connectionsMax: 64, activeMax: 64 } });
+  const stack = new Stack({ seed: 1, tcp: { connectionsMax: 64, activeMax: 64 }, udp: SMALL_UDP });
   const host = new Host({ stack });
   const device = new ScriptedDevice();
   const address = stack.net.parseAddress('10.0.0.1');
@@ -269,7 +270,7 @@ t.test('a descriptor turns readable → a turn', async (t) => {
 });
 
 t.test('the MTU asked for → at most the device’s', (t) => {
-  const stack = new Stack({ seed: 1, tcp: { connectionsMax: 64, activeMax: 64 } });
+  const stack = new Stack({ seed: 1, tcp: { connectionsMax: 64, activeMax: 64 }, udp: SMALL_UDP });
   const host = new Host({ stack });
   t.equal(host.attach(new ScriptedDevice(), { mtu: 9000 }).mtu, 1500);
   t.equal(host.attach(new ScriptedDevice(), { mtu: 1280 }).mtu, 1280);

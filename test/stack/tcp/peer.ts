@@ -11,6 +11,7 @@ import type { ListenOptions } from '../../../stack/tcp/tcp.js';
 import { emitIcmpv4, finishIcmpv4Checksum } from '../../../stack/wire/icmpv4.js';
 import { emitIpv4, Ipv4, ipv4Protocol } from '../../../stack/wire/ipv4.js';
 import { Verdict } from '../../../stack/wire/verdict.js';
+import { SMALL_UDP } from '../../small-udp.js';
 import { type Direction, readSegment, type Segment, type SegmentOptions, writeSegment } from './segment.js';
 
 /** What a test says of a segment to inject; the rest is what a peer in step would send. */
@@ -105,7 +106,7 @@ export class Peer {
   ) {
     this.nowUs = options.startUs ?? 1_000_000;
     const slab = new FrameSlab({ slots: options.slots ?? 256, slotBytes: options.slotBytes ?? 2048 });
-    this.stack = new Stack({ seed: 1, now: this.nowUs as Us, slab, tcp: { ...SMALL, ...options.tcp } });
+    this.stack = new Stack({ seed: 1, now: this.nowUs as Us, slab, tcp: { ...SMALL, ...options.tcp }, udp: SMALL_UDP });
     this.stackAddress = this.stack.net.parseAddress('10.0.0.1');
     this.peerAddress = this.stack.net.parseAddress('10.0.0.2');
     this.iface = this.stack.net.addInterface({
