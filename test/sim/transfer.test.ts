@@ -1,8 +1,12 @@
 import t from 'tap';
+import { FULL } from '../full.js';
 import { simulate } from './run.js';
 
 /** `MILLRACE_SEEDS=FROM:COUNT` runs others, one after the other: how a failure is replayed, and how more are hunted. */
-const [from, count] = (process.env.MILLRACE_SEEDS ?? '1:80').split(':').map(Number) as [number, number];
+const [from, count] = (process.env.MILLRACE_SEEDS ?? (FULL ? '1:200' : '1:40')).split(':').map(Number) as [
+  number,
+  number,
+];
 
 t.test('any link, any programs → the bytes arrive as sent, and everything is given back', (t) => {
   let bytes = 0;

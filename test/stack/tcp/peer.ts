@@ -65,7 +65,9 @@ export function patternAt(i: number): number {
   return (i % 251) ^ ((i / 251) & 0xff);
 }
 export function pattern(length: number, from = 0): Uint8Array {
-  return Uint8Array.from({ length }, (_, i) => patternAt(from + i));
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < length; i++) bytes[i] = patternAt(from + i);
+  return bytes;
 }
 
 /**
