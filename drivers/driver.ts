@@ -9,7 +9,10 @@ export interface Driver extends Device {
   onWake?(callback: (() => void) | null): void;
   /** Writes out what is buffered. The host calls it now and then, and `close` does. */
   flush?(): void;
-  /** Why the device no longer works, or null. Its descriptor then polls readable forever: close it. */
+  /**
+   * Why the device no longer works, or null. Set once, and kept after `close`. A device that has failed receives nothing, and accepts,
+   * drops and counts what it is to send. One without a descriptor calls `onWake`'s callback when it fails.
+   */
   readonly failure?: StackError | null;
 }
 

@@ -16,6 +16,7 @@ const enum Request {
   SIOCSIFMTU = 0x8922,
   SIOCGIFHWADDR = 0x8927,
   SIOCGIFINDEX = 0x8933,
+  SIOCGIFTXQLEN = 0x8942,
   SIOCSIFTXQLEN = 0x8943,
   SIOCETHTOOL = 0x8946,
 }
@@ -106,6 +107,11 @@ export class InterfaceControl {
   }
 
   /** How many frames the kernel keeps for us before it drops. */
+  get queueFrames(): number {
+    const request = new InterfaceRequest(this.name);
+    this.#call(Request.SIOCGIFTXQLEN, request, `The queue length of ${this.name} cannot be read`);
+    return request.getInt32(Ifreq.UNION);
+  }
   set queueFrames(frames: number) {
     const request = new InterfaceRequest(this.name);
     request.setInt32(Ifreq.UNION, frames);

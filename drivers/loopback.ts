@@ -91,6 +91,8 @@ export class LoopbackDevice implements Driver {
     dropsSent: 0,
   };
   readonly pollFd = -1;
+  /** Why this end no longer works: `fail` was called. */
+  failure: StackError | null = null;
   #peer: LoopbackDevice | null = null;
   #now = 0;
   #closed = false;
@@ -119,6 +121,7 @@ export class LoopbackDevice implements Driver {
   }
 
   receive(into: FrameBatch, slab: FrameSlab): number {
+    if (this.failure !== null) return 0;
     const lane = this.receives;
     const c = this.counters;
     let appended = 0;
@@ -154,7 +157,14 @@ export class LoopbackDevice implements Driver {
     for (; i < from.count; i++) {
       const at = from.offsets[i];
       const length = from.lengths[i];
-      if (this.#closed || peer.#closed || length > lane.frameBytesMax || (lane.drops && lane.full)) {
+      if (
+        this.#closed ||
+        this.failure !== null ||
+        peer.#closed ||
+        peer.failure !== null ||
+        length > lane.frameBytesMax ||
+        (lane.drops && lane.full)
+      ) {
         c.dropsSent += 1;
       } else if (lane.full) {
         lane.blocked = true;
@@ -179,6 +189,18 @@ export class LoopbackDevice implements Driver {
     const arrival = this.sends.arrival;
     const room = this.sends.blocked && arrival > this.#now ? arrival : Number.POSITIVE_INFINITY;
     return Math.min(this.receives.arrival, room);
+  }
+
+  /**
+   * This end stops to work, as an interface does that is deleted: for tests of what a program does then. What it had sent still
+   * arrives. Nothing the second time.
+   */
+  fail(error = new StackError('EIO', `${this.name} no longer works: fail() was called. Make another wire`)): void {
+    if (this.failure !== null) return;
+    this.failure = error;
+    this.receives.clear();
+    this.#callWake();
+    this.peer.#callWake();
   }
 
   close(_slab: FrameSlab): void {

@@ -21,6 +21,8 @@ export interface Libc {
   ioctl(fd: number, request: number, argument: number): number;
   fcntl(fd: number, command: number, argument: number): number;
   socket(domain: number, type: number, protocol: number): number;
+  epollCreate(flags: number): number;
+  epollControl(epoll: number, operation: number, fd: number, event: number): number;
   /** Of the last call; read it before anything else is called. */
   errno(): number;
   /** Where `bytes` begins. */
@@ -34,6 +36,7 @@ export const enum Errno {
   EINTR = 4,
   EIO = 5,
   ENXIO = 6,
+  EBADF = 9,
   EAGAIN = 11,
   EACCES = 13,
   EFAULT = 14,
@@ -65,39 +68,6 @@ export function libc(): Libc {
   return loaded;
 }
 
-/** A descriptor on Node's event loop. */
-export interface DescriptorPoll {
-  ref(): void;
-  unref(): void;
-  close(): void;
-}
-
-/** Those not closed yet. */
-const polls = new Set<DescriptorPoll>();
-
-/** Calls back whenever `fd` is readable, from Node's event loop. Throws `EOPNOTSUPP` where system calls cannot be made. */
-export function pollReadable(fd: number, callback: () => void): DescriptorPoll {
-  const handle = loadKoffi().node.poll(fd, { readable: true }, callback);
-  const poll = {
-    ref: () => handle.ref(),
-    unref: () => handle.unref(),
-    close: () => {
-      polls.delete(poll);
-      if (polls.size === 0) process.off('exit', closeAll);
-      handle.close();
-    },
-  };
-  // Node turns its event loop once more after the last JavaScript has run. A frame that comes just then would have koffi call into a
-  // program that is gone, and abort it.
-  if (polls.size === 0) process.once('exit', closeAll);
-  polls.add(poll);
-  return poll;
-}
-
-function closeAll(): void {
-  for (const poll of polls) poll.close();
-}
-
 function load(): Libc {
   if (process.platform !== 'linux') {
     throw new StackError(
@@ -122,12 +92,14 @@ function load(): Libc {
     ioctl: library.func('int ioctl(int fd, ulong request, uintptr_t argument)'),
     fcntl: library.func('int fcntl(int fd, int command, intptr_t argument)'),
     socket: library.func('int socket(int domain, int type, int protocol)'),
+    epollCreate: library.func('int epoll_create1(int flags)'),
+    epollControl: library.func('int epoll_ctl(int epoll, int operation, int fd, uintptr_t event)'),
     errno: () => koffi.errno(),
     addressOf: (bytes) => Number(koffi.address(bytes)),
   };
 }
 
-function loadKoffi(): typeof import('koffi') {
+export function loadKoffi(): typeof import('koffi') {
   try {
     return createRequire(import.meta.url)('koffi') as typeof import('koffi');
   } catch (cause) {

@@ -12,6 +12,7 @@ import {
 } from './interface-control.js';
 import { hardwareAddressFor, sameBytes } from './mac.js';
 import { Errno, type Libc, libc, Open, systemError } from './syscall.js';
+import { attach, resetTun, setPersistent, TunFlag } from './tun-control.js';
 
 /** When `receive` asks once more after a frame, only to hear that none waits. */
 export type DrainPolicy = 'adaptive' | 'always' | 'never';
@@ -28,20 +29,9 @@ export interface TapOptions {
   readonly persistent?: boolean;
   /** False: only attach to an interface that exists. Default: create it if need be. */
   readonly create?: boolean;
-  /** Frames the kernel keeps for us. Default: 1024 on a new interface; an existing one is left alone. */
+  /** Frames the kernel keeps for us. Default: 4096 on a new interface and on one that has no queue; else left alone. */
   readonly queueFrames?: number;
   readonly drain?: DrainPolicy;
-}
-
-const enum TunIoctl {
-  TUNSETIFF = 0x400454ca,
-  TUNSETPERSIST = 0x400454cb,
-}
-const enum TunFlag {
-  IFF_TUN = 0x0001,
-  IFF_TAP = 0x0002,
-  /** No four bytes of packet information in front of each frame. */
-  IFF_NO_PI = 0x1000,
 }
 
 const CLONE_DEVICE = '/dev/net/tun';
@@ -87,7 +77,7 @@ export class TapDevice implements Driver {
     dropsReceived: 0,
     dropsSent: 0,
   };
-  /** Why the device no longer works: the interface was deleted. Its descriptor polls readable forever; close it. */
+  /** Why the device no longer works: the interface was deleted. Close it and open another. */
   failure: StackError | null = null;
   /** The error number of the last frame refused, for whoever wonders about `dropsSent`. */
   lastErrno = 0;
@@ -193,7 +183,7 @@ export class TapDevice implements Driver {
         if (errno === Errno.EAGAIN || errno === Errno.ENOBUFS) return i - first;
         // EIO: the interface is down, which is the same as a cable pulled. EINVAL: the kernel finds the frame malformed.
         c.dropsSent += 1;
-        if (errno === Errno.EBADFD) this.#fail(errno);
+        if (isGone(errno)) this.#fail(errno);
       }
       slab.give(at);
     }
@@ -208,6 +198,7 @@ export class TapDevice implements Driver {
 
   close(_slab: FrameSlab): void {
     if (this.#fd < 0) return;
+    resetTun(this.#libc, this.#fd);
     this.#libc.close(this.#fd);
     this.#fd = -1;
     this.#slab = null;
@@ -238,12 +229,13 @@ export class TapDevice implements Driver {
   }
 
   #fail(errno: number): void {
-    this.failure = systemError(
-      errno,
-      `${this.name} no longer works`,
-      'Was the interface deleted? Close the device and open it again',
-    );
+    this.failure = systemError(errno, `${this.name} no longer works`, 'Was the interface deleted? Open it again');
   }
+}
+
+/** EBADFD: the interface was deleted. EBADF: somebody has closed our descriptor. */
+function isGone(errno: number): boolean {
+  return errno === Errno.EBADFD || errno === Errno.EBADF || errno === Errno.ENODEV || errno === Errno.ENXIO;
 }
 
 /** Ethernet frames. Creates the interface unless it exists. Throws a `StackError` that says what to do. */
@@ -279,12 +271,13 @@ function openTunTap(interfaceName: string, medium: Medium, options: TapOptions):
       Ifreq.UNION,
       (medium === Medium.ETHERNET ? TunFlag.IFF_TAP : TunFlag.IFF_TUN) | TunFlag.IFF_NO_PI,
     );
-    if (system.ioctl(fd, TunIoctl.TUNSETIFF, request.address) < 0) {
-      throw attachError(system.errno(), control, kind, existed);
+    if (attach(system, fd, request.address) < 0) throw attachError(system.errno(), control, kind, existed);
+    if (!resetTun(system, fd)) {
+      throw systemError(system.errno(), `The offloads of ${interfaceName} cannot be turned off`, 'Choose another name');
     }
     if (options.mtu !== undefined && options.mtu !== control.mtu) control.mtu = options.mtu;
     if (options.queueFrames !== undefined) control.queueFrames = options.queueFrames;
-    else if (!existed) lengthenQueue(control);
+    else if (!existed || control.queueFrames === 0) lengthenQueue(control);
     if (host !== undefined) control.setAddress(host.address, host.prefixLength);
     control.bringUp();
     const hostMac = medium === Medium.ETHERNET ? control.mac : new Uint8Array(6);
@@ -301,22 +294,21 @@ function openTunTap(interfaceName: string, medium: Medium, options: TapOptions):
   }
 }
 
-/** As long as we would like it. A root of a user namespace may not say so, and does with what there is. */
+/**
+ * As long as we would like it. A root of a user namespace may not say so, and does with what there is; but without a queue
+ * the kernel drops every frame, and counts it where nobody looks.
+ */
 function lengthenQueue(control: InterfaceControl): void {
   try {
     control.queueFrames = QUEUE_FRAMES;
   } catch (error) {
     if (!(error instanceof StackError) || error.code !== 'EPERM') throw error;
+    if (control.queueFrames > 0) return;
+    throw new StackError(
+      'EPERM',
+      `${control.name} has no queue, so every frame to us would be dropped. As root: ip link set ${control.name} txqueuelen ${QUEUE_FRAMES}`,
+    );
   }
-}
-
-function setPersistent(system: Libc, fd: number, interfaceName: string, persistent: boolean): void {
-  if (system.ioctl(fd, TunIoctl.TUNSETPERSIST, persistent ? 1 : 0) === 0) return;
-  throw systemError(
-    system.errno(),
-    `${interfaceName} cannot be made ${persistent ? '' : 'not '}persistent`,
-    'Run as root',
-  );
 }
 
 function checkOptions(options: TapOptions): void {
@@ -371,7 +363,9 @@ function cloneDeviceError(errno: number): StackError {
 function attachError(errno: number, control: InterfaceControl, kind: string, existed: boolean): StackError {
   const name = control.name;
   if (errno === Errno.EPERM || errno === Errno.EACCES) {
-    const doing = existed ? `${name} belongs to another user` : `${name} cannot be created without CAP_NET_ADMIN`;
+    const doing = existed
+      ? `${name} belongs to another user or group`
+      : `${name} cannot be created without CAP_NET_ADMIN`;
     return systemError(errno, doing, `Run as root, or as root once: ip tuntap add dev ${name} mode ${kind} user YOU`);
   }
   if (errno === Errno.EBUSY) {
@@ -380,8 +374,11 @@ function attachError(errno: number, control: InterfaceControl, kind: string, exi
   if (errno === Errno.EINVAL && existed) {
     const actual = control.kind();
     let found = 'something else';
-    if (actual === kind) found = `a ${kind} with several queues`;
-    else if (actual === 'tap' || actual === 'tun') found = `a ${actual}`;
+    if (actual === kind) {
+      const doing = `${name} exists and is not a plain ${kind} but a ${kind} with several queues`;
+      return systemError(errno, doing, `Choose another name, or make it again without "multi_queue"`);
+    }
+    if (actual === 'tap' || actual === 'tun') found = `a ${actual}`;
     else if (actual !== '') found = `driven by "${actual}"`;
     return systemError(errno, `${name} exists and is not a plain ${kind} but ${found}`, 'Choose another name');
   }

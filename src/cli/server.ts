@@ -19,23 +19,21 @@ export interface Service {
 /** Runs a service until SIGINT or SIGTERM, then ends it in order: no more connections, those under way, the stack, the device. */
 export async function runServer(session: Session, make: (session: Session) => Service): Promise<void> {
   const ending = new Ending();
-  let failure: Error | undefined;
-  session.onFailure = (error) => {
-    failure = error;
-    ending.request();
-  };
+  session.onFailure(() => ending.request());
   try {
     const service = make(session);
     await service.start();
     print(service.greeting);
     for (const line of describeSession(session)) print(line);
     await ending.requested;
-    await finish(service);
+    // Without a device nothing that is under way can finish.
+    if (session.failure !== null) service.cut();
+    else await finish(service);
   } finally {
     await session.close();
     ending.release();
   }
-  if (failure !== undefined) throw failure;
+  if (session.failure !== null) throw session.failure;
 }
 
 /** Where the stack is and what else it leaves or offers. */

@@ -23,7 +23,7 @@ import type { StackSettings } from './options.js';
 import { colours, notice, print } from './output.js';
 import { formatIpv4 } from './values.js';
 
-/** After a device was used, this long until the trace reaches the file and the device is asked whether it still works. */
+/** After a device was used, this long until the trace reaches the file. */
 const FLUSH_MS = 500;
 /** How long connections may take to say goodbye when the program ends. */
 const GOODBYE_MS = 1000;
@@ -33,8 +33,9 @@ const LINK_BYTES_MAX = 18 + 1;
 /** A stack on its device, with everything the options asked for around it. */
 export class Session {
   readonly net: NodeNet;
-  /** Told when the device stops working; then the session is to be closed. */
-  onFailure: (error: Error) => void = () => {};
+  /** Why the device no longer works; null while it does. */
+  failure: Error | null = null;
+  #onFailure: (error: Error) => void = () => {};
   /** Set while there is something to look at: a session that is idle does not wake the processor. */
   #timer: NodeJS.Timeout | null = null;
   /** When the program breaks, the last frames are the ones to be looked at. */
@@ -50,14 +51,28 @@ export class Session {
     readonly control: ControlServer | undefined,
   ) {
     this.net = new NodeNet(host);
+    host.onDeviceFailure = (_attachment, error) => {
+      this.failure = error;
+      this.#onFailure(error);
+    };
     device.onUse(() => {
-      if (this.#timer === null && !this.#closed) this.#timer = setTimeout(() => this.#look(), FLUSH_MS).unref();
+      if (this.#timer !== null || this.#closed) return;
+      this.#timer = setTimeout(() => {
+        this.#timer = null;
+        this.flush();
+      }, FLUSH_MS).unref();
     });
     process.on('uncaughtExceptionMonitor', this.#onBreak);
   }
 
   get address(): string {
     return formatIpv4(this.settings.address.address);
+  }
+
+  /** Called when the device stops to work, at once if it already has; then the session is to be closed. */
+  onFailure(callback: (error: Error) => void): void {
+    this.#onFailure = callback;
+    if (this.failure !== null) callback(this.failure);
   }
 
   /** What is traced so far is in the file. */
@@ -84,8 +99,9 @@ export class Session {
     }
   }
 
-  /** Waits until no connection is left, a second at most: the end of one is in the trace then, too. */
+  /** Waits until no connection is left, a second at most: the end of one is in the trace then, too. Without a device nothing can end. */
   async settle(): Promise<void> {
+    if (this.failure !== null) return;
     const until = Date.now() + GOODBYE_MS;
     while (this.#busy() && Date.now() < until) await new Promise<void>((resolve) => setTimeout(resolve, 10));
   }
@@ -93,13 +109,6 @@ export class Session {
   #busy(): boolean {
     for (const _id of this.host.stack.tcp.connections()) return true;
     return false;
-  }
-
-  #look(): void {
-    this.#timer = null;
-    this.flush();
-    const failure = this.device.failure;
-    if (failure !== null) this.onFailure(failure);
   }
 }
 

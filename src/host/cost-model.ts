@@ -1,3 +1,5 @@
+import type { Driver } from '../../drivers/driver.js';
+import type { StackError } from '../../stack/base/errors.js';
 import type { Us } from '../../stack/base/units.js';
 import type { FrameSlab } from '../../stack/memory/frame-slab.js';
 import { type Device, type DeviceCounters, FrameBatch, type Medium } from '../../stack/net/device.js';
@@ -72,6 +74,10 @@ export class CostlyDevice implements Device {
     this.mac = device.mac;
     this.counters = device.counters;
     this.pollFd = device.pollFd;
+  }
+
+  get failure(): StackError | null {
+    return (this.#device as Driver).failure ?? null;
   }
 
   receive(into: FrameBatch, slab: FrameSlab): number {

@@ -1,4 +1,6 @@
-import { type DescriptorPoll, pollReadable } from '../../drivers/syscall.js';
+import { type DescriptorPoll, pollReadable } from '../../drivers/descriptor-poll.js';
+import { errnoName } from '../../drivers/syscall.js';
+import { StackError } from '../../stack/base/errors.js';
 import type { Device } from '../../stack/net/device.js';
 import type { Interface } from '../../stack/net/interface.js';
 import type { Stack } from '../../stack/stack.js';
@@ -6,6 +8,7 @@ import { StackDemultiplexer } from '../reactor/demultiplexer.js';
 import { Reactor, type ReactorOptions } from '../reactor/reactor.js';
 import { Alarm } from './alarm.js';
 import { type HostClock, monotonicClock } from './clock.js';
+import { anyFailed, failureOf, type OnDeviceFailure, replaceDevice, retire, unheard } from './device-failure.js';
 import type { StackHost } from './stack-host.js';
 import { type Attachment, type AttachOptions, attachDevice, Turn } from './turn.js';
 
@@ -15,6 +18,8 @@ export interface HostOptions {
   readonly devices?: readonly Attachment[];
   readonly clock?: HostClock;
   readonly reactor?: ReactorOptions;
+  /** See `Host.onDeviceFailure`. */
+  readonly onDeviceFailure?: OnDeviceFailure;
 }
 
 /** Device frames that a queue could not get rid of are offered again after this long: a TAP's reader is a kernel thread away. */
@@ -33,11 +38,13 @@ export class Host implements StackHost {
   readonly stack: Stack;
   readonly reactor: Reactor;
   readonly clock: HostClock;
+  /** A device has stopped to work, told once. Without a handler the error is uncaught, which ends the program unless it catches those. */
+  onDeviceFailure: OnDeviceFailure;
   readonly #turn: Turn;
   readonly #alarm: Alarm;
   /** The one thing here that keeps the process alive, while it is wanted: polls and deadlines do not. */
   #anchor: NodeJS.Timeout | null = null;
-  readonly #polls: DescriptorPoll[] = [];
+  readonly #polls = new Map<Device, DescriptorPoll>();
   #running = false;
   #turning = false;
   #wakeScheduled = false;
@@ -55,6 +62,7 @@ export class Host implements StackHost {
   constructor(options: HostOptions) {
     this.stack = options.stack;
     this.clock = options.clock ?? monotonicClock;
+    this.onDeviceFailure = options.onDeviceFailure ?? unheard;
     this.reactor = new Reactor(new StackDemultiplexer(this.stack), options.reactor);
     this.#turn = new Turn(this.stack, this.reactor);
     this.#alarm = new Alarm(() => this.turn());
@@ -70,16 +78,27 @@ export class Host implements StackHost {
 
   /** Gives the stack an interface for the device, with the device's name, medium, hardware address and MTU. */
   attach(device: Device, options: AttachOptions = {}): Interface {
-    const iface = attachDevice(this.#turn, device, options);
-    if (this.#running) this.#listenTo(device);
-    return iface;
+    return this.#withDevice(device, () => attachDevice(this.#turn, device, options));
+  }
+
+  /**
+   * Gives an interface whose device has failed another one, and its link is up again: addresses, routes and connections are as they
+   * were. Throws EINVAL for a device of another kind, MAC address or smaller MTU; EBUSY while the old one works.
+   */
+  reattach(iface: Interface, device: Device): void {
+    this.#withDevice(device, () => replaceDevice(this.#turn, iface, device));
   }
 
   /** Begins to take turns. Idempotent. */
   start(): void {
     if (this.#running) return;
     this.#running = true;
-    for (const attachment of this.#turn.attachments) this.#listenTo(attachment.device);
+    try {
+      for (const attachment of this.#turn.attachments) this.#listenTo(attachment.device);
+    } catch (error) {
+      this.#halt();
+      throw error;
+    }
     this.#applyReference();
     this.turn();
   }
@@ -143,10 +162,27 @@ export class Host implements StackHost {
       } else this.#turn.send(this.clock.now());
     } catch (error) {
       this.#broken(error);
+      return;
     } finally {
       this.#turning = false;
     }
+    if (anyFailed(this.#turn.attachments)) this.#retireFailed();
     if (this.#running) this.#sleep();
+  }
+
+  #retireFailed(): void {
+    for (const attachment of [...this.#turn.attachments]) {
+      const error = failureOf(attachment.device);
+      if (error !== null) this.#retire(attachment, error);
+    }
+  }
+
+  #retire(attachment: Attachment, error: StackError): void {
+    this.#ignore(attachment.device);
+    retire(this.#turn, attachment);
+    // On its own, because a callback of koffi's that throws is not heard by anybody; and not within a call of the program's, which
+    // may be in the middle of something.
+    queueMicrotask(() => this.onDeviceFailure(attachment, error));
   }
 
   #sleep(): void {
@@ -175,19 +211,53 @@ export class Host implements StackHost {
   #halt(): void {
     this.#running = false;
     this.#alarm.clear();
-    for (const poll of this.#polls) poll.close();
-    this.#polls.length = 0;
+    for (const poll of this.#polls.values()) poll.close();
+    this.#polls.clear();
     this.#applyReference();
+  }
+
+  /** Listens to a device that `join` makes one of ours; when either fails, neither was done. */
+  #withDevice<T>(device: Device, join: () => T): T {
+    if (this.#running) this.#listenTo(device);
+    try {
+      const joined = join();
+      this.wake();
+      return joined;
+    } catch (error) {
+      this.#ignore(device);
+      throw error;
+    }
+  }
+
+  #ignore(device: Device): void {
+    this.#polls.get(device)?.close();
+    this.#polls.delete(device);
+    if (wakes(device)) device.onWake(null);
   }
 
   #listenTo(device: Device): void {
     if (device.pollFd >= 0) {
-      const poll = pollReadable(device.pollFd, this.#onReadable);
+      const poll = pollReadable(device.pollFd, this.#onReadable, (errno) => this.#pollFailed(device, errno));
       poll.unref();
-      this.#polls.push(poll);
+      this.#polls.set(device, poll);
     } else if (wakes(device)) {
       device.onWake(this.#onDeviceWake);
     }
+  }
+
+  /**
+   * Nothing will be heard of this descriptor again. The device says why when it is asked for frames. It need not know yet: while the
+   * kernel takes an interface away, reading from it still finds that no frame waits.
+   */
+  #pollFailed(device: Device, errno: number): void {
+    this.turn();
+    const attachment = this.#turn.attachments.find((one) => one.device === device);
+    if (attachment === undefined) return;
+    const why = `its descriptor fails (${errnoName(errno)})`;
+    this.#retire(
+      attachment,
+      new StackError('EIO', `${device.name} no longer works: ${why}. Was the interface deleted? Open it again`),
+    );
   }
 
   /**
@@ -197,7 +267,7 @@ export class Host implements StackHost {
   #deviceWoke(): void {
     if (!this.#running || this.#turning) return;
     const now = this.clock.now();
-    const deadline = this.#turn.deadline();
+    const deadline = anyFailed(this.#turn.attachments) ? now : this.#turn.deadline();
     if (deadline <= now) this.#alarm.soon();
     else this.#alarm.set(deadline, now);
   }

@@ -6,6 +6,7 @@ import { StackDemultiplexer } from '../reactor/demultiplexer.js';
 import { Reactor, type ReactorOptions } from '../reactor/reactor.js';
 import { VirtualClock } from './clock.js';
 import { CostlyDevice, type CostModel, Cpu } from './cost-model.js';
+import { anyFailed, failureOf, type OnDeviceFailure, replaceDevice, retire, unheard } from './device-failure.js';
 import type { StackHost } from './stack-host.js';
 import { type Attachment, type AttachOptions, attachDevice, Turn } from './turn.js';
 
@@ -21,6 +22,8 @@ export class VirtualHost implements StackHost {
   readonly turns: Turn;
   /** Something is to be done at the present moment. */
   dirty = true;
+  /** A device has stopped to work, told once. Without a handler the error comes out of the call that lets time pass. */
+  onDeviceFailure: OnDeviceFailure = unheard;
 
   /** When its work costs time. */
   readonly cpu: Cpu | null;
@@ -38,8 +41,24 @@ export class VirtualHost implements StackHost {
   attach(device: Device, options: AttachOptions = {}): Interface {
     return attachDevice(this.turns, this.cpu === null ? device : new CostlyDevice(device, this.cpu), options);
   }
+  /** As `Host.reattach`. */
+  reattach(iface: Interface, device: Device): void {
+    replaceDevice(this.turns, iface, device);
+    this.dirty = true;
+  }
   get attachments(): readonly Attachment[] {
     return this.turns.attachments;
+  }
+  /** Takes devices that failed out of the turns, and reports each. */
+  lookAtDevices(): void {
+    if (!anyFailed(this.attachments)) return;
+    for (const attachment of [...this.attachments]) {
+      const error = failureOf(attachment.device);
+      if (error === null) continue;
+      retire(this.turns, attachment);
+      this.dirty = true;
+      this.onDeviceFailure(attachment, error);
+    }
   }
   wake(): void {
     this.dirty = true;
@@ -90,6 +109,7 @@ export class VirtualWorld {
   round(): boolean {
     let turned = false;
     for (const host of this.hosts) {
+      host.lookAtDevices();
       if (host.busyUntilUs > this.now || (!host.dirty && host.turns.deadline() > this.now)) continue;
       host.dirty = false;
       host.cpu?.begin(this.now, host.turns.again);

@@ -308,11 +308,11 @@ function sendError(verdict: Verdict): ErrorCode | undefined {
     case Verdict.NEIGHBOR_PENDING:
       return undefined;
     case Verdict.NO_ROUTE:
+    case Verdict.INTERFACE_DOWN:
+      // As Linux: a link that is down has no routes.
       return 'ENETUNREACH';
     case Verdict.TOO_BIG:
       return 'EMSGSIZE';
-    case Verdict.INTERFACE_DOWN:
-      return 'ENETDOWN';
     case Verdict.NO_NEIGHBOR:
     case Verdict.NEIGHBOR_QUEUE_FULL:
       return 'EHOSTUNREACH';

@@ -146,6 +146,7 @@ export class DatagramSocket implements PosixSocket, IpOptionTarget {
       case Verdict.TOO_BIG:
         return waits.done(failed('EMSGSIZE'));
       case Verdict.NO_ROUTE:
+      case Verdict.INTERFACE_DOWN:
         return waits.done(failed('ENETUNREACH'));
       case Verdict.NO_BUFFER:
         return waits.done(failed('ENOBUFS'));

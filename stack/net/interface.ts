@@ -207,6 +207,17 @@ export class Interface {
     answers.clear();
   }
 
+  /** Nobody will take what is queued: the device is gone. */
+  discardQueue(): void {
+    const queue = this.transmitQueue;
+    const answers = this.#answers;
+    for (let i = queue.first; i < queue.count; i++) this.#slab.give(queue.offsets[i]);
+    for (let i = 0; i < answers.count; i++) this.#slab.give(answers.offsets[i]);
+    this.counters.dropsSent += queue.length + answers.count;
+    queue.clear();
+    answers.clear();
+  }
+
   /** Our address on the same link as `neighbor`; else the first; 0 when there is none. */
   addressFor(neighbor: number): Address {
     for (let i = 0; i < this.addresses.length; i++) {

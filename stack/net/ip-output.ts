@@ -230,6 +230,12 @@ export class IpOutput {
       return Verdict.NO_ROUTE;
     }
     const iface = ctx.interfaces[t[p + Path.IFACE]];
+    if (kind === PathKind.DOWN) {
+      ctx.slab.give(ipAt);
+      ctx.stats.ipOutDiscards += 1;
+      iface.counters.dropsSent += 1;
+      return Verdict.INTERFACE_DOWN;
+    }
     let verdict: Verdict;
     if (iface.medium === Medium.IP) verdict = isAnswer ? iface.enqueueAnswer(ipAt, total) : iface.enqueue(ipAt, total);
     else if (kind === PathKind.UNICAST) {

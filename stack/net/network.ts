@@ -137,11 +137,16 @@ export class Network {
     this.#paths.invalidate();
   }
 
-  /** Control path. A link lost or found again. Losing it forgets its neighbours: another may be on the other end afterwards. */
+  /**
+   * Control path. A link lost or found again. Losing it forgets its neighbours, because another may be on the other end
+   * afterwards. Its addresses stay ours; its routes do not count until it is up again. Connections are not ended: they send again
+   * and again, and time out unless the link comes back.
+   */
   setUp(index: number, up: boolean): void {
     const iface = this.#interface(index);
     if (iface.up === up) return;
     iface.up = up;
+    this.#paths.invalidate();
     if (!up) this.neighbors.flush(index);
     else if (iface.medium === Medium.ETHERNET)
       for (const { address } of iface.addresses) this.#arp.announce(iface, address);
@@ -303,12 +308,14 @@ export class Network {
   pseudoHeaderSum(source: Address, destination: Address, protocol: number, length: number): number {
     return ipv4PseudoSum(source, destination, protocol, length);
   }
-  /** The address to speak from; 0 when there is no route. */
+  /** The address to speak from; 0 when there is no route over a link that is up. */
   sourceFor(destination: Address): Address {
     return this.#paths.t[this.#paths.find(destination) + Path.SOURCE] as Address;
   }
+  /** Over a link that is up. */
   hasRoute(destination: Address): boolean {
-    return this.#paths.t[this.#paths.find(destination) + Path.KIND] !== PathKind.UNROUTED;
+    const kind = this.#paths.t[this.#paths.find(destination) + Path.KIND];
+    return kind !== PathKind.UNROUTED && kind !== PathKind.DOWN;
   }
   isLocal(address: Address): boolean {
     return this.#local.classify(address) === Local.OWN;

@@ -13,6 +13,8 @@ export const enum PathKind {
   LOCAL = 2,
   BROADCAST = 3,
   MULTICAST = 4,
+  /** To a host whose only routes lead over links that are down. */
+  DOWN = 5,
 }
 
 /** Columns of a path. */
@@ -111,23 +113,32 @@ export class PathCache {
     }
   }
 
+  /**
+   * A link that is down has no routes, as in Linux: a less specific one counts, and without any nothing new is opened. The path
+   * keeps its MTU, because connections that exist may find their link again.
+   */
   #unicast(p: number, destination: number): void {
     const t = this.t;
-    const r = this.routes.lookup(destination);
-    if (r < 0) return;
+    const { interfaces } = this.#ctx;
     const rows = this.routes.rows;
-    const iface = this.#ctx.interfaces[rows[r + Route.IFACE]];
+    const best = this.routes.lookup(destination);
+    if (best < 0) return;
+    let r = best;
+    while (r >= 0 && !interfaces[rows[r + Route.IFACE]].up) r = this.routes.lookup(destination, r);
+    const down = r < 0;
+    if (down) r = best;
+    const iface = interfaces[rows[r + Route.IFACE]];
     const nextHop = rows[r + Route.GATEWAY] !== 0 ? rows[r + Route.GATEWAY] : destination;
     let mtu = iface.mtu;
     if (rows[r + Route.MTU] !== 0 && rows[r + Route.MTU] < mtu) mtu = rows[r + Route.MTU];
     const estimate = this.pathMtu.get(destination);
     if (estimate !== 0 && estimate < mtu) mtu = estimate;
-    t[p + Path.KIND] = PathKind.UNICAST;
+    t[p + Path.KIND] = down ? PathKind.DOWN : PathKind.UNICAST;
     t[p + Path.IFACE] = iface.index;
     t[p + Path.NEXT_HOP] = nextHop;
     t[p + Path.MTU] = mtu;
     t[p + Path.LINK_MTU] = iface.mtu;
-    t[p + Path.SOURCE] = this.#sourceOn(iface.index, nextHop);
+    t[p + Path.SOURCE] = down ? 0 : this.#sourceOn(iface.index, nextHop);
     t[p + Path.LOCKED] = this.pathMtu.locked(destination) ? 1 : 0;
   }
 

@@ -38,11 +38,14 @@ export class RouteTable {
   rows = new Int32Array(16 * Route.STRIDE);
   count = 0;
 
-  /** Start of the row that decides for `destination` (RFC 1122 §3.3.1.2 and RFC 1812 §5.2.4.3), or -1. */
-  lookup(destination: number): number {
+  /**
+   * Start of the row that decides for `destination` (RFC 1122 §3.3.1.2 and RFC 1812 §5.2.4.3), or -1. With `after`, the row that
+   * decides if that one and those before it cannot be used.
+   */
+  lookup(destination: number, after = -Route.STRIDE): number {
     const rows = this.rows;
     const end = this.count * Route.STRIDE;
-    for (let r = 0; r < end; r += Route.STRIDE)
+    for (let r = after + Route.STRIDE; r < end; r += Route.STRIDE)
       if ((destination & rows[r + Route.MASK]) === rows[r + Route.NETWORK]) return r;
     return -1;
   }

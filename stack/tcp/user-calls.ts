@@ -59,14 +59,14 @@ export function open(tcp: TcpContext, ports: EphemeralPorts, options: OpenOption
     throw new StackError('EADDRNOTAVAIL', `${net.formatAddress(remote)} is not the address of one host`);
   }
   const local = options.localAddress || net.sourceFor(remote);
-  if (local === 0) {
+  if (local !== 0 && !net.isLocal(local)) {
+    throw new StackError('EADDRNOTAVAIL', `${net.formatAddress(local)} is not an address of this stack`);
+  }
+  if (local === 0 || !net.hasRoute(remote)) {
     throw new StackError(
       'ENETUNREACH',
-      `no route to ${net.formatAddress(remote)}; add an address of its network, or a gateway`,
+      `no route to ${net.formatAddress(remote)} by an interface that is up; add an address of its network, or a gateway`,
     );
-  }
-  if (!net.isLocal(local)) {
-    throw new StackError('EADDRNOTAVAIL', `${net.formatAddress(local)} is not an address of this stack`);
   }
   let localPort = options.localPort ?? 0;
   if (localPort === 0) {

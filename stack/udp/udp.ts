@@ -118,8 +118,10 @@ export class Udp implements Transport {
     this.#checkBroadcast(s, remote);
     const bound = t[s + Socket.LOCAL] !== 0 && (t[s + Socket.FLAGS] & SocketFlag.ADDRESS_BY_CONNECT) === 0;
     const local = bound ? t[s + Socket.LOCAL] : this.#net.sourceFor(remote);
-    if (local === 0)
-      throw new StackError('ENETUNREACH', `there is no route to ${this.#net.formatAddress(remote)}; add one`);
+    if (local === 0 || !this.#net.hasRoute(remote)) {
+      const to = this.#net.formatAddress(remote);
+      throw new StackError('ENETUNREACH', `there is no route to ${to} by an interface that is up; add one`);
+    }
     this.#bindEphemeral(row);
     this.#sockets.rename(row, local, remote, port);
     if (!bound) t[s + Socket.FLAGS] |= SocketFlag.ADDRESS_BY_CONNECT;

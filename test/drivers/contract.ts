@@ -17,6 +17,8 @@ export interface Fixture {
   /** Lets the other end take nothing, and take again; absent where it cannot be made to. */
   block?(): void;
   unblock?(): void;
+  /** Takes the device away under its holder. */
+  fail(): void;
   close(): void;
 }
 
@@ -230,6 +232,46 @@ export function deviceContract(t: Test, name: string, make: () => Fixture): void
       t.equal(fixture.device.nextDeadline(), Number.POSITIVE_INFINITY);
     },
   );
+
+  check(
+    'it fails → says why from the next use on; nothing is received, what is offered is dropped',
+    (t, fixture, host) => {
+      const { device } = fixture;
+      t.equal(device.failure, null, 'it works');
+      t.equal(host.send(frames(0, 3)), 3);
+      fixture.inject(frames(0, 3));
+      t.equal(host.receive().length, 3);
+      t.equal(device.failure, null, 'still');
+      let wakes = 0;
+      device.onWake?.(() => {
+        wakes += 1;
+      });
+      fixture.fail();
+      t.same(host.receive(), []);
+      const { failure } = device;
+      t.match(failure, { code: 'EIO', message: /no longer works/ });
+      if (device.pollFd < 0) t.equal(wakes, 1, 'without a descriptor its host is woken');
+      const { dropsSent, framesSent } = device.counters;
+      t.equal(host.send(frames(0, 200)), 200, 'all accepted');
+      t.equal(device.counters.dropsSent - dropsSent, 200, 'and dropped');
+      t.equal(device.counters.framesSent, framesSent);
+      t.equal(host.slab.freeCount, host.slab.slots);
+      fixture.fail();
+      t.same(host.receive(), []);
+      device.close(host.slab);
+      t.equal(device.failure, failure, 'the same, once and for all');
+      t.equal(device.nextDeadline(), Number.POSITIVE_INFINITY);
+    },
+  );
+
+  check('it fails while it sends → the frames are dropped, the failure is known', (t, fixture, host) => {
+    host.enqueue(frames(0, 3));
+    fixture.fail();
+    t.equal(host.offer(), 3);
+    t.match(fixture.device.failure, { code: 'EIO' });
+    t.equal(fixture.device.counters.dropsSent, 3);
+    t.equal(host.slab.freeCount, host.slab.slots);
+  });
 
   check('name, MTU, MAC → known', (t, fixture) => {
     const { device } = fixture;

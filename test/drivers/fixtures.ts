@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import type { Driver } from '../../drivers/driver.js';
 import { createWire } from '../../drivers/loopback.js';
 import { openTap } from '../../drivers/tap.js';
@@ -21,6 +22,9 @@ export function onLoopback(wrap: (inner: Driver) => Driver = (inner) => inner): 
     },
     unblock() {
       blocked = false;
+    },
+    fail() {
+      near.fail();
     },
     close() {
       far.close(farHost.slab);
@@ -47,6 +51,10 @@ export function onTap(wrap: (inner: Driver) => Driver = (inner) => inner): Fixtu
         if (bytes === undefined) return got;
         got.push(bytes);
       }
+    },
+    fail() {
+      // The second time there is none.
+      spawnSync('ip', ['link', 'del', tap.interfaceName]);
     },
     close() {
       socket.close();

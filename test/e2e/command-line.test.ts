@@ -79,13 +79,17 @@ t.test('a device in use → EBUSY with its name, and its user is not disturbed',
   t.equal(got.stdout, '200');
 });
 
-t.test('the interface is deleted under a server → it says so and ends with status 2', { skip }, async (t) => {
-  const command = await startCommand(t, ['echo']);
-  await run('ip', ['link', 'del', command.interfaceName]);
-  const { status, stderr } = await command.finished();
-  t.equal(status, 2);
-  t.match(stderr, new RegExp(command.interfaceName));
-});
+for (const args of [['serve'], ['echo'], ['iperf3'], ['ping', '10.255.255.1']]) {
+  t.test(`the interface is deleted under ${args[0]} → it says so and ends with status 2`, { skip }, async (t) => {
+    const command = await startCommand(t, args, /^on tap:|^PING /m);
+    await run('ip', ['link', 'del', command.interfaceName]);
+    const { status, stderr } = await command.finished();
+    t.equal(status, 2);
+    const why = '(EBADFD|its descriptor fails \\(EBADF\\))';
+    const said = `^millrace: tap:${command.interfaceName} no longer works: ${why}\\. Was the interface deleted\\? Open it again \\(EIO\\)\n$`;
+    t.match(stderr, new RegExp(said));
+  });
+}
 
 t.test('millrace ss beside a server → the connection that stands', { skip }, async (t) => {
   const folder = temporaryDirectory(t);

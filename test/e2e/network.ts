@@ -169,14 +169,14 @@ export interface RunningCommand extends Command {
 }
 
 /** A command that serves, on a network of its own, stopped at the end of the test. */
-export async function startCommand(t: Test, args: readonly string[]): Promise<RunningCommand> {
+export async function startCommand(t: Test, args: readonly string[], ready = /^on tap:/m): Promise<RunningCommand> {
   const { device, address, hostAddress } = nextNetwork();
   const command = new Command(t, [
     ...args,
     ...['--device', device, '--address', `${address}/24`, '--host-address', hostAddress],
     ...(args.includes('--control') ? [] : ['--no-control']),
   ]);
-  await command.printed(/^on tap:/m);
+  await command.printed(ready);
   return Object.assign(command, { address, hostAddress, interfaceName: device.slice('tap:'.length) });
 }
 

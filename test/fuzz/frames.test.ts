@@ -4,11 +4,15 @@ import { Prng } from '../../stack/base/prng.js';
 import type { ConnectionId, UdpId } from '../../stack/base/units.js';
 import type { Stack } from '../../stack/stack.js';
 import { Verdict } from '../../stack/wire/verdict.js';
+import { FULL } from '../full.js';
 import { FrameMaker, UDP_PORT, VICTIM_PORT } from './frames.js';
 import { LiveWorld } from './live.js';
 
 /** `MILLRACE_FUZZ=SEED:FRAMES` replays a failure, or fuzzes for longer. */
-const [seed, frames] = (process.env.MILLRACE_FUZZ ?? '1:1000000').split(':').map(Number) as [number, number];
+const [seed, frames] = (process.env.MILLRACE_FUZZ ?? (FULL ? '1:1000000' : '1:250000')).split(':').map(Number) as [
+  number,
+  number,
+];
 
 const BURST_FRAMES = 64;
 

@@ -4,6 +4,7 @@ import type { Address, ConnectionId } from '../../stack/base/units.js';
 import { FrameSlab } from '../../stack/memory/frame-slab.js';
 import { Stack } from '../../stack/stack.js';
 import { PATTERN } from '../sim/program.js';
+import { SMALL_UDP } from '../small-udp.js';
 
 const LIVE_PORT = 80;
 /** What each direction of each live connection writes between two bursts of fuzz: a trickle that never stops. */
@@ -66,8 +67,20 @@ export class LiveWorld {
       outOfOrderMax: 512,
       transmitRecordsMax: 4096,
     };
-    this.near = new Stack({ seed, now: this.world.now, slab: new FrameSlab({ slots: 1024, noteInts }), tcp: limits });
-    this.far = new Stack({ seed: seed + 1, now: this.world.now, slab: new FrameSlab({ slots: 1024 }), tcp: limits });
+    this.near = new Stack({
+      seed,
+      now: this.world.now,
+      slab: new FrameSlab({ slots: 1024, noteInts }),
+      tcp: limits,
+      udp: SMALL_UDP,
+    });
+    this.far = new Stack({
+      seed: seed + 1,
+      now: this.world.now,
+      slab: new FrameSlab({ slots: 1024 }),
+      tcp: limits,
+      udp: SMALL_UDP,
+    });
     this.nearHost = this.world.add('near', this.near);
     this.farHost = this.world.add('far', this.far);
     this.nearAddress = this.near.net.parseAddress('10.0.0.1');

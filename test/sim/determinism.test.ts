@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import t from 'tap';
+import { FULL } from '../full.js';
 import { simulate } from './run.js';
 
 /** The stack is a function of its inputs: what a seed did once it does again, to the byte of the trace. */
@@ -19,7 +20,7 @@ function traceOf(seed: number): { bytes: number; hash: string } {
 }
 
 t.test('the same seed twice, over links with faults → the same trace, byte for byte', (t) => {
-  for (const seed of [1, 2, 3, 5, 8, 13]) {
+  for (const seed of FULL ? [1, 2, 3, 5, 8, 13] : [1, 5, 13]) {
     const first = traceOf(seed);
     t.ok(first.bytes > 1000, `seed ${seed}: ${first.bytes} bytes of trace`);
     t.same(traceOf(seed), first, `seed ${seed}`);

@@ -8,6 +8,7 @@ import { Stack } from '../../stack/stack.js';
 import type { TcpLimits } from '../../stack/tcp/limits.js';
 import { finish, sum } from '../../stack/wire/checksum.js';
 import { Ecn, Ipv4, ipv4HeaderBytes, ipv4Tos } from '../../stack/wire/ipv4.js';
+import { SMALL_UDP } from '../small-udp.js';
 
 /** Two stacks, and a router between them that marks what it may and drops what it must, by a seed. */
 
@@ -40,6 +41,7 @@ class Side {
       now: 1_000_000 as Us,
       slab,
       tcp: { ...small, bufferBytesMax: 16 << 20, ...limits },
+      udp: SMALL_UDP,
     });
     this.address = this.stack.net.parseAddress(text);
     this.iface = this.stack.net.addInterface({

@@ -3,7 +3,7 @@ import { FULL } from '../full.js';
 import { simulate } from './run.js';
 
 /** `MILLRACE_SEEDS=FROM:COUNT` runs others, one after the other: how a failure is replayed, and how more are hunted. */
-const seeds = process.env.MILLRACE_SEEDS ?? (FULL ? '1:200' : '1:80');
+const seeds = process.env.MILLRACE_SEEDS ?? (FULL ? '1:200' : '1:40');
 const [from, count] = seeds.split(':').map(Number) as [number, number];
 
 t.test('any link, any programs → the bytes arrive as sent, and everything is given back', (t) => {

@@ -12,6 +12,7 @@ import { FrameSlab } from '../../stack/memory/frame-slab.js';
 import { Medium } from '../../stack/net/device.js';
 import { Stack } from '../../stack/stack.js';
 import type { TcpLimits } from '../../stack/tcp/limits.js';
+import { SMALL_UDP } from '../small-udp.js';
 
 /** Two stacks and a bad link between them, all of it drawn from one seed. */
 export interface LinkPlan {
@@ -56,7 +57,13 @@ export class JoinedWorld {
     noteInts: number,
   ): Side {
     const slab = new FrameSlab({ slots: plan.slots, noteInts });
-    const stack = new Stack({ seed, now: this.world.now, slab, tcp: { ...SMALL, ...plan.limits[which] } });
+    const stack = new Stack({
+      seed,
+      now: this.world.now,
+      slab,
+      tcp: { ...SMALL, ...plan.limits[which] },
+      udp: SMALL_UDP,
+    });
     const host = this.world.add(name, stack, {
       onHandlerError(error) {
         throw error;

@@ -64,14 +64,13 @@ export function addPing(program: Command): void {
       const show = (answer: PingAnswer): void => print(json ? JSON.stringify(answer) : answerLine(answer));
       const pinger = new Pinger(session.host, session.device, process.pid, options, show);
       void ending.requested.then(() => pinger.stop());
-      session.onFailure = () => pinger.stop();
+      session.onFailure(() => pinger.stop());
       const summary = await pinger.run();
       print(
         json ? JSON.stringify({ kind: 'summary', ...summary }) : summaryLines(formatIpv4(options.destination), summary),
       );
       if (summary.received === 0) process.exitCode = Exit.FAILED;
-      const { failure } = session.device;
-      if (failure !== null) throw failure;
+      if (session.failure !== null) throw session.failure;
     } finally {
       await session.close();
       ending.release();

@@ -117,7 +117,7 @@ async function demo(
   const ending = new Ending();
   const aborting = new AbortController();
   process.once('disconnect', () => ending.request());
-  session.onFailure = () => ending.request();
+  session.onFailure(() => ending.request());
   const say = (text: string): void => {
     if (!options.json) print(text);
   };
@@ -137,6 +137,7 @@ async function demo(
     if (outcome === undefined) {
       aborting.abort();
       say('stopped before the proof was complete');
+      if (session.failure !== null) throw session.failure;
       process.exitCode = Exit.FAILED;
       return;
     }
@@ -150,6 +151,7 @@ async function demo(
       say(`serving http://${session.address}/ until Ctrl-C`);
       await ending.requested;
     }
+    if (session.failure !== null) throw session.failure;
     server.close();
     server.closeAllConnections();
   } finally {

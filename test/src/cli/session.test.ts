@@ -11,6 +11,7 @@ import { StackError } from '../../../stack/base/errors.js';
 import type { Address } from '../../../stack/base/units.js';
 import { FrameBatch } from '../../../stack/net/device.js';
 import { Stack } from '../../../stack/stack.js';
+import { SMALL_UDP } from '../../small-udp.js';
 
 class Watched extends Layer {
   flushes = 0;
@@ -49,7 +50,7 @@ function session(t: { teardown(body: () => Promise<void>): void }) {
   const inner: Driver = createWire()[0];
   const device = new Watched(inner);
   const watch = new FrameWatch(device);
-  const stack = new Stack({ seed: 1, tcp: { connectionsMax: 16, activeMax: 16 } });
+  const stack = new Stack({ seed: 1, tcp: { connectionsMax: 16, activeMax: 16 }, udp: SMALL_UDP });
   const host = new Host({ stack });
   const iface = host.attach(watch, { addresses: [{ address: SETTINGS.address.address as Address, prefixLength: 24 }] });
   const made = new Session(SETTINGS, host, iface, watch, undefined, undefined);
@@ -77,15 +78,17 @@ t.test('idle → nothing is looked at, no timer wakes the process', (t) => {
   t.end();
 });
 
-t.test('device fails → told after its next use', (t) => {
-  const { made, device, use } = session(t);
+t.test('device fails → reported once; to a command that asks later, too', async (t) => {
+  const { made, device } = session(t);
   const failures: Error[] = [];
-  made.onFailure = (error) => failures.push(error);
+  made.onFailure((error) => failures.push(error));
   device.broken = new StackError('EIO', 'the interface is gone');
-  use();
-  mock.timers.tick(LONG_MS);
+  made.host.turn();
+  made.host.turn();
+  await Promise.resolve();
   t.same(failures, [device.broken]);
-  t.end();
+  made.onFailure((error) => failures.push(error));
+  t.equal(failures[1], failures[0]);
 });
 
 t.test('closed, used → no timer is set', async (t) => {

@@ -7,6 +7,7 @@ import type { Address, Us } from '../../../stack/base/units.js';
 import type { FrameSlab } from '../../../stack/memory/frame-slab.js';
 import { type Device, type FrameBatch, Medium } from '../../../stack/net/device.js';
 import { Stack } from '../../../stack/stack.js';
+import { SMALL_UDP } from '../../small-udp.js';
 
 type Test = Pick<typeof t, 'teardown'>;
 
@@ -35,14 +36,15 @@ class ScriptedDevice implements Device {
   sent: string[] = [];
   closed = 0;
   wake: (() => void) | null = null;
-  failure: Error | null = null;
+  /** What `receive` throws: no failure of a device's, but a defect of ours. */
+  broken: Error | null = null;
 
   onWake(callback: (() => void) | null): void {
     this.wake = callback;
   }
   receive(into: FrameBatch, slab: FrameSlab): number {
     this.receives += 1;
-    if (this.failure !== null) throw this.failure;
+    if (this.broken !== null) throw this.broken;
     let count = 0;
     for (; this.waiting > 0 && !into.full; this.waiting -= 1) {
       const slot = slab.take() + slab.headroom;
@@ -76,7 +78,7 @@ class ScriptedDevice implements Device {
 }
 
 function machine(t: Test): { host: Host; device: ScriptedDevice; stack: Stack; send: (text: string) => void } {
-  const stack = new Stack({ seed: 1, tcp: { connectionsMax: 64, activeMax: 64 } });
+  const stack = new Stack({ seed: 1, tcp: { connectionsMax: 64, activeMax: 64 }, udp: SMALL_UDP });
   const host = new Host({ stack });
   const device = new ScriptedDevice();
   const address = stack.net.parseAddress('10.0.0.1');
@@ -211,12 +213,12 @@ t.test(
   async (t) => {
     const { host, device } = machine(t);
     host.start();
-    device.failure = new Error('broken invariant');
+    device.broken = new Error('broken invariant');
     const others = process.listeners('uncaughtException');
     process.removeAllListeners('uncaughtException');
     const caught = new Promise((resolve) => process.once('uncaughtException', resolve));
     host.turn();
-    t.equal(await caught, device.failure);
+    t.equal(await caught, device.broken);
     for (const listener of others) process.on('uncaughtException', listener);
     t.equal(host.running, false);
   },
@@ -268,7 +270,7 @@ t.test('a descriptor turns readable → a turn', async (t) => {
 });
 
 t.test('the MTU asked for → at most the device’s', (t) => {
-  const stack = new Stack({ seed: 1, tcp: { connectionsMax: 64, activeMax: 64 } });
+  const stack = new Stack({ seed: 1, tcp: { connectionsMax: 64, activeMax: 64 }, udp: SMALL_UDP });
   const host = new Host({ stack });
   t.equal(host.attach(new ScriptedDevice(), { mtu: 9000 }).mtu, 1500);
   t.equal(host.attach(new ScriptedDevice(), { mtu: 1280 }).mtu, 1280);

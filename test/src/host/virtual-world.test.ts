@@ -8,6 +8,7 @@ import type { ConnectionId } from '../../../stack/base/units.js';
 import { Event } from '../../../stack/net/event-queue.js';
 import { Stack } from '../../../stack/stack.js';
 import { State } from '../../../stack/tcp/state.js';
+import { SMALL_UDP } from '../../small-udp.js';
 
 interface Machines {
   world: VirtualWorld;
@@ -19,7 +20,7 @@ function machines(latencyUs = 0, onHandlerError?: (error: unknown) => void): Mac
   const world = new VirtualWorld();
   const wire = createWire({ latencyUs });
   const hosts = ['10.0.0.1', '10.0.0.2'].map((address, i) => {
-    const stack = new Stack({ seed: i + 1, tcp: { connectionsMax: 1024, activeMax: 1024 } });
+    const stack = new Stack({ seed: i + 1, tcp: { connectionsMax: 1024, activeMax: 1024 }, udp: SMALL_UDP });
     const host = world.add(address, stack, onHandlerError === undefined ? {} : { onHandlerError });
     host.attach(wire[i], { addresses: [{ address: stack.net.parseAddress(address), prefixLength: 24 }] });
     return host;

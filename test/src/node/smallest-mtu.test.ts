@@ -4,6 +4,7 @@ import { createWire } from '../../../drivers/loopback.js';
 import { VirtualWorld } from '../../../src/host/virtual-world.js';
 import { NodeNet } from '../../../src/node/node-net.js';
 import { Stack } from '../../../stack/stack.js';
+import { SMALL_UDP } from '../../small-udp.js';
 import { at, CLIENT, SERVER } from './worlds.js';
 
 /** RFC 791 §3.2: every link carries 68 octets. With timestamps no segment at the least MSS fits, so it goes in fragments. */
@@ -11,7 +12,7 @@ t.test('an MTU of 68 → bytes get through both ways, in fragments', async (t) =
   const world = new VirtualWorld();
   const wire = createWire({ mtu: 68, latencyUs: 1000 });
   const [server, client] = [SERVER, CLIENT].map((address, i) => {
-    const stack = new Stack({ seed: i + 1, tcp: { connectionsMax: 64, activeMax: 64 } });
+    const stack = new Stack({ seed: i + 1, tcp: { connectionsMax: 64, activeMax: 64 }, udp: SMALL_UDP });
     const host = world.add(address, stack);
     host.attach(wire[i], { addresses: [at(stack, address)] });
     return new NodeNet(host);

@@ -9,6 +9,7 @@ import { createPageServer } from '../../../src/apps/page-server.js';
 import { VirtualWorld } from '../../../src/host/virtual-world.js';
 import { NodeNet } from '../../../src/node/node-net.js';
 import { Stack } from '../../../stack/stack.js';
+import { SMALL_UDP } from '../../small-udp.js';
 import { at, CLIENT, SERVER } from './worlds.js';
 
 /** Two machines and a bad link between them, in virtual time. */
@@ -18,7 +19,7 @@ function badLink(seed: number) {
   const lane = { ...noFaults(), loss: 0.02, reorder: 0.01, duplicate: 0.01, delayUs: 20_000, jitterUs: 2000 };
   const devices = [new FaultDevice(near, { in: lane, out: lane }, seed), far];
   const nets = [SERVER, CLIENT].map((address, i) => {
-    const stack = new Stack({ seed: seed + i, tcp: { connectionsMax: 256, activeMax: 256 } });
+    const stack = new Stack({ seed: seed + i, tcp: { connectionsMax: 256, activeMax: 256 }, udp: SMALL_UDP });
     const host = world.add(address, stack);
     host.attach(devices[i], { addresses: [at(stack, address)] });
     return new NodeNet(host);

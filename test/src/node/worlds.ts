@@ -4,6 +4,7 @@ import { Host } from '../../../src/host/host.js';
 import { NodeNet, type NodeNetOptions } from '../../../src/node/node-net.js';
 import type { Address } from '../../../stack/base/units.js';
 import { Stack, type StackOptions } from '../../../stack/stack.js';
+import { SMALL_UDP } from '../../small-udp.js';
 
 /** Two machines in this process, on Node's event loop, with a wire between them. */
 export interface TwoHosts {
@@ -19,7 +20,7 @@ export const CLIENT = '10.0.0.2';
 export const PREFIX_LENGTH = 24;
 
 /** Enough for the tests, and small enough to make two for each. */
-const SMALL: StackOptions = { seed: 1, tcp: { connectionsMax: 4096, activeMax: 4096 } };
+const SMALL: StackOptions = { seed: 1, tcp: { connectionsMax: 4096, activeMax: 4096 }, udp: SMALL_UDP };
 
 export function twoHosts(t: Test, options: Partial<StackOptions> = {}): TwoHosts {
   const [near, far] = createWire();

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { Medium } from '../../../stack/net/device.js';
 import { Verdict } from '../../../stack/wire/verdict.js';
+import { sameBytes } from '../../same-bytes.js';
 import { BROADCAST_MAC, datagram, ethernet, frame, type Ip, macOf } from './frames.js';
 import { Host, Pair, Probe, pattern } from './pair.js';
 
@@ -163,7 +164,7 @@ t.test('interface in a VLAN → speaks and hears tagged frames of it only', (t) 
   };
   a.send('10.0.0.2', 3000);
   pair.run();
-  t.same(b.packets[0].data, pattern(3000));
+  sameBytes(t, b.packets[0].data, pattern(3000), 'byte for byte');
   t.same([...tags], ['810 42']);
   t.equal(pair.a.hear(frame({})), Verdict.VLAN_NOT_OURS, 'untagged');
   const tagged = (id: number) =>
@@ -183,7 +184,7 @@ t.test('medium without link headers → datagrams as they are, no ARP', (t) => {
   const frames = pair.a.sent();
   t.equal(frames[0][0], 0x45);
   for (const bytes of frames) pair.b.hear(bytes);
-  t.same(b.packets[0].data, pattern(5000));
+  sameBytes(t, b.packets[0].data, pattern(5000), 'byte for byte');
   t.equal(pair.a.net.stats.arpRequestsSent + pair.a.net.stats.arpAnnouncementsSent, 0);
   t.equal(pair.a.slab.freeCount, pair.a.slotsAtStart);
   t.end();

@@ -3,6 +3,7 @@ import { Neighbor, NeighborState } from '../../../stack/net/neighbor.js';
 import { PathError } from '../../../stack/net/transport.js';
 import { ArpOperation } from '../../../stack/wire/arp.js';
 import { Verdict } from '../../../stack/wire/verdict.js';
+import { sameBytes } from '../../same-bytes.js';
 import { arp, frame, macOf, summary } from './frames.js';
 import { type Host, Pair, Probe, pattern } from './pair.js';
 
@@ -37,7 +38,7 @@ t.test('no entry, datagram sent → one broadcast request, datagram follows the 
     `arp reply 10.0.0.1 to ${macOf(1)}`,
     `ip 253 to 10.0.0.2 by ${macOf(2)}`,
   ]);
-  t.same(b.packets[0].data, pattern(100));
+  sameBytes(t, b.packets[0].data, pattern(100), 'byte for byte');
   t.equal(stateOf(pair.a, '10.0.0.2'), NeighborState.REACHABLE);
   // RFC 826: who asks is about to speak, so the asked one learns too; not verified, so STALE.
   t.equal(stateOf(pair.b, '10.0.0.1'), NeighborState.STALE);
@@ -95,7 +96,7 @@ t.test('INCOMPLETE, nobody answers → three requests a second apart, then HOST_
       [PathError.HOST_DOWN, '10.0.0.9', 50],
     ],
   );
-  t.same(a.errors[0].data, pattern(40));
+  sameBytes(t, a.errors[0].data, pattern(40), 'byte for byte');
   t.equal(stateOf(pair.a, '10.0.0.9'), NeighborState.FREE);
   t.equal(pair.a.net.stats.icmpOutMsgs, 0, 'no ICMP from ourselves to ourselves');
   t.equal(pair.a.slab.freeCount, pair.a.slotsAtStart);

@@ -8,6 +8,7 @@ import { PATH_MTU_MIN } from '../../../stack/net/path-mtu.js';
 import { Route, RouteTable } from '../../../stack/net/route.js';
 import { OutputFlag } from '../../../stack/net/transport.js';
 import { Verdict } from '../../../stack/wire/verdict.js';
+import { sameBytes } from '../../same-bytes.js';
 import { Host, Pair, Probe, pattern } from './pair.js';
 
 function codeOf(action: () => void): string {
@@ -275,7 +276,7 @@ t.test('path MTU below our minimum → the minimum, and DF is left out so that r
   pair.run();
   t.equal(words[0] & 0x4000, 0);
   t.equal(words.length, 3);
-  t.same(b.packets.at(-1)?.data, pattern(1000));
+  sameBytes(t, b.packets.at(-1)?.data, pattern(1000), 'byte for byte');
   t.end();
 });
 
@@ -309,3 +310,37 @@ t.test('atomic datagrams need no ID, others get one that is not used again soon 
   t.equal(seen.size, 64_000);
   t.end();
 });
+
+t.test(
+  'a link is down → its routes do not count: a less specific one does, or there is none; up again, as before',
+  (t) => {
+    const { net, slab } = new Host(1);
+    const at = (text: string) => net.parseAddress(text);
+    const other = net.addInterface({
+      name: 'other',
+      medium: Medium.IP,
+      addresses: [{ address: at('10.9.0.1'), prefixLength: 16 }],
+    });
+    net.addRoute({ destination: at('0.0.0.0'), prefixLength: 0, gateway: at('10.9.0.2') });
+    const peer = at('10.0.0.2');
+    const source = () => net.formatAddress(net.sourceFor(peer));
+    t.equal(source(), '10.0.0.1');
+    const mtu = net.pathMtu(peer);
+    net.setUp(0, false);
+    t.equal(source(), '10.9.0.1', 'by the gateway');
+    t.equal(net.hasRoute(peer), true);
+    net.setUp(other.index, false);
+    t.equal(source(), '0.0.0.0');
+    t.equal(net.hasRoute(peer), false);
+    t.equal(net.pathMtu(peer), mtu, 'what is open keeps its segments');
+    t.equal(net.isLocal(at('10.0.0.1')), true, 'our addresses stay ours');
+    t.equal(net.sourceFor(at('10.0.0.1')), at('10.0.0.1'), 'and can be reached from here');
+    const free = slab.freeCount;
+    t.equal(net.sendEcho(peer, 1, 1, 4000, 64, false), Verdict.INTERFACE_DOWN, 'in fragments, too');
+    t.equal(slab.freeCount, free);
+    t.ok(other.counters.dropsSent + net.interfaces[0].counters.dropsSent > 0, 'counted');
+    net.setUp(0, true);
+    t.equal(source(), '10.0.0.1');
+    t.end();
+  },
+);

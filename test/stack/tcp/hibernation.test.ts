@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap';
 import { TcpOption } from '../../../stack/tcp/socket-options.js';
+import { sameBytes } from '../../same-bytes.js';
 import { type Peer, type PeerOptions, pattern } from './peer.js';
 import { established } from './states.js';
 
@@ -36,7 +37,7 @@ for (const [what, options] of [
     if (options !== undefined && 'syn' in options) {
       t.equal(ack.options.ts?.[1], (77 + cameMs - 1000) | 0, 'the peer’s clock is followed');
     }
-    t.same(peer.read(), pattern(1000, 3000));
+    sameBytes(t, peer.read(), pattern(1000, 3000), 'byte for byte');
     t.equal(peer.tcp.counts.active, 1);
     const after = peer.tcp.info(peer.id);
     for (const key of [
@@ -60,7 +61,7 @@ t.test('ESTABLISHED, idle, the program sends → sent at once, in sequence, ackn
   peer.advanceMs(60_000);
   peer.write(500);
   const segment = peer.expect({ flags: 'P.', seq: 2001, ack: 3001, length: 500 });
-  t.same(segment.data, pattern(500, 2000));
+  sameBytes(t, segment.data, pattern(500, 2000), 'byte for byte');
   peer.ack();
   peer.advanceMs(300);
   t.equal(peer.tcp.counts.active, 0);

@@ -5,6 +5,7 @@ import { Medium } from '../../../stack/net/device.js';
 import { Stack } from '../../../stack/stack.js';
 import { portPair } from '../../../stack/tcp/connection-table.js';
 import { initialSequenceNumber } from '../../../stack/tcp/isn.js';
+import { SMALL_UDP } from '../../small-udp.js';
 
 /** Initial sequence numbers, RFC 9293 §3.4.1 and RFC 6528. */
 
@@ -19,6 +20,7 @@ function numbers(seed: number): (us: number, remote?: number, localPort?: number
     now: 0 as Us,
     slab,
     tcp: { connectionsMax: 4, activeMax: 4, bufferBytesMax: 1 << 20 },
+    udp: SMALL_UDP,
   });
   stack.net.addInterface({
     name: 'a',

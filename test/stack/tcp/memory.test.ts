@@ -2,6 +2,7 @@ import t from 'tap';
 import type { ConnectionId } from '../../../stack/base/units.js';
 import { Event } from '../../../stack/net/event-queue.js';
 import { Verdict } from '../../../stack/wire/verdict.js';
+import { sameBytes } from '../../same-bytes.js';
 import { type Peer, pattern, STACK_PORT } from './peer.js';
 import { established, handshakeBegins, listening } from './states.js';
 
@@ -65,9 +66,9 @@ t.test('receive, the arena is full → what does not fit is not acknowledged, an
   t.equal(peer.tcp.readable(peer.id), 65_536);
   const sent = peer.drain();
   t.equal(sent[sent.length - 1]?.ack, 65_537);
-  t.same(peer.read(), pattern(65_536));
+  sameBytes(t, peer.read(), pattern(65_536), 'byte for byte');
   t.equal(peer.inject({ seq: 65_537, data: 1460 }), Verdict.OK);
-  t.same(peer.read(), pattern(1460, 65_536));
+  sameBytes(t, peer.read(), pattern(1460, 65_536), 'byte for byte');
   t.end();
 });
 
@@ -238,7 +239,7 @@ t.test('the transmit queue is full → the rest is sent as it drains, in order',
       data.push(...segment.data);
     }
   }
-  t.same(Uint8Array.from(data), pattern(5360));
+  sameBytes(t, Uint8Array.from(data), pattern(5360), 'byte for byte');
   for (const slot of taken) slab.give(slot);
   t.end();
 });

@@ -11,6 +11,7 @@ import type { ListenOptions } from '../../../stack/tcp/tcp.js';
 import { emitIcmpv4, finishIcmpv4Checksum } from '../../../stack/wire/icmpv4.js';
 import { emitIpv4, Ipv4, ipv4Protocol } from '../../../stack/wire/ipv4.js';
 import { Verdict } from '../../../stack/wire/verdict.js';
+import { SMALL_UDP } from '../../small-udp.js';
 import { type Direction, readSegment, type Segment, type SegmentOptions, writeSegment } from './segment.js';
 
 /** What a test says of a segment to inject; the rest is what a peer in step would send. */
@@ -64,7 +65,9 @@ export function patternAt(i: number): number {
   return (i % 251) ^ ((i / 251) & 0xff);
 }
 export function pattern(length: number, from = 0): Uint8Array {
-  return Uint8Array.from({ length }, (_, i) => patternAt(from + i));
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < length; i++) bytes[i] = patternAt(from + i);
+  return bytes;
 }
 
 /**
@@ -105,7 +108,7 @@ export class Peer {
   ) {
     this.nowUs = options.startUs ?? 1_000_000;
     const slab = new FrameSlab({ slots: options.slots ?? 256, slotBytes: options.slotBytes ?? 2048 });
-    this.stack = new Stack({ seed: 1, now: this.nowUs as Us, slab, tcp: { ...SMALL, ...options.tcp } });
+    this.stack = new Stack({ seed: 1, now: this.nowUs as Us, slab, tcp: { ...SMALL, ...options.tcp }, udp: SMALL_UDP });
     this.stackAddress = this.stack.net.parseAddress('10.0.0.1');
     this.peerAddress = this.stack.net.parseAddress('10.0.0.2');
     this.iface = this.stack.net.addInterface({

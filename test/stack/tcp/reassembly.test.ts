@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap';
 import { Prng } from '../../../stack/base/prng.js';
 import { Verdict } from '../../../stack/wire/verdict.js';
+import { sameBytes } from '../../same-bytes.js';
 import { type Peer, type PeerOptions, pattern, patternAt } from './peer.js';
 import { established } from './states.js';
 
@@ -14,7 +15,7 @@ function kept(peer: Peer): number {
   return peer.tcp.info(peer.id).outOfOrderBytes;
 }
 function whole(peer: Peer, length: number): void {
-  peer.t.same(peer.read(), pattern(length), `${length} bytes, each in its place`);
+  sameBytes(peer.t, peer.read(), pattern(length), `${length} bytes, each in its place`);
   peer.t.equal(peer.tcp.context.reassembly.count, 0);
   peer.t.equal(kept(peer), 0);
 }
@@ -73,10 +74,10 @@ t.test('runs kept, a piece in order that reaches into them → delivered up to t
   inject(peer, 100, 200);
   inject(peer, 250, 300);
   inject(peer, 0, 150);
-  t.same(peer.read(), pattern(200));
+  sameBytes(t, peer.read(), pattern(200), 'byte for byte');
   peer.expect({ ack: 1 });
   inject(peer, 200, 250);
-  t.same(peer.read(), pattern(100, 200));
+  sameBytes(t, peer.read(), pattern(100, 200), 'byte for byte');
   t.end();
 });
 

@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap';
 import { TcpOption } from '../../../stack/tcp/socket-options.js';
 import { Verdict } from '../../../stack/wire/verdict.js';
+import { sameBytes } from '../../same-bytes.js';
 import { Peer, pattern } from './peer.js';
 import { established, listening } from './states.js';
 
@@ -85,7 +86,7 @@ t.test(
     peer.drain();
     t.equal(peer.inject({ seq: 2801, data: 1400 }), Verdict.TCP_WINDOW_CLOSED);
     peer.expect({ flags: '.', ack: 2801, win: 0 });
-    t.same(peer.read(), pattern(2800));
+    sameBytes(t, peer.read(), pattern(2800), 'byte for byte');
     t.end();
   },
 );
@@ -145,7 +146,7 @@ t.test('ESTABLISHED, window shut, rcv a bare FIN → taken: it needs no room', (
   const peer = shut(t);
   peer.fin();
   peer.expectState('CLOSE-WAIT');
-  t.same(peer.read(), pattern(1152));
+  sameBytes(t, peer.read(), pattern(1152), 'byte for byte');
   t.end();
 });
 

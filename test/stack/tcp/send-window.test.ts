@@ -1,6 +1,7 @@
 import t from 'tap';
 import { Event } from '../../../stack/net/event-queue.js';
 import { TcpOption } from '../../../stack/tcp/socket-options.js';
+import { sameBytes } from '../../same-bytes.js';
 import { pattern } from './peer.js';
 import { established } from './states.js';
 
@@ -36,7 +37,7 @@ t.test('ESTABLISHED, what is sent → the bytes that were written, in order', (t
   const peer = established(t);
   peer.write(4000);
   const got = Buffer.concat(peer.drain().map((segment) => segment.data));
-  t.same(new Uint8Array(got), pattern(4000));
+  sameBytes(t, new Uint8Array(got), pattern(4000), 'byte for byte');
   t.end();
 });
 

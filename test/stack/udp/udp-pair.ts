@@ -1,6 +1,7 @@
 import type { Address, UdpId } from '../../../stack/base/units.js';
 import { EventQueue, SocketKind } from '../../../stack/net/event-queue.js';
 import { Udp, type UdpLimits } from '../../../stack/udp/udp.js';
+import { SMALL_UDP } from '../../small-udp.js';
 import { type Host, type HostOptions, Pair } from '../net/pair.js';
 
 /** UDP on a host of a pair. */
@@ -12,7 +13,7 @@ export class UdpHost {
     limits: Partial<UdpLimits> = {},
   ) {
     this.events = new EventQueue(1, 1, 4096);
-    this.udp = new Udp({ net: host.net, events: this.events, limits });
+    this.udp = new Udp({ net: host.net, events: this.events, limits: { ...SMALL_UDP, ...limits } });
   }
   at(text: string): Address {
     return this.host.net.parseAddress(text);
