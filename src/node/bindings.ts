@@ -19,6 +19,8 @@ export interface JSStream {
   /** Hands bytes to whoever reads: `net.Socket`, or TLS or an HTTP parser inside Node. They are copied. */
   readBuffer(bytes: Uint8Array): void;
   emitEOF(): void;
+  /** Node's `onread` option: what is read goes into this buffer, and `onread` returns the next one, if it is another. */
+  useUserBuffer(buffer: Uint8Array): void;
   finishWrite(request: Request, status: number): void;
   finishShutdown(request: Request, status: number): void;
   readonly bytesRead: number;
@@ -40,7 +42,12 @@ export interface Bindings {
 /** The part of `net.Socket` that Node's documentation leaves out and its own modules use. */
 export interface SocketInside extends Socket {
   _handle: object | null;
+  /** Endpoints, as once asked for. */
+  _sockname: object | null;
+  _peername: object | null;
   _reset(): void;
+  /** Ready for another connection, of the streams' own. */
+  _undestroy(): void;
 }
 
 /** Null where this Node has no such bindings. */

@@ -59,6 +59,13 @@ export class DatagramSocket extends EventEmitter<Events> implements EventHandler
 
   constructor(host: StackHost, options: DatagramSocketOptions, listener?: MessageListener) {
     super();
+    if (options.type !== 'udp4') {
+      throw coded(
+        TypeError,
+        'ERR_SOCKET_BAD_TYPE',
+        `the type of a socket on a stack is udp4, not ${String(options.type)}`,
+      );
+    }
     this.#host = host;
     this.#options = options;
     if (listener !== undefined) this.on('message', listener);
@@ -70,6 +77,9 @@ export class DatagramSocket extends EventEmitter<Events> implements EventHandler
     const done = [port, address, callback].find((argument) => typeof argument === 'function');
     if (done !== undefined) this.once('listening', done);
     const options = typeof port === 'object' ? port : {};
+    if ('fd' in options && options.fd !== undefined) {
+      throw coded(TypeError, 'ERR_INVALID_ARG_VALUE', 'a socket on a stack is bound to a port: `fd` is for the kernel');
+    }
     const host = (typeof address === 'string' ? address : options.address) ?? '0.0.0.0';
     const number = portNumber(typeof port === 'number' ? port : options.port);
     try {

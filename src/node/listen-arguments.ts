@@ -17,19 +17,9 @@ export function listenArguments(args: readonly unknown[]): ListenArguments {
   const plain = callback === undefined ? args : args.slice(0, -1);
   const first = plain[0];
   if (typeof first === 'object' && first !== null) {
-    const options = first as {
-      port?: unknown;
-      host?: unknown;
-      backlog?: unknown;
-      signal?: AbortSignal;
-      path?: unknown;
-    };
-    if (options.path !== undefined) {
-      throw coded(
-        TypeError,
-        'ERR_INVALID_ARG_VALUE',
-        'a server on a stack listens on a port: `path` is for the kernel',
-      );
+    const options = first as { port?: unknown; host?: unknown; backlog?: unknown; signal?: AbortSignal };
+    for (const kernels of ['path', 'fd', 'handle', '_handle']) {
+      if (((first as Record<string, unknown>)[kernels] ?? null) !== null) refuse(kernels);
     }
     return {
       port: portNumber(options.port),
@@ -39,6 +29,8 @@ export function listenArguments(args: readonly unknown[]): ListenArguments {
       callback,
     };
   }
+  // As Node: a string that is no number is the path of a pipe.
+  if (typeof first === 'string' && Number.isNaN(Number(first))) refuse('path');
   const host = typeof plain[1] === 'string' ? plain[1] : undefined;
   const backlog = plain.slice(1).find((value) => typeof value === 'number');
   return {
@@ -48,6 +40,12 @@ export function listenArguments(args: readonly unknown[]): ListenArguments {
     signal: undefined,
     callback,
   };
+}
+
+/** What names something of the kernel's. */
+function refuse(option: string): never {
+  const message = `a server on a stack listens on a port: \`${option}\` is for the kernel`;
+  throw coded(TypeError, 'ERR_INVALID_ARG_VALUE', message);
 }
 
 export function portNumber(value: unknown): number {

@@ -9,6 +9,7 @@ import { ChannelTable } from './channel.js';
 import { DatagramSocket, type DatagramSocketOptions, type MessageListener } from './datagram-socket.js';
 import { DuplexSocket } from './duplex-socket.js';
 import { coded, listenArguments, portNumber } from './listen-arguments.js';
+import { guardTls, makeConnect, markOurs, refuseConnect, refusePath } from './second-connect.js';
 import { ServerHandle, type ServerInside } from './server-handle.js';
 import {
   createStreamHandleClass,
@@ -37,12 +38,18 @@ export class NodeNet {
   readonly #table: ChannelTable;
   /** Null: plain streams. */
   readonly #Handle: StreamHandleClass | null;
+  /** What sockets on this stack have beyond Node's. */
+  readonly #equip: (socket: net.Socket) => void;
 
   constructor(host: StackHost, options: NodeNetOptions = {}) {
     this.host = host;
     this.#table = new ChannelTable(host);
     const bindings = options.plainStreams === true ? null : findBindings();
-    this.#Handle = bindings === null ? null : createStreamHandleClass(bindings);
+    const Handle = bindings === null ? null : createStreamHandleClass(bindings);
+    this.#Handle = Handle;
+    const connect = Handle === null ? refuseConnect : makeConnect(() => new Handle(this.#table));
+    this.#equip = (socket) => equip(socket, connect);
+    guardTls();
   }
 
   /** Whether sockets are `net.Socket`s; otherwise they are `Duplex` streams with the same methods. */
@@ -60,13 +67,21 @@ export class NodeNet {
 
   /** From now on the server's `listen` listens on the stack. Any `net.Server`: `http`, `https`, `http2`, `tls`. */
   attach<S extends net.Server>(server: S): S {
-    const listen = (...args: unknown[]): S => this.listen(server, ...args);
+    const listen = (...args: unknown[]): S => this.#listen(server, args);
+    markOurs(listen);
     Object.defineProperty(server, 'listen', { value: listen, configurable: true, writable: true });
     return server;
   }
 
-  /** `server.listen(…)` on the stack: (port?, host?, backlog?, callback?) or (options, callback?). */
+  /**
+   * Attaches the server, and `server.listen(…)`: (port?, host?, backlog?, callback?) or (options, callback?). Attached, because a server
+   * that closes and listens again must not do so on the kernel.
+   */
   listen<S extends net.Server>(server: S, ...args: unknown[]): S {
+    return this.attach(server).listen(...(args as []));
+  }
+
+  #listen<S extends net.Server>(server: S, args: readonly unknown[]): S {
     const inside = server as unknown as ServerInside;
     if (inside._handle) {
       throw coded(Error, 'ERR_SERVER_ALREADY_LISTEN', 'the server listens already: close it before it listens again');
@@ -87,9 +102,11 @@ export class NodeNet {
       handle.onaccept = (id) => this.#acceptPlain(inside, id);
     } else {
       const Handle = this.#Handle;
-      handle.onaccept = (id) => handle.onconnection?.(0, new Handle(this.#table, id));
-      // Before the program's own listeners, which may already want to reset.
-      if (!server.listeners('connection').includes(equip)) server.prependListener('connection', equip);
+      handle.onaccept = (id) => {
+        // Before the program's own listeners, which may already want to reset, even if it has removed all there were.
+        if (!server.listeners('connection').includes(this.#equip)) server.prependListener('connection', this.#equip);
+        handle.onconnection?.(0, new Handle(this.#table, id));
+      };
     }
     return server;
   }
@@ -102,6 +119,7 @@ export class NodeNet {
     const listener = typeof second === 'function' ? second : third;
     const given: ConnectOptions =
       typeof first === 'object' ? first : { port: first, ...(typeof second === 'string' ? { host: second } : {}) };
+    refusePath(given);
     if (given.port === undefined) throw coded(TypeError, 'ERR_MISSING_ARGS', 'a connection needs a port');
     const options = { ...given, port: portNumber(given.port) };
     return this.#Handle === null
@@ -140,11 +158,9 @@ export class NodeNet {
     const handle = new Handle(this.#table);
     // Reading begins when the connection stands, not when the socket is made.
     const socket = new net.Socket({ ...options, handle, manualStart: true } as net.SocketConstructorOpts);
-    handle.socket = socket;
-    socket.resetAndDestroy = resetAndDestroy;
+    this.#equip(socket);
     if (options.timeout) socket.setTimeout(options.timeout);
-    // Trying one address family after the other replaces the handle by one of the kernel's.
-    return socket.connect({ family: 4, ...options, autoSelectFamily: false }, listener);
+    return socket.connect(options, listener);
   }
 
   #connectPlain(options: ConnectOptions, listener?: () => void): net.Socket {
@@ -153,7 +169,8 @@ export class NodeNet {
     if (options.keepAlive) socket.setKeepAlive(true, options.keepAliveInitialDelay);
     if (options.timeout) socket.setTimeout(options.timeout);
     const { port, host, localAddress, localPort } = options;
-    return socket.connect({ port, host, localAddress, localPort }, listener) as unknown as net.Socket;
+    socket.connect({ port, host, localAddress, localPort }, listener);
+    return onlyOnce(socket);
   }
 
   /** What Node's server does with a handle, for a stream without one. */
@@ -176,17 +193,25 @@ export class NodeNet {
     if (server.pauseOnConnect) socket.pause();
     server._connections += 1;
     socket.server = server;
-    server.emit('connection', socket as unknown as net.Socket);
+    server.emit('connection', onlyOnce(socket));
     if (server instanceof tls.Server) leaveEndToTls(socket);
   }
 }
 
 /** Node's server makes the socket; what our handle adds to it is added here. */
-function equip(socket: net.Socket): void {
+function equip(socket: net.Socket, connect: net.Socket['connect']): void {
   const handle = (socket as SocketInside)._handle as StreamHandle | null;
   if (handle === null || !('channel' in handle)) return;
   handle.socket = socket;
   socket.resetAndDestroy = resetAndDestroy;
+  socket.connect = connect;
+}
+
+/** A plain stream that ended stays ended: Node renews only streams of its own. */
+function onlyOnce(socket: DuplexSocket): net.Socket {
+  const plain = socket as unknown as net.Socket;
+  plain.connect = refuseConnect;
+  return plain;
 }
 
 /**

@@ -84,7 +84,12 @@ export class StackDemultiplexer implements SynchronousEventDemultiplexer {
       case State.SYN_RECEIVED:
         return 0;
       case State.CLOSED:
-        return Event.READABLE | Event.PEER_CLOSED | Event.CLOSED | (tcp.takeError(id) === undefined ? 0 : Event.FAILED);
+        // As the stack reports it: a connection that failed has neither ended in order nor delivered everything.
+        return tcp.takeError(id) === undefined
+          ? Event.READABLE | Event.PEER_CLOSED | Event.CLOSED | Event.SENT
+          : Event.READABLE | Event.FAILED;
+      case State.FIN_WAIT_2:
+        return Event.SENT | (tcp.readable(id) > 0 ? Event.READABLE : 0);
       case State.CLOSE_WAIT:
       case State.CLOSING:
       case State.LAST_ACK:

@@ -146,9 +146,11 @@ function finAcknowledged(tcp: TcpContext, c: number, k: number): void {
     case State.CLOSING:
       // The row ends here, and cannot be flushed later.
       if ((tcp.hot[c + Tcb.STATE] & Flag.ACK_NOW) !== 0) sendAtOnce(tcp, c, k, Cause.ACK_NOW);
+      tell(tcp, c, Event.SENT);
       enterTimeWait(tcp, c);
       break;
     case State.LAST_ACK:
+      tell(tcp, c, Event.SENT);
       finish(tcp, c);
       break;
   }
