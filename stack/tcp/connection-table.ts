@@ -52,6 +52,16 @@ export class ConnectionTable {
   get activeCount(): number {
     return this.#coldRows.used - 1;
   }
+  get activeHighWater(): number {
+    return this.#coldRows.highWater - 1;
+  }
+
+  /** The next of the cold rows in use, round and round, or 0 when the one looked at is free. */
+  nextActive(): number {
+    this.#hand = this.#hand + 1 < this.#coldRows.highWater ? this.#hand + 1 : 1;
+    return this.#coldRows.isTaken(this.#hand) ? this.#hand * Cold.SIZE : 0;
+  }
+  #hand = 0;
 
   /** A zeroed hot row, entered in the index; the offset of it, or -1 when the table is full. */
   take(local: number, remote: number, ports: number): number {
@@ -97,6 +107,7 @@ export class ConnectionTable {
     if (row < 0) return 0;
     const k = row * Cold.SIZE;
     this.cold.fill(0, k, k + Cold.SIZE);
+    this.cold[k + Cold.OWNER] = c;
     this.hot[c + Tcb.COLD] = k;
     return k;
   }

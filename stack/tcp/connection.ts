@@ -43,8 +43,15 @@ export function wake(tcp: TcpContext, c: number): number {
   const { hot, cold, limits } = tcp;
   const had = hot[c + Tcb.COLD];
   if (had !== 0) return had;
-  const k = tcp.table.takeCold(c);
-  if (k === 0) return 0;
+  let k = tcp.table.takeCold(c);
+  if (k === 0) {
+    if (oneSleeps(tcp)) k = tcp.table.takeCold(c);
+    if (k === 0) {
+      tcp.net.stats.tcpActiveRefused += 1;
+      return 0;
+    }
+  }
+  cold[k + Cold.READ_AT] = tcp.clock.ms;
   const una = hot[c + Tcb.SND_UNA];
   cold[k + Cold.SND_WL1] = hot[c + Tcb.RCV_NXT];
   cold[k + Cold.SND_WL2] = una;
@@ -84,6 +91,22 @@ export function wake(tcp: TcpContext, c: number): number {
   }
   return k;
 }
+
+/** All cold rows are taken: the first that waits only for its time to sleep does so now. True when there was one among those looked at. */
+function oneSleeps(tcp: TcpContext): boolean {
+  for (let looks = ROWS_LOOKED_AT; looks > 0; looks--) {
+    const k = tcp.table.nextActive();
+    if (k === 0) continue;
+    const c = tcp.cold[k + Cold.OWNER];
+    if (!quiet(tcp, c, k)) continue;
+    hibernate(tcp, c);
+    tcp.net.stats.tcpActiveEvicted += 1;
+    return true;
+  }
+  return false;
+}
+/** The hand goes on where it stopped, so all rows are seen in the end, and none of the looks is long. */
+const ROWS_LOOKED_AT = 64;
 
 /** Nothing is under way that the hot row could not carry alone. */
 export function quiet(tcp: TcpContext, c: number, k: number): boolean {
@@ -140,11 +163,13 @@ function conclude(tcp: TcpContext, c: number): void {
   hot[c + Tcb.SND_QUEUE] = 0;
   if (k !== 0) {
     freeRuns(tcp, k);
+    tcp.holders.end(k, (hot[c + Tcb.STATE] & Flag.ORPHAN) !== 0);
     freeRecords(tcp, k);
     // Bytes limits and the like mean nothing any more; a later `receive` does without.
     cold[k + Cold.TIMERS] = 0;
     tcp.table.giveCold(c);
   }
+  tcp.holders.disregard();
   hot[c + Tcb.STATE] &= ~(Flag.MARKED | Flag.ACK_NOW | Flag.ACK_PENDING | Flag.CUSTOM);
   tcp.table.setState(c, State.CLOSED);
   if ((hot[c + Tcb.STATE] & Flag.ORPHAN) !== 0) release(tcp, c);
@@ -161,6 +186,7 @@ export function fail(tcp: TcpContext, c: number, error: ConnectionError): void {
 export function becomeOrphan(tcp: TcpContext, c: number): void {
   const state = tcp.hot[c + Tcb.STATE] & Flag.STATE_MASK;
   tcp.hot[c + Tcb.STATE] |= Flag.ORPHAN;
+  if (tcp.hot[c + Tcb.COLD] !== 0) tcp.holders.becomeOrphan(tcp.hot[c + Tcb.COLD]);
   if (state !== State.CLOSED && state !== State.FIN_WAIT_2) tcp.orphans += 1;
 }
 
@@ -175,6 +201,7 @@ export function release(tcp: TcpContext, c: number): void {
   const row = c >>> Tcb.SHIFT;
   tcp.arena.free(tcp.hot[c + Tcb.RCV_QUEUE]);
   tcp.hot[c + Tcb.RCV_QUEUE] = 0;
+  tcp.holders.disregard();
   tcp.table.errors[row] = ConnectionError.NONE;
   tcp.events.forget(SocketKind.CONNECTION, row);
   tcp.table.give(c);
@@ -192,6 +219,7 @@ export function enterTimeWait(tcp: TcpContext, c: number): void {
   tcp.net.stats.tcpTimeWaits += 1;
   tell(tcp, c, Event.CLOSED);
   const n = (c >>> Tcb.SHIFT) * Name.SIZE;
+  if (timeWaits.full) tcp.net.stats.tcpTimeWaitsEvicted += 1;
   const row = timeWaits.take(names[n + Name.LOCAL], names[n + Name.REMOTE], names[n + Name.PORTS]);
   const rows = timeWaits.rows;
   const at = row * Wait.SIZE;

@@ -11,6 +11,7 @@ import type { CongestionControl } from './congestion.js';
 import { CongestionRegistry } from './congestion-registry.js';
 import { ConnectionTable } from './connection-table.js';
 import { CookieCache } from './fast-open.js';
+import { Holders } from './holders.js';
 import type { TcpLimits } from './limits.js';
 import type { ListenerTable } from './listener-table.js';
 import { resolveProfile, type TcpProfile } from './profile.js';
@@ -53,12 +54,13 @@ export class TcpContext {
   readonly timeWaits: TimeWaitTable;
   readonly listeners: ListenerTable;
   readonly arena: ByteArena;
+  readonly holders: Holders;
   readonly reassembly: ReassemblyPool;
   readonly transmits: TransmitPool;
   readonly wheel: TimerWheel;
   /** Connections that output must look at, in the order they were marked. Each stands in it once: Flag.MARKED says so. */
   readonly marked = new IntRing(256);
-  /** Connections whose `send` found no memory: told WRITABLE when there is some. */
+  /** Connections whose `send` found no memory at all, in the order they asked: WRITABLE follows when there is some. */
   readonly starved = new IntRing();
   /** The last flush ended for want of frames. */
   outOfRoom = false;
@@ -106,7 +108,9 @@ export class TcpContext {
     this.arena = new ByteArena({
       chunksMax: Math.max(16, Math.ceil(limits.bufferBytesMax / 4096)),
       memory: limits.bufferMemory,
+      slices: true,
     });
+    this.holders = new Holders(limits.activeMax, this.arena);
     this.reassembly = new ReassemblyPool(limits.outOfOrderMax);
     this.transmits = new TransmitPool(limits.transmitRecordsMax);
     this.wheel = new TimerWheel(limits.connectionsMax, parts.clock.ms);

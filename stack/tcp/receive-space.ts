@@ -1,5 +1,6 @@
 import type { Address } from '../base/units.js';
 import type { TcpContext } from './context.js';
+import { boundUnderPressure, isUnread, underPressure } from './memory.js';
 import { advertisedMss } from './options.js';
 import { pruneRuns } from './reassembly.js';
 import { State } from './state.js';
@@ -66,15 +67,32 @@ function memoryFor(text: number, scaling: number): number {
   return Math.floor((text * (1 << SCALING_SHIFT)) / scaling);
 }
 
+/**
+ * The limit that holds now. While memory is short for all (memory.ts) it is what the program makes use of: twice what it read in a round trip, which is what its window
+ * needs; if it leaves bytes unread, no more than the reserve. A window once offered stays offered (RFC 9293 §3.8.6), whatever becomes of what is sent into it.
+ */
+function limitNow(tcp: TcpContext, c: number, k: number): number {
+  const { cold } = tcp;
+  const limit = cold[k + Cold.RCV_LIMIT];
+  if (!underPressure(tcp)) return limit;
+  const useful = isUnread(tcp, c, k) ? 0 : memoryFor(2 * cold[k + Cold.TUNE_SPACE], cold[k + Cold.RCV_SCALING]);
+  const bound = boundUnderPressure(tcp, useful);
+  return bound < limit ? bound : limit;
+}
+
+/** The window the buffer is worth with the limit that holds now. */
+export function allowedWindow(tcp: TcpContext, c: number, k: number): number {
+  return textIn(limitNow(tcp, c, k), tcp.cold[k + Cold.RCV_SCALING]);
+}
+
 /** The window the whole buffer is worth. */
-export function fullWindow(tcp: TcpContext, k: number): number {
+function fullWindow(tcp: TcpContext, k: number): number {
   return textIn(tcp.cold[k + Cold.RCV_LIMIT], tcp.cold[k + Cold.RCV_SCALING]);
 }
 
 /** The window that what is free of it is worth. */
-export function freeWindow(tcp: TcpContext, k: number): number {
-  const cold = tcp.cold;
-  return textIn(cold[k + Cold.RCV_LIMIT] - memoryUsed(tcp, k), cold[k + Cold.RCV_SCALING]);
+export function freeWindow(tcp: TcpContext, c: number, k: number): number {
+  return textIn(limitNow(tcp, c, k) - memoryUsed(tcp, k), tcp.cold[k + Cold.RCV_SCALING]);
 }
 
 function memoryUsed(tcp: TcpContext, k: number): number {
@@ -203,6 +221,7 @@ export function chargeInOrder(tcp: TcpContext, k: number, before: number, length
 /** The program has read `count` bytes, `left` are there still. By the part that was read: which segments they came in is not kept. */
 export function releaseRead(tcp: TcpContext, k: number, count: number, left: number): void {
   const cold = tcp.cold;
+  cold[k + Cold.READ_AT] = tcp.clock.ms;
   if (left === 0) {
     cold[k + Cold.RCV_MEM] = 0;
     cold[k + Cold.RCV_TAILROOM] = 0;
@@ -217,7 +236,7 @@ export function releaseRead(tcp: TcpContext, k: number, count: number, left: num
  */
 export function growWindow(tcp: TcpContext, c: number, k: number, length: number): void {
   const cold = tcp.cold;
-  const free = freeWindow(tcp, k);
+  const free = freeWindow(tcp, c, k);
   const clamp = cold[k + Cold.WINDOW_CLAMP];
   const room = (free < clamp ? free : clamp) - cold[k + Cold.RCV_SSTHRESH];
   if (room <= 0 || !memoryIsEasy(tcp)) return;
@@ -252,7 +271,7 @@ export function memoryIsEasy(tcp: TcpContext): boolean {
  * packed, then what came out of order is let go, the last first (RFC 2018 §8 allows it). False: the segment must be refused.
  */
 export function roomForSegment(tcp: TcpContext, c: number, k: number): boolean {
-  if (memoryUsed(tcp, k) <= tcp.cold[k + Cold.RCV_LIMIT]) return true;
+  if (memoryUsed(tcp, k) <= limitNow(tcp, c, k)) return true;
   return makeRoom(tcp, c, k);
 }
 
@@ -261,10 +280,10 @@ function makeRoom(tcp: TcpContext, c: number, k: number): boolean {
   tcp.net.stats.tcpPruneCalled += 1;
   cold[k + Cold.QUICK_ACKS] = 0;
   const used = memoryUsed(tcp, k);
-  const tunable = (cold[k + Cold.CUSTOM] & Custom.RCV_LIMIT) === 0 && memoryIsEasy(tcp);
+  const tunable = (cold[k + Cold.CUSTOM] & Custom.RCV_LIMIT) === 0 && !underPressure(tcp);
   if (tunable && cold[k + Cold.RCV_LIMIT] < limits.receiveBytesMax)
     cold[k + Cold.RCV_LIMIT] = used < limits.receiveBytesMax ? used : limits.receiveBytesMax;
-  const limit = cold[k + Cold.RCV_LIMIT];
+  const limit = limitNow(tcp, c, k);
   if (used <= limit) return true;
   const least = 2 * ownMss(tcp, c);
   const clamp = cold[k + Cold.WINDOW_CLAMP];

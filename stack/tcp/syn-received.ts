@@ -232,6 +232,7 @@ export function becomeRow(tcp: TcpContext, rows: Int32Array, at: number, listene
   const remote = rows[at + Syn.REMOTE] as Address;
   const c = tcp.table.take(rows[at + Syn.LOCAL], remote, rows[at + Syn.PORTS]);
   if (c < 0) {
+    tcp.net.stats.tcpConnectionsRefused += 1;
     tcp.net.stats.tcpListenDrops += 1;
     return drop(tcp, Verdict.TCP_CONNECTION_LIMIT);
   }

@@ -164,6 +164,9 @@ export const enum Cold {
   OOO_HEAD = 177,
   OOO_COUNT = 28,
   OOO_TAIL = 30,
+  /** The connection's place in `hot`; when the program last read, or when the receive queue began to fill, ms (memory.ts). */
+  OWNER = 29,
+  READ_AT = 27,
   /** A duplicate to report in the next ACK, RFC 2883; equal: none. */
   DSACK_LEFT = 31,
   DSACK_RIGHT = 32,

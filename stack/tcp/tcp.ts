@@ -1,5 +1,6 @@
 import { type ErrorCode, StackError } from '../base/errors.js';
 import type { Address, ConnectionId, ListenerId } from '../base/units.js';
+import type { PoolReport } from '../memory/pool-report.js';
 import { Event, type EventQueue, SocketKind } from '../net/event-queue.js';
 import type { Network } from '../net/network.js';
 import { Cause } from '../net/note.js';
@@ -35,6 +36,7 @@ import { listenArrives } from './listen.js';
 import { ListenerTable } from './listener-table.js';
 import { type ListenOptions, openListener } from './listeners.js';
 import { outputMarked } from './output.js';
+import { type RowCounts, rowCounts, tcpPools } from './pools.js';
 import { EphemeralPorts } from './ports.js';
 import { limitsOf } from './profile.js';
 import { readableBytes, unacknowledgedBytes, unsentBytes, writableBytes } from './queue-lengths.js';
@@ -424,17 +426,13 @@ export class Tcp implements Transport {
   }
 
   /** Control path. How many of each there are. */
-  get counts(): { connections: number; active: number; halfOpen: number; timeWait: number; listeners: number } {
-    const tcp = this.context;
-    let listeners = 0;
-    for (const _ of tcp.listeners) listeners += 1;
-    return {
-      connections: tcp.table.count,
-      active: tcp.table.activeCount,
-      halfOpen: tcp.synTable.count,
-      timeWait: tcp.timeWaits.count,
-      listeners,
-    };
+  get counts(): RowCounts {
+    return rowCounts(this.context);
+  }
+
+  /** Control path. What each pool holds: see docs/memory.md. */
+  pools(): readonly PoolReport[] {
+    return tcpPools(this.context);
   }
 
   /** For `ss`: every connection with a full row, orphans included. */

@@ -11,6 +11,7 @@ import { FastOpen } from './fast-open.js';
 import { prepareFirstSyn, synCookie } from './fast-open-client.js';
 import { initialSequenceNumber } from './isn.js';
 import type { ConnectionDefaults } from './listener-table.js';
+import { needMemory, sendLimit, settle } from './memory.js';
 import { type EphemeralPorts, pairIsFree } from './ports.js';
 import { urgentBytes } from './queue-lengths.js';
 import { releaseRead, tuneReceiveBuffer } from './receive-space.js';
@@ -96,6 +97,7 @@ function openRow(tcp: TcpContext, local: Address, remote: Address, ports: number
   }
   const c = tcp.table.take(local, remote, ports);
   if (c < 0) {
+    tcp.net.stats.tcpConnectionsRefused += 1;
     throw new StackError('ENOBUFS', `all ${tcp.limits.connectionsMax} connections are in use; raise connectionsMax`);
   }
   hot[c + Tcb.SND_UNA] = iss;
@@ -126,9 +128,11 @@ function withoutCookie(): number {
 function openFast(tcp: TcpContext, c: number, k: number, text: Uint8Array | undefined): number {
   const { hot, cold, arena } = tcp;
   cold[k + Cold.FAST_OPEN] |= FastOpen.ASKED;
+  needMemory(tcp, c, true);
   if (text !== undefined) hot[c + Tcb.SND_QUEUE] = arena.append(0, text, 0, Math.min(text.length, 0xffff));
   const length = prepareFirstSyn(tcp, c, k);
   hot[c + Tcb.SND_QUEUE] = arena.truncate(hot[c + Tcb.SND_QUEUE], length);
+  settle(tcp, c);
   return length;
 }
 
@@ -149,30 +153,43 @@ export function send(tcp: TcpContext, id: number, bytes: Uint8Array, from: numbe
     throw new StackError('EPIPE', 'send: this side of the connection is already closed');
   }
   checkRange(bytes, from, to);
-  const k = wake(tcp, c);
-  if (k === 0)
-    throw new StackError('ENOBUFS', `send: all ${tcp.limits.activeMax} active connections are in use; raise activeMax`);
-  const queued = arena.length(hot[c + Tcb.SND_QUEUE]);
-  const room = cold[k + Cold.SND_LIMIT] - queued;
-  noteAppLimited(tcp, c, k, queued - ((hot[c + Tcb.SND_NXT] - hot[c + Tcb.SND_UNA]) | 0));
   const wanted = to - from;
+  const k = wake(tcp, c);
+  if (k === 0) {
+    if (wanted > 0) starve(tcp, c);
+    return 0;
+  }
+  const queued = arena.length(hot[c + Tcb.SND_QUEUE]);
+  const room = sendLimit(tcp, c, k) - queued;
+  noteAppLimited(tcp, c, k, queued - ((hot[c + Tcb.SND_NXT] - hot[c + Tcb.SND_UNA]) | 0));
   const take = wanted < room ? wanted : room;
   let taken = 0;
   if (take > 0) {
+    needMemory(tcp, c, queued === 0);
     hot[c + Tcb.SND_QUEUE] = arena.append(hot[c + Tcb.SND_QUEUE], bytes, from, take);
     taken = arena.moved;
+    settle(tcp, c);
     cold[k + Cold.CUSTOM] &= ~Custom.RELEASED;
     mark(tcp, c);
   }
   if (taken < wanted) {
     hot[c + Tcb.STATE] |= Flag.WRITE_BLOCKED;
-    // No acknowledgment need come to announce memory that others give back.
-    if (taken < take && (hot[c + Tcb.STATE] & Flag.STARVED) === 0) {
-      hot[c + Tcb.STATE] |= Flag.STARVED;
-      tcp.starved.push(c);
+    if (taken < take) {
+      tcp.net.stats.tcpMemoryRefused += 1;
+      // With nothing of its own under way no acknowledgment will come to announce memory that others give back.
+      if (queued + taken === 0) starve(tcp, c);
     }
   }
   return taken;
+}
+
+/** Nothing could be taken for want of memory: it stands in line, and WRITABLE follows. */
+function starve(tcp: TcpContext, c: number): void {
+  const { hot } = tcp;
+  hot[c + Tcb.STATE] |= Flag.WRITE_BLOCKED;
+  if ((hot[c + Tcb.STATE] & Flag.STARVED) !== 0) return;
+  hot[c + Tcb.STATE] |= Flag.STARVED;
+  tcp.starved.push(c);
 }
 
 function checkRange(bytes: Uint8Array, from: number, to: number): void {
@@ -197,6 +214,7 @@ export function receive(tcp: TcpContext, id: number, into: Uint8Array, from: num
   const waiting = arena.length(queue);
   const count = to - from < waiting ? to - from : waiting;
   hot[c + Tcb.RCV_QUEUE] = arena.read(queue, into, from, count);
+  settle(tcp, c);
   const k = hot[c + Tcb.COLD];
   if (k !== 0 && count > 0) {
     releaseRead(tcp, k, count, waiting - count);
@@ -228,10 +246,13 @@ export function markUrgent(tcp: TcpContext, id: number): void {
   mark(tcp, c);
 }
 
-/** Memory has come back: those who found none may try again. */
+/** Memory has come back: those who found none may try again, first come, first served, and no more of them than find some. */
 export function feedStarved(tcp: TcpContext): void {
-  if (tcp.starved.length === 0 || tcp.arena.chunksFree * 8 < tcp.arena.chunksMax) return;
-  for (let left = tcp.starved.length; left > 0; left--) {
+  if (tcp.starved.length === 0) return;
+  const rows = tcp.limits.activeMax - tcp.table.activeCount;
+  for (let left = Math.min(tcp.starved.length, tcp.arena.chunksFree); left > 0; left--) {
+    const next = tcp.starved.at(0);
+    if (tcp.hot[next + Tcb.COLD] === 0 && rows <= 0) break;
     const c = tcp.starved.shift();
     tcp.hot[c + Tcb.STATE] &= ~Flag.STARVED;
     if ((tcp.hot[c + Tcb.STATE] & Flag.WRITE_BLOCKED) === 0) continue;
