@@ -9,13 +9,13 @@ export const SLICES_SHIFT = 4;
 export const SLICES_IN_CHUNK = 1 << SLICES_SHIFT;
 const ALL_SLICES_FREE = (1 << SLICES_IN_CHUNK) - 1;
 
-/** The row of a chunk that is cut into slices. LENGTH is SLICED. */
+/** The row of a chunk that is cut into slices. Row.LENGTH is SLICED. */
 const enum Cut {
   /** Neighbours in the list of those with a free slice; zero: none. */
-  AFTER = Row.NEXT,
-  BEFORE = Row.TAIL,
+  AFTER = 0,
+  BEFORE = 3,
   /** A bit for each free slice. */
-  FREE_SLICES = Row.RECENT,
+  FREE_SLICES = 4,
 }
 
 /** Which slices of which chunks are free. Slices have rows of their own, behind those of the chunks: slice s of chunk c is number first + 16c + s. */

@@ -116,7 +116,7 @@ export function tcpPools(tcp: TcpContext): readonly PoolReport[] {
 }
 
 /** How many rows of each kind are in use. */
-export interface RowCounts {
+export interface RowCounts extends Readonly<Record<string, number>> {
   readonly connections: number;
   readonly active: number;
   readonly halfOpen: number;

@@ -11,7 +11,7 @@ import { enterTimeWait, tell } from './connection.js';
 import type { TcpContext } from './context.js';
 import { ackNow, measureReceiveMss, noteData, quicken } from './delayed-ack.js';
 import { noteMark } from './ecn-echo.js';
-import { needMemory } from './memory.js';
+import { needMemory } from './make-way.js';
 import { deliverRuns, freeRuns, keepOutOfOrder } from './reassembly.js';
 import { measureByTimestamp, measureByWindow } from './receive-rtt.js';
 import { chargeInOrder, costOfSegment, growWindow, roomForSegment } from './receive-space.js';
