@@ -13,8 +13,17 @@ import { Cold, Tcb } from './tcb.js';
  * be let go of bytes out of order says RFC 2018 §8; that a connection ends for want of memory, RFC 9293 §3.9.1.5 (ABORT).
  */
 
-/** Without any use of its memory for so long a connection gives way in a crisis. A peer that was away for a moment has come back by then. */
-const STUCK_MS = 10_000;
+/**
+ * Without any use of its memory for so long a connection gives way in a crisis, ms: ten seconds where it begins, less as less is free, but at least one. A peer that was
+ * away for a moment has come back by then.
+ */
+function patienceMs(tcp: TcpContext): number {
+  const { chunksFree, chunksMax } = tcp.arena;
+  const ms = (8 * PATIENCE_MS_MAX * chunksFree) / chunksMax;
+  return ms > PATIENCE_MS_MIN ? ms : PATIENCE_MS_MIN;
+}
+const PATIENCE_MS_MAX = 10_000;
+const PATIENCE_MS_MIN = 1000;
 /** So many holders are looked at for one that may give way, and so many give way for one segment. */
 const LOOKS = 8;
 const VICTIMS = 8;
@@ -77,6 +86,7 @@ function oneGivesWay(tcp: TcpContext, c: number, anyone: boolean): boolean {
 
 function largestGivesWay(tcp: TcpContext, own: number, anyone: boolean): boolean {
   const { holders, cold } = tcp;
+  const patience = patienceMs(tcp);
   let looks = LOOKS;
   let chosen = 0;
   for (let list = holders.chunks.largest(31); list >= 0; list = list > 0 ? holders.chunks.largest(list - 1) : -1) {
@@ -86,7 +96,7 @@ function largestGivesWay(tcp: TcpContext, own: number, anyone: boolean): boolean
       if (looks-- === 0) break;
       const k = holders.coldOf(at);
       if (at !== own) {
-        if (stuckMs(tcp, cold[k + Cold.OWNER], k) > STUCK_MS) {
+        if (stuckMs(tcp, cold[k + Cold.OWNER], k) > patience) {
           evict(tcp, cold[k + Cold.OWNER]);
           return true;
         }

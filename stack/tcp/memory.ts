@@ -6,17 +6,18 @@ import { Cold, Flag, Tcb } from './tcb.js';
  * buffers to us; the thresholds are in the manner of Linux's tcp_mem, counted in chunks as they are used.
  *
  * - A queue that is empty gets its next segment, whatever others hold.
- * - Less than three quarters free: pressure. A queue holds what it makes use of, and no more than a 64th of what is free; but at least a reserve.
- * - Less than an eighth free: crisis. The reserve is one chunk, and for each that needs memory somebody gives way who has held his for long without use of it.
+ * - Less than three quarters free: pressure. A queue holds what it makes use of, and no more than an eighth of what is free; but at least a reserve.
+ * - Less than an eighth free: crisis. The reserve is one chunk, and for each that needs memory somebody gives way who has made no use of his for long.
  * - Nothing free: for an empty queue the largest holder gives way, used or not.
  */
 
 /** What each queue may hold under pressure: 16 KiB, Linux's first send buffer, and more than an initial window of ten segments. */
 export const RESERVE_CHUNKS = 4;
-/** A queue holds at most this part of what is free, as a shift: sixty-four that want all leave a third, and those who come later find theirs. */
-const SHARE_SHIFT = 6;
+/** A queue holds at most this part of what is free, as a shift: so the last part is never one queue's (Choudhury and Hahne, dynamic thresholds). */
+const SHARE_SHIFT = 3;
 /** A program that has not read for so long is not about to: its queue grows no further under pressure. */
 export const UNREAD_MS = 1000;
+
 /** More than a quarter of the chunks is used. */
 export function underPressure(tcp: TcpContext): boolean {
   return tcp.arena.chunksFree * 4 < tcp.arena.chunksMax * 3;

@@ -1,4 +1,5 @@
 import type { Address } from '../base/units.js';
+import { AckBit } from './cold-bits.js';
 import type { TcpContext } from './context.js';
 import { boundUnderPressure, isUnread, underPressure } from './memory.js';
 import { advertisedMss } from './options.js';
@@ -69,14 +70,16 @@ function memoryFor(text: number, scaling: number): number {
 
 /**
  * The limit that holds now. While memory is short for all (memory.ts) it is what the program makes use of: twice what it read in a round trip, which is what its window
- * needs; if it leaves bytes unread, no more than the reserve. A window once offered stays offered (RFC 9293 §3.8.6), whatever becomes of what is sent into it.
+ * needs; if it leaves bytes unread, no more than the reserve; but always room for a segment, or the window of an empty queue would be shut (§3.8.6.2.2's silly-window rule). A window
+ * once offered stays offered (RFC 9293 §3.8.6), whatever becomes of what is sent into it.
  */
 function limitNow(tcp: TcpContext, c: number, k: number): number {
   const { cold } = tcp;
   const limit = cold[k + Cold.RCV_LIMIT];
   if (!underPressure(tcp)) return limit;
-  const useful = isUnread(tcp, c, k) ? 0 : memoryFor(2 * cold[k + Cold.TUNE_SPACE], cold[k + Cold.RCV_SCALING]);
-  const bound = boundUnderPressure(tcp, useful);
+  const text = boundUnderPressure(tcp, isUnread(tcp, c, k) ? 0 : 2 * cold[k + Cold.TUNE_SPACE]);
+  const least = 2 * cold[k + Cold.RCV_MSS];
+  const bound = memoryFor(text > least ? text : least, cold[k + Cold.RCV_SCALING]);
   return bound < limit ? bound : limit;
 }
 
@@ -118,6 +121,10 @@ export function beginReceiveSpace(tcp: TcpContext, c: number, k: number): void {
   const needed = memoryFor(awake ? window + ownMss(tcp, c) : window, limits.receiveWindowShare);
   cold[k + Cold.RCV_LIMIT] = needed > limits.receiveBytes ? needed : limits.receiveBytes;
   boundWindow(tcp, c, k);
+  // It may have fallen asleep with its window shut, for want of memory: the goal is a window that can open.
+  const least = 2 * ownMss(tcp, c);
+  const clamp = cold[k + Cold.WINDOW_CLAMP];
+  if (awake && cold[k + Cold.RCV_SSTHRESH] < least) cold[k + Cold.RCV_SSTHRESH] = least < clamp ? least : clamp;
 }
 
 /**
@@ -222,6 +229,8 @@ export function chargeInOrder(tcp: TcpContext, k: number, before: number, length
 export function releaseRead(tcp: TcpContext, k: number, count: number, left: number): void {
   const cold = tcp.cold;
   cold[k + Cold.READ_AT] = tcp.clock.ms;
+  // A segment found no room, and now there is some: the ACK that has not gone yet says so, or the peer would wait for a probe of its own.
+  cold[k + Cold.ACK_BITS] &= ~AckBit.NO_ROOM;
   if (left === 0) {
     cold[k + Cold.RCV_MEM] = 0;
     cold[k + Cold.RCV_TAILROOM] = 0;
@@ -239,7 +248,7 @@ export function growWindow(tcp: TcpContext, c: number, k: number, length: number
   const free = freeWindow(tcp, c, k);
   const clamp = cold[k + Cold.WINDOW_CLAMP];
   const room = (free < clamp ? free : clamp) - cold[k + Cold.RCV_SSTHRESH];
-  if (room <= 0 || !memoryIsEasy(tcp)) return;
+  if (room <= 0) return;
   const worth = textIn(costOfSegment(tcp), cold[k + Cold.RCV_SCALING]);
   let step = worth <= length ? 2 * ownMss(tcp, c) : stepOfWasteful(tcp, k, worth >>> 1, length);
   if (step === 0) return;
@@ -259,11 +268,6 @@ function stepOfWasteful(tcp: TcpContext, k: number, worth: number, length: numbe
     window >>>= 1;
   }
   return 0;
-}
-
-/** Buffers grow only while at least a quarter of the arena is free. */
-export function memoryIsEasy(tcp: TcpContext): boolean {
-  return tcp.arena.chunksFree * 4 > tcp.arena.chunksMax;
 }
 
 /**
@@ -327,7 +331,7 @@ export function tuneReceiveBuffer(tcp: TcpContext, c: number, k: number, copied:
 /** tcp_moderate_rcvbuf. A limit of the program's stands, and the window may come up to it. */
 function raiseLimit(tcp: TcpContext, k: number, wanted: number): void {
   const { cold, limits } = tcp;
-  if (!limits.moderateReceiveBuffer || !memoryIsEasy(tcp)) return;
+  if (!limits.moderateReceiveBuffer) return;
   const limit = cold[k + Cold.RCV_LIMIT];
   if ((cold[k + Cold.CUSTOM] & Custom.RCV_LIMIT) === 0) {
     if (wanted <= limit) return;

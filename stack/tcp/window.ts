@@ -1,7 +1,7 @@
 import { AckBit } from './cold-bits.js';
 import type { TcpContext } from './context.js';
 import { receiveShift } from './options.js';
-import { allowedWindow, freeWindow, memoryIsEasy, windowOffered } from './receive-space.js';
+import { allowedWindow, freeWindow, windowOffered } from './receive-space.js';
 import { Cold, Custom, Flag, Tcb } from './tcb.js';
 
 /** Segment path. The receive window: what is advertised, and when reading makes it worth telling. How large the buffer behind it is: receive-space.ts. */
@@ -79,7 +79,7 @@ export function tuneSendBuffer(tcp: TcpContext, c: number, k: number): void {
   const cold = tcp.cold;
   if ((cold[k + Cold.CUSTOM] & Custom.SND_LIMIT) !== 0) return;
   const wanted = tcp.hot[c + Tcb.CWND] * 2;
-  if (wanted <= cold[k + Cold.SND_LIMIT] || !memoryIsEasy(tcp)) return;
+  if (wanted <= cold[k + Cold.SND_LIMIT]) return;
   cold[k + Cold.SND_LIMIT] = wanted < tcp.limits.sendBytesMax ? wanted : tcp.limits.sendBytesMax;
 }
 

@@ -3,7 +3,7 @@ import type { Us } from '../../stack/base/units.js';
 import type { FrameSlab } from '../../stack/memory/frame-slab.js';
 import { type DeviceCounters, type FrameBatch, Medium } from '../../stack/net/device.js';
 import { ipv4HeaderBytes, ipv4TotalLength } from '../../stack/wire/ipv4.js';
-import { tcpDestinationPort, tcpFlags, tcpHeaderBytes, tcpSeq, tcpSourcePort, TcpFlag } from '../../stack/wire/tcp.js';
+import { tcpAck, tcpDestinationPort, tcpFlags, tcpHeaderBytes, tcpSeq, tcpSourcePort, TcpFlag } from '../../stack/wire/tcp.js';
 import { type SegmentSpec, writeSegment } from '../stack/tcp/segment.js';
 
 /** One of them: a pair of ports, and where both streams are. Numbers relative to the initial ones, as in test/stack/tcp. */
@@ -11,6 +11,8 @@ export class Hog {
   /** The next byte it sends, and the next of the server's it expects. */
   nxt = 0;
   expected = 0;
+  /** The next byte of its own that the server waits for. */
+  acknowledged = 1;
   /** What the server calls its first number. */
   base = 0;
   established = false;
@@ -58,6 +60,7 @@ export class Horde implements Driver {
   #next = 0;
   #now = 0;
   #wake: (() => void) | null = null;
+  #leaving = false;
 
   constructor(
     readonly server: number,
@@ -81,12 +84,14 @@ export class Horde implements Driver {
     this.#wake?.();
   }
 
-  /** All that are still connected reset their connections. */
+  /** All that are still connected reset their connections. What the server answers to a number it does not take says which it would. */
   leave(): void {
-    for (const hog of this.hogs.values()) {
-      if (!hog.gone) this.send(hog, { flags: 'R.', seq: hog.nxt, ack: hog.expected, win: 0 });
-    }
-    this.hogs.clear();
+    this.#leaving = true;
+    for (const hog of this.hogs.values()) if (!hog.gone) this.#reset(hog);
+  }
+
+  #reset(hog: Hog): void {
+    this.send(hog, { flags: 'R.', seq: hog.acknowledged, ack: hog.expected, win: 0 });
   }
 
   get established(): number {
@@ -125,6 +130,7 @@ export class Horde implements Driver {
       const hog = this.hogs.get(keyOf(view.getInt32(at + 16), tcpDestinationPort(view, tcp), tcpSourcePort(view, tcp)));
       if (hog !== undefined) {
         const length = ipv4TotalLength(view, at) - ipv4HeaderBytes(view, at) - tcpHeaderBytes(view, tcp);
+        hog.acknowledged = (tcpAck(view, tcp) - ISS) | 0;
         this.#arrives(hog, tcpFlags(view, tcp), tcpSeq(view, tcp), length);
       }
       slab.give(at);
@@ -146,6 +152,10 @@ export class Horde implements Driver {
       const first = !hog.established;
       hog.established = true;
       if (first) this.behaviour.then?.(hog, this);
+      return;
+    }
+    if (this.#leaving) {
+      this.#reset(hog);
       return;
     }
     const relative = (seq - hog.base) | 0;

@@ -182,6 +182,7 @@ export class Rig {
 
   #transfer(service: ServiceHandler, port: number, done: () => boolean, limitUs: number): number {
     const began = this.world.now;
+    this.client.stack.advance(began);
     new Connector(this.client.stack, this.client.reactor, service).connect({
       remoteAddress: this.serverAddress,
       remotePort: port,
