@@ -69,7 +69,10 @@ export class ConnectionTable {
     if (row < 0) return -1;
     const c = row << Tcb.SHIFT;
     const n = row * Name.SIZE;
+    // Its place in the line of those that wait for memory stays until it comes up there: one row never stands in it twice.
+    const inLine = this.hot[c + Tcb.STATE] & Flag.STARVED;
     this.hot.fill(0, c, c + Tcb.SIZE);
+    this.hot[c + Tcb.STATE] = inLine;
     this.names[n + Name.LOCAL] = local;
     this.names[n + Name.REMOTE] = remote;
     this.names[n + Name.PORTS] = ports;
@@ -92,7 +95,7 @@ export class ConnectionTable {
     const row = c >>> Tcb.SHIFT;
     assert(this.hot[c + Tcb.COLD] === 0, 'a row is given back without its cold row');
     this.disown(c);
-    this.hot[c + Tcb.STATE] = State.CLOSED;
+    this.hot[c + Tcb.STATE] = State.CLOSED | (this.hot[c + Tcb.STATE] & Flag.STARVED);
     this.#rows.give(row);
   }
 

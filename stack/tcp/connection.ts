@@ -35,6 +35,32 @@ export function tell(tcp: TcpContext, c: number, events: number): void {
   tcp.events.push(SocketKind.CONNECTION, c >>> Tcb.SHIFT, events);
 }
 
+/** What it needs is all taken: it waits for its turn. */
+export function standInLine(tcp: TcpContext, c: number): void {
+  if ((tcp.hot[c + Tcb.STATE] & Flag.STARVED) !== 0) return;
+  tcp.hot[c + Tcb.STATE] |= Flag.STARVED;
+  tcp.starved.push(c);
+}
+
+/** Memory has come back: those who found none may try again, first come, first served, and no more of them than find some. */
+export function feedStarved(tcp: TcpContext): void {
+  if (tcp.starved.length === 0) return;
+  const { hot, starved } = tcp;
+  let rows = tcp.limits.activeMax - tcp.table.activeCount;
+  let left = Math.min(starved.length, tcp.arena.chunksFree, tcp.transmits.free);
+  for (; left > 0; left--) {
+    const c = starved.at(0);
+    if (hot[c + Tcb.COLD] === 0 && --rows < 0) break;
+    starved.shift();
+    hot[c + Tcb.STATE] &= ~Flag.STARVED;
+    if ((hot[c + Tcb.STATE] & Flag.STATE_MASK) === State.CLOSED) continue;
+    if (hot[c + Tcb.SND_QUEUE] !== 0) mark(tcp, c);
+    if ((hot[c + Tcb.STATE] & Flag.WRITE_BLOCKED) === 0) continue;
+    hot[c + Tcb.STATE] &= ~Flag.WRITE_BLOCKED;
+    tell(tcp, c, Event.WRITABLE);
+  }
+}
+
 /**
  * The cold row of `c`, taken and filled if it has none; 0 when the pool is exhausted. What an idle connection does not keep
  * follows from what it does: nothing is in flight, so SND.WL1 and SND.WL2 are RCV.NXT and SND.UNA, and so on.
@@ -48,6 +74,7 @@ export function wake(tcp: TcpContext, c: number): number {
     if (oneSleeps(tcp)) k = tcp.table.takeCold(c);
     if (k === 0) {
       tcp.net.stats.tcpActiveRefused += 1;
+      tcp.rowsWanted = true;
       return 0;
     }
   }
@@ -106,7 +133,7 @@ function oneSleeps(tcp: TcpContext): boolean {
   return false;
 }
 /** The hand goes on where it stopped, so all rows are seen in the end, and none of the looks is long. */
-const ROWS_LOOKED_AT = 64;
+export const ROWS_LOOKED_AT = 64;
 
 /** Nothing is under way that the hot row could not carry alone. */
 export function quiet(tcp: TcpContext, c: number, k: number): boolean {

@@ -60,7 +60,9 @@ export class TcpContext {
   readonly wheel: TimerWheel;
   /** Connections that output must look at, in the order they were marked. Each stands in it once: Flag.MARKED says so. */
   readonly marked = new IntRing(256);
-  /** Connections whose `send` found no memory at all, in the order they asked: WRITABLE follows when there is some. */
+  /** Somebody found no cold row since the last flush. */
+  rowsWanted = false;
+  /** Connections that found no memory at all, in the order they asked: WRITABLE follows when there is some, or what waits is sent. */
   readonly starved = new IntRing();
   /** The last flush ended for want of frames. */
   outOfRoom = false;

@@ -1,5 +1,5 @@
 import { Cause } from '../net/note.js';
-import { fail } from './connection.js';
+import { fail, feedStarved, ROWS_LOOKED_AT } from './connection.js';
 import type { TcpContext } from './context.js';
 import { ConnectionError } from './errors.js';
 import { troubleMs } from './give-up.js';
@@ -17,9 +17,8 @@ import { Cold, Tcb } from './tcb.js';
  * Without any use of its memory for so long a connection gives way in a crisis, ms: ten seconds where it begins, less as less is free, but at least one. A peer that was
  * away for a moment has come back by then.
  */
-function patienceMs(tcp: TcpContext): number {
-  const { chunksFree, chunksMax } = tcp.arena;
-  const ms = (8 * PATIENCE_MS_MAX * chunksFree) / chunksMax;
+function patienceMs(free: number, max: number): number {
+  const ms = (8 * PATIENCE_MS_MAX * free) / max;
   return ms > PATIENCE_MS_MIN ? ms : PATIENCE_MS_MIN;
 }
 const PATIENCE_MS_MAX = 10_000;
@@ -54,7 +53,7 @@ function makeWay(tcp: TcpContext, c: number, empty: boolean): void {
 
 /**
  * Somebody else gives memory back: what came out of order goes first, because it will be sent again (RFC 2018 §8), then what nobody owns any more, then the
- * largest that makes no use of it. `anyone`: if there is none such, the largest. False when there is nobody.
+ * largest that makes no use of it. `anyone`: of the first two also those that do. False when there is nobody.
  */
 function oneGivesWay(tcp: TcpContext, c: number, anyone: boolean): boolean {
   const { holders, cold, hot } = tcp;
@@ -66,7 +65,7 @@ function oneGivesWay(tcp: TcpContext, c: number, anyone: boolean): boolean {
     const v = cold[k + Cold.OWNER];
     holders.runs.postpone(at);
     if (anyone || ((tcp.clock.ms - cold[k + Cold.READ_AT]) | 0) > UNREAD_MS) {
-      pruneNewest(tcp, k, (cold[k + Cold.OOO_COUNT] >>> 3) + 1);
+      pruneNewest(tcp, k, cold[k + Cold.OOO_COUNT] >>> 3 || 1);
       settle(tcp, v);
       if (tcp.arena.chunksFree > free) return true;
     }
@@ -81,26 +80,23 @@ function oneGivesWay(tcp: TcpContext, c: number, anyone: boolean): boolean {
     }
     holders.orphans.postpone(at);
   }
-  return largestGivesWay(tcp, own, anyone);
+  return largestGivesWay(tcp, own);
 }
 
-function largestGivesWay(tcp: TcpContext, own: number, anyone: boolean): boolean {
+/** One that makes use of its memory is never reset for another: it will give some back before long. */
+function largestGivesWay(tcp: TcpContext, own: number): boolean {
   const { holders, cold } = tcp;
-  const patience = patienceMs(tcp);
+  const patience = patienceMs(tcp.arena.chunksFree, tcp.arena.chunksMax);
   let looks = LOOKS;
-  let chosen = 0;
   for (let list = holders.chunks.largest(31); list >= 0; list = list > 0 ? holders.chunks.largest(list - 1) : -1) {
     const front = holders.chunks.first(list);
     let at = front;
     do {
       if (looks-- === 0) break;
       const k = holders.coldOf(at);
-      if (at !== own) {
-        if (stuckMs(tcp, cold[k + Cold.OWNER], k) > patience) {
-          evict(tcp, cold[k + Cold.OWNER]);
-          return true;
-        }
-        if (chosen === 0) chosen = at;
+      if (at !== own && stuckMs(tcp, cold[k + Cold.OWNER], k) > patience) {
+        evict(tcp, cold[k + Cold.OWNER]);
+        return true;
       }
       // Looked at in vain, so that the next look falls on another.
       holders.chunks.postpone(at);
@@ -108,9 +104,57 @@ function largestGivesWay(tcp: TcpContext, own: number, anyone: boolean): boolean
     } while (at !== front);
     if (looks <= 0) break;
   }
-  if (!anyone || chosen === 0) return false;
-  evict(tcp, cold[holders.coldOf(chosen) + Cold.OWNER]);
-  return true;
+  return false;
+}
+
+/** No record is left for a segment of `c`, which has next to none under way: one who waits for an acknowledgment for long gives his back. */
+export function needRecord(tcp: TcpContext, c: number): void {
+  const { free } = tcp.transmits;
+  const max = tcp.limits.transmitRecordsMax;
+  if (free * 16 > max) return;
+  stuckGivesWay(tcp, c, patienceMs(free, max), true);
+}
+
+/**
+ * Once for each flush. For those that stand in line, and those that found no cold row, some give way who hold theirs without use; then the line moves. Those who stand in it
+ * ask no more by themselves.
+ */
+export function serveLine(tcp: TcpContext): void {
+  if (tcp.rowsWanted) {
+    tcp.rowsWanted = false;
+    for (let victims = 0; victims < VICTIMS; victims++) {
+      if (!stuckGivesWay(tcp, -1, PATIENCE_MS_MIN, false)) break;
+    }
+  }
+  if (tcp.starved.length === 0) return;
+  for (let victims = 0; victims < VICTIMS; victims++) {
+    if (tcp.arena.chunksFree === 0) {
+      if (!oneGivesWay(tcp, tcp.starved.at(0), true)) break;
+    } else if (tcp.transmits.free > 0 || !stuckGivesWay(tcp, -1, PATIENCE_MS_MIN, true)) break;
+  }
+  feedStarved(tcp);
+}
+
+/** While somebody stands in line it is looked after this often, ms: what has made no use of its memory for a second is found soon after. */
+export const LINE_MS = 100;
+
+/** Among the next cold rows, one whose connection has made no use of what it holds for longer than `patience`. It need not hold a chunk. */
+function stuckGivesWay(tcp: TcpContext, c: number, patience: number, records: boolean): boolean {
+  const { cold } = tcp;
+  for (let looks = ROWS_LOOKED_AT; looks > 0; looks--) {
+    const k = tcp.table.nextActive();
+    if (k === 0) continue;
+    const other = cold[k + Cold.OWNER];
+    if (other === c || (records && cold[k + Cold.PACKETS_OUT] === 0)) continue;
+    if (holdsNothing(tcp, other, k) || stuckMs(tcp, other, k) <= patience) continue;
+    evict(tcp, other);
+    return true;
+  }
+  return false;
+}
+
+function holdsNothing(tcp: TcpContext, c: number, k: number): boolean {
+  return tcp.hot[c + Tcb.SND_QUEUE] === 0 && tcp.hot[c + Tcb.RCV_QUEUE] === 0 && tcp.cold[k + Cold.OOO_COUNT] === 0;
 }
 
 /** The connection is reset, and what it holds is free, unread bytes included: they would be what is held. The program finds ENOBUFS. */

@@ -240,7 +240,7 @@ export function becomeRow(tcp: TcpContext, rows: Int32Array, at: number, listene
   const iss = rows[at + Syn.ISS];
   const irs = rows[at + Syn.IRS];
   const scaled = (word & SynOption.WINDOW_SCALE) !== 0;
-  hot[c + Tcb.STATE] =
+  hot[c + Tcb.STATE] |=
     State.LISTEN |
     Flag.PASSIVE |
     ((word & SynOption.TIMESTAMPS) !== 0 ? Flag.TIMESTAMPS : 0) |

@@ -35,6 +35,7 @@ import type { TcpLimits } from './limits.js';
 import { listenArrives } from './listen.js';
 import { ListenerTable } from './listener-table.js';
 import { type ListenOptions, openListener } from './listeners.js';
+import { LINE_MS, serveLine } from './make-way.js';
 import { outputMarked } from './output.js';
 import { type RowCounts, rowCounts, tcpPools } from './pools.js';
 import { EphemeralPorts } from './ports.js';
@@ -57,7 +58,7 @@ import { expireTimeWaits, giveWay, timeWaitArrives } from './time-wait.js';
 import { Wait } from './time-wait-table.js';
 import { expireTimers } from './timer-events.js';
 import { noteArrival, noteReceived } from './trace-note.js';
-import { feedStarved, markUrgent, type OpenOptions, open, receive, rowFor, send } from './user-calls.js';
+import { markUrgent, type OpenOptions, open, receive, rowFor, send } from './user-calls.js';
 
 export type { ListenOptions } from './listeners.js';
 
@@ -90,8 +91,6 @@ export class Tcp implements Transport {
     });
     parts.net.register(PROTOCOL_TCP, this);
   }
-
-  // From the network.
 
   input(packet: InboundPacket): Verdict {
     const tcp = this.context;
@@ -225,6 +224,7 @@ export class Tcp implements Transport {
     const tcp = this.context;
     const nowMs = tcp.clock.ms;
     let ms = Math.min(tcp.wheel.msToNext(nowMs), tcp.synTable.wheel.msToNext(nowMs));
+    if (tcp.starved.length > 0 && ms > LINE_MS) ms = LINE_MS;
     const wait = tcp.timeWaits.oldest();
     if (wait >= 0) ms = Math.min(ms, Math.max(0, (tcp.timeWaits.rows[wait * Wait.SIZE + Wait.DEADLINE] - nowMs) | 0));
     return ms;
@@ -232,8 +232,8 @@ export class Tcp implements Transport {
 
   /** Sends what the marked connections have to send. */
   flush(): void {
+    serveLine(this.context);
     outputMarked(this.context);
-    feedStarved(this.context);
   }
 
   /** Frames ran out before all was sent, and there are some again: a flush would find something to do. */

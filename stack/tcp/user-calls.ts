@@ -1,8 +1,7 @@
 import { type ErrorCode, StackError } from '../base/errors.js';
 import type { Address, ConnectionId } from '../base/units.js';
-import { Event } from '../net/event-queue.js';
 import { ackAfterRead } from './ack-policy.js';
-import { mark, tell, wake } from './connection.js';
+import { mark, standInLine, wake } from './connection.js';
 import { portPair } from './connection-table.js';
 import type { TcpContext } from './context.js';
 import { noteAppLimited } from './delivery-rate.js';
@@ -184,13 +183,10 @@ export function send(tcp: TcpContext, id: number, bytes: Uint8Array, from: numbe
   return taken;
 }
 
-/** Nothing could be taken for want of memory: it stands in line, and WRITABLE follows. */
+/** Nothing could be taken for want of memory: WRITABLE follows. */
 function starve(tcp: TcpContext, c: number): void {
-  const { hot } = tcp;
-  hot[c + Tcb.STATE] |= Flag.WRITE_BLOCKED;
-  if ((hot[c + Tcb.STATE] & Flag.STARVED) !== 0) return;
-  hot[c + Tcb.STATE] |= Flag.STARVED;
-  tcp.starved.push(c);
+  tcp.hot[c + Tcb.STATE] |= Flag.WRITE_BLOCKED;
+  standInLine(tcp, c);
 }
 
 function checkRange(bytes: Uint8Array, from: number, to: number): void {
@@ -245,19 +241,4 @@ export function markUrgent(tcp: TcpContext, id: number): void {
   cold[k + Cold.SND_UP] = (hot[c + Tcb.SND_UNA] + tcp.arena.length(hot[c + Tcb.SND_QUEUE])) | 0;
   hot[c + Tcb.STATE] |= Flag.SND_URGENT;
   mark(tcp, c);
-}
-
-/** Memory has come back: those who found none may try again, first come, first served, and no more of them than find some. */
-export function feedStarved(tcp: TcpContext): void {
-  if (tcp.starved.length === 0) return;
-  const rows = tcp.limits.activeMax - tcp.table.activeCount;
-  for (let left = Math.min(tcp.starved.length, tcp.arena.chunksFree); left > 0; left--) {
-    const next = tcp.starved.at(0);
-    if (tcp.hot[next + Tcb.COLD] === 0 && rows <= 0) break;
-    const c = tcp.starved.shift();
-    tcp.hot[c + Tcb.STATE] &= ~Flag.STARVED;
-    if ((tcp.hot[c + Tcb.STATE] & Flag.WRITE_BLOCKED) === 0) continue;
-    tcp.hot[c + Tcb.STATE] &= ~Flag.WRITE_BLOCKED;
-    tell(tcp, c, Event.WRITABLE);
-  }
 }

@@ -37,7 +37,9 @@ for (const [what, behaviour, port] of [
     rig.world.runFor(15_000_000);
     const late = rig.upload(bytes, 60_000_000);
     const [after] = rig.server.stack.pools();
-    t.comment(`${alone / 1000} ms alone, ${early / 1000} ms at once, ${late / 1000} ms a quarter of a minute later; ${after?.evicted} were reset`);
+    t.comment(
+      `${alone / 1000} ms alone, ${early / 1000} ms at once, ${late / 1000} ms a quarter of a minute later; ${after?.evicted} were reset`,
+    );
     t.ok(late <= 2 * alone, `${late / alone} times as long`);
     rig.expectAllFreed();
     t.end();

@@ -3,7 +3,15 @@ import type { Us } from '../../stack/base/units.js';
 import type { FrameSlab } from '../../stack/memory/frame-slab.js';
 import { type DeviceCounters, type FrameBatch, Medium } from '../../stack/net/device.js';
 import { ipv4HeaderBytes, ipv4TotalLength } from '../../stack/wire/ipv4.js';
-import { tcpAck, tcpDestinationPort, tcpFlags, tcpHeaderBytes, tcpSeq, tcpSourcePort, TcpFlag } from '../../stack/wire/tcp.js';
+import {
+  TcpFlag,
+  tcpAck,
+  tcpDestinationPort,
+  tcpFlags,
+  tcpHeaderBytes,
+  tcpSeq,
+  tcpSourcePort,
+} from '../../stack/wire/tcp.js';
 import { type SegmentSpec, writeSegment } from '../stack/tcp/segment.js';
 
 /** One of them: a pair of ports, and where both streams are. Numbers relative to the initial ones, as in test/stack/tcp. */
@@ -30,6 +38,12 @@ export interface Behaviour {
   readonly request: number;
   /** Bytes it lets come, and never reads. */
   readonly window: number;
+  /** It does not complete the handshake. */
+  readonly silent?: boolean;
+  /** It acknowledges no text. */
+  readonly mute?: boolean;
+  /** It answers the server's FIN with its own. */
+  readonly finishes?: boolean;
   /** What it does once it is connected. */
   then?(hog: Hog, horde: Horde): void;
 }
@@ -143,6 +157,7 @@ export class Horde implements Driver {
       hog.gone = true;
       return;
     }
+    if (this.behaviour.silent === true) return;
     if ((flags & TcpFlag.SYN) !== 0) {
       hog.base = seq;
       hog.expected = 1;
@@ -154,10 +169,17 @@ export class Horde implements Driver {
       if (first) this.behaviour.then?.(hog, this);
       return;
     }
+    if ((flags & TcpFlag.FIN) !== 0 && this.behaviour.finishes === true) {
+      hog.expected = ((seq - hog.base) | 0) + length + 1;
+      this.send(hog, { flags: 'F.', seq: hog.nxt, ack: hog.expected, win: this.behaviour.window });
+      hog.gone = true;
+      return;
+    }
     if (this.#leaving) {
       this.#reset(hog);
       return;
     }
+    if (this.behaviour.mute === true) return;
     const relative = (seq - hog.base) | 0;
     if (length === 0 && relative >= hog.expected) return;
     if (relative === hog.expected) hog.expected += length;

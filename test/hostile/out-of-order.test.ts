@@ -12,7 +12,8 @@ const islands: Behaviour = {
   window: 65_535,
   then(hog: Hog, horde: Horde) {
     const data = new Uint8Array(1);
-    for (let i = 0; i < ISLANDS; i++) horde.send(hog, { flags: '.', seq: hog.nxt + 1 + 2 * i, ack: 1, win: 65_535, data });
+    for (let i = 0; i < ISLANDS; i++)
+      horde.send(hog, { flags: '.', seq: hog.nxt + 1 + 2 * i, ack: 1, win: 65_535, data });
   },
 };
 
@@ -25,20 +26,25 @@ function speed(tookUs: number): number {
   return BYTES / tookUs;
 }
 
-t.test('128 connections with 512 islands each, sent once → an upload at 1 % loss keeps at least half its speed', (t) => {
-  const alone = speed(new Rig(t, islands, { loss: LOSS, server: SERVER }).upload(BYTES, 600_000_000));
-  const rig = new Rig(t, islands, { loss: LOSS, server: SERVER });
-  rig.invade(128 * SCALE, UNREAD);
-  const pool = () => rig.server.stack.pools().find(({ name }) => name === 'tcp.out-of-order');
-  const filled = pool();
-  t.ok((filled?.used ?? 0) >= 0.9 * (filled?.limit ?? 1), `${filled?.used} of ${filled?.limit} runs are theirs`);
-  const beside = speed(rig.upload(BYTES, 600_000_000));
-  t.comment(`${alone.toFixed(2)} MB/s alone, ${beside.toFixed(2)} MB/s beside them; ${pool()?.evicted} islands gave way`);
-  t.ok(beside >= alone / 2, `${((100 * beside) / alone).toFixed(0)} % of its speed`);
-  t.ok((pool()?.evicted ?? 0) > 0, 'it had its runs from the largest holders');
-  rig.expectAllFreed();
-  t.end();
-});
+t.test(
+  '128 connections with 512 islands each, sent once → an upload at 1 % loss keeps at least half its speed',
+  (t) => {
+    const alone = speed(new Rig(t, islands, { loss: LOSS, server: SERVER }).upload(BYTES, 600_000_000));
+    const rig = new Rig(t, islands, { loss: LOSS, server: SERVER });
+    rig.invade(128 * SCALE, UNREAD);
+    const pool = () => rig.server.stack.pools().find(({ name }) => name === 'tcp.out-of-order');
+    const filled = pool();
+    t.ok((filled?.used ?? 0) >= 0.9 * (filled?.limit ?? 1), `${filled?.used} of ${filled?.limit} runs are theirs`);
+    const beside = speed(rig.upload(BYTES, 600_000_000));
+    t.comment(
+      `${alone.toFixed(2)} MB/s alone, ${beside.toFixed(2)} MB/s beside them; ${pool()?.evicted} islands gave way`,
+    );
+    t.ok(beside >= alone / 2, `${((100 * beside) / alone).toFixed(0)} % of its speed`);
+    t.ok((pool()?.evicted ?? 0) > 0, 'it had its runs from the largest holders');
+    rig.expectAllFreed();
+    t.end();
+  },
+);
 
 t.test('as many connections as there are runs, one island each → whoever has none gets his first', (t) => {
   const one: Behaviour = {

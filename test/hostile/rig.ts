@@ -157,9 +157,9 @@ export class Rig {
   }
 
   /** So many hostile peers connect, some hundred at a time, and do what they are for. */
-  invade(count: number, serverPort: number): void {
+  invade(count: number, serverPort: number, first = 0): void {
     const base = this.server.stack.net.parseAddress('10.1.1.0');
-    for (let i = 0; i < count; i++) {
+    for (let i = first; i < first + count; i++) {
       this.horde.connect(base + 1 + Math.floor(i / 50_000), 1024 + (i % 50_000), serverPort);
       if (i % 256 === 255) this.world.settle();
     }
