@@ -107,12 +107,16 @@ function largestGivesWay(tcp: TcpContext, own: number): boolean {
   return false;
 }
 
-/** No record is left for a segment of `c`, which has next to none under way: one who waits for an acknowledgment for long gives his back. */
-export function needRecord(tcp: TcpContext, c: number): void {
-  const { free } = tcp.transmits;
+/** No record is left for a segment of `c`, which has next to none under way: some who wait for an acknowledgment for long give theirs back, few as each may hold. True when any did. */
+export function needRecord(tcp: TcpContext, c: number): boolean {
+  const { transmits } = tcp;
   const max = tcp.limits.transmitRecordsMax;
-  if (free * 16 > max) return;
-  stuckGivesWay(tcp, c, patienceMs(free, max), true);
+  let victims = 0;
+  while (victims < VICTIMS && transmits.free * 8 <= max) {
+    if (!stuckGivesWay(tcp, c, patienceMs(transmits.free, max), true)) break;
+    victims += 1;
+  }
+  return victims > 0;
 }
 
 /**

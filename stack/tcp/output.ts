@@ -214,7 +214,7 @@ function sendWithin(tcp: TcpContext, c: number, k: number, quota: number, evenSm
       return true;
     }
     if (awaitsDeparture(tcp, c, k)) return true;
-    if (!roomForRecord(tcp, k)) return awaitRecord(tcp, c, k);
+    if (!roomForRecord(tcp, k) && !(needRecord(tcp, c) && roomForRecord(tcp, k))) return awaitRecord(tcp, c, k);
     if (burstLeft === 0) {
       burstLeft = burstSegments(tcp, c, k, mss, cwndPackets(tcp, c), left);
       burst = burstLeft > 1;
@@ -252,7 +252,6 @@ function tailLength(
 
 /** Others have all records. An acknowledgment frees some of ours, if there is one to come; else the connection stands in line. */
 function awaitRecord(tcp: TcpContext, c: number, k: number): boolean {
-  needRecord(tcp, c);
   if (tcp.cold[k + Cold.PACKETS_OUT] === 0) standInLine(tcp, c);
   return true;
 }

@@ -11,7 +11,7 @@ const SERVER = { bufferBytesMax: 16 << 20 };
 const fills: Behaviour = {
   request: 0,
   window: 65_535,
-  then(hog: Hog, horde: Horde) {
+  onConnected(hog: Hog, horde: Horde) {
     const data = new Uint8Array(1460);
     for (let i = 0; i < 44; i++) {
       horde.send(hog, { flags: '.', seq: hog.nxt, ack: 1, win: 65_535, data });

@@ -45,7 +45,7 @@ export interface Behaviour {
   /** It answers the server's FIN with its own. */
   readonly finishes?: boolean;
   /** What it does once it is connected. */
-  then?(hog: Hog, horde: Horde): void;
+  onConnected?(hog: Hog, horde: Horde): void;
 }
 
 /** Of any SYN: every number below counts from it. */
@@ -166,7 +166,7 @@ export class Horde implements Driver {
       hog.nxt += data.length;
       const first = !hog.established;
       hog.established = true;
-      if (first) this.behaviour.then?.(hog, this);
+      if (first) this.behaviour.onConnected?.(hog, this);
       return;
     }
     if ((flags & TcpFlag.FIN) !== 0 && this.behaviour.finishes === true) {

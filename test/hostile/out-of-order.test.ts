@@ -10,7 +10,7 @@ const ISLANDS = 512;
 const islands: Behaviour = {
   request: 0,
   window: 65_535,
-  then(hog: Hog, horde: Horde) {
+  onConnected(hog: Hog, horde: Horde) {
     const data = new Uint8Array(1);
     for (let i = 0; i < ISLANDS; i++)
       horde.send(hog, { flags: '.', seq: hog.nxt + 1 + 2 * i, ack: 1, win: 65_535, data });
@@ -49,7 +49,7 @@ t.test(
 t.test('as many connections as there are runs, one island each → whoever has none gets his first', (t) => {
   const one: Behaviour = {
     ...islands,
-    then: (hog, horde) =>
+    onConnected: (hog, horde) =>
       horde.send(hog, { flags: '.', seq: hog.nxt + 10, ack: 1, win: 65_535, data: new Uint8Array(1) }),
   };
   const alone = speed(new Rig(t, one, { loss: LOSS, server: { outOfOrderMax: 2048 } }).upload(BYTES, 600_000_000));
