@@ -112,12 +112,15 @@ export function needRecord(tcp: TcpContext, c: number): boolean {
   const { transmits } = tcp;
   const max = tcp.limits.transmitRecordsMax;
   let victims = 0;
-  while (victims < VICTIMS && transmits.free * 8 <= max) {
+  while (victims < RECORD_VICTIMS && transmits.free * 8 <= max) {
     if (!stuckGivesWay(tcp, c, patienceMs(transmits.free, max), true)) break;
     victims += 1;
   }
   return victims > 0;
 }
+
+/** As each may hold a few only: enough of them for a flight. */
+const RECORD_VICTIMS = 64;
 
 /**
  * Once for each flush. For those that stand in line, and those that found no cold row, some give way who hold theirs without use; then the line moves. Those who stand in it
