@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.js';
 import { Event, SocketKind } from '../net/event-queue.js';
 import { keepAcks, recallAcks } from './ack-memory.js';
 import { beginCongestionControl } from './congestion.js';
@@ -168,6 +169,7 @@ export function hibernate(tcp: TcpContext, c: number): void {
   settleReduction(tcp, c, tcp.hot[c + Tcb.COLD]);
   sleepingMss(tcp, c, tcp.hot[c + Tcb.COLD]);
   keepAcks(tcp, c, tcp.hot[c + Tcb.COLD]);
+  assert(tcp.holders.chunksOf(tcp.hot[c + Tcb.COLD]) === 0, 'who sleeps holds no chunk');
   tcp.table.giveCold(c);
   if ((tcp.hot[c + Tcb.STATE] & Flag.KEEPALIVE) !== 0) {
     tcp.wheel.arm(c >>> Tcb.SHIFT, (tcp.hot[c + Tcb.LAST_ACTIVITY] + tcp.limits.keepIdleMs) | 0);

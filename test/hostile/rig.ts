@@ -12,12 +12,12 @@ import { Medium } from '../../stack/net/device.js';
 import { Event } from '../../stack/net/event-queue.js';
 import { Stack } from '../../stack/stack.js';
 import type { TcpLimits } from '../../stack/tcp/limits.js';
+import { FULL } from '../full.js';
 import { type Behaviour, Horde } from './horde.js';
 
 /** A server between a horde of hostile peers and one honest client behind a path of some length. */
 
-/** Everything at the size of the defaults, or a sixteenth of it: `npm run test:full`. */
-export const FULL = process.env.MILLRACE_FULL === '1';
+/** Everything at the size of the defaults in the full run, else at a sixteenth of it. */
 export const SCALE = FULL ? 1 : 1 / 16;
 
 /** Where the server of the horde answers with more than anybody reads, … */
