@@ -16,7 +16,7 @@ export interface ByteArenaOptions {
   /** A power of two, 64 to 32,768. */
   readonly chunkBytes?: number;
   readonly chunksMax?: number;
-  /** Short queues get a sixteenth of a chunk. Off if not given. */
+  /** Once a sixteenth of the chunks is used, short queues get a sixteenth of a chunk. Off if not given. */
   readonly slices?: boolean;
   /** Where the bytes lie; made if not given. What is in it does not matter. */
   readonly memory?: ArrayBuffer | undefined;
@@ -39,6 +39,7 @@ export class ByteArena {
   readonly bytes: Uint8Array;
   /** Bytes the last `append` or `read` moved. */
   moved = 0;
+  chunksFree: number;
   /** Chunks that queues hold whole. Those cut into slices are not among them. */
   queued = 0;
   readonly slices: Slices;
@@ -46,7 +47,6 @@ export class ByteArena {
   readonly #rows: Int32Array;
   /** Free chunks, last in first out: the chunk used next is the one most likely still in the cache. */
   #freeHead = 0;
-  #freeCount = 0;
   /** Chunks below were used at least once. Memory above was never touched, and so is not resident. */
   #highWater = 1;
   /** The offset of the first byte of the chunk that `#seek` found. */
@@ -55,6 +55,8 @@ export class ByteArena {
   readonly #firstSlice: number;
   /** 0 where no queue gets one. */
   readonly #sliceBytes: number;
+  /** While more chunks are free than that, a short queue gets a whole one: that is fewer steps. */
+  readonly #slicesBelow: number;
 
   constructor(options: ByteArenaOptions = {}) {
     const chunkBytes = options.chunkBytes ?? CHUNK_BYTES;
@@ -67,6 +69,7 @@ export class ByteArena {
     assert((chunksMax + 1) * chunkBytes <= 0x80000000, 'offsets in the arena fit an int32');
     this.chunkBytes = chunkBytes;
     this.chunksMax = chunksMax;
+    this.chunksFree = chunksMax;
     this.#shift = 31 - Math.clz32(chunkBytes);
     // Chunk 0 is the empty queue; its bytes are addresses only.
     const memory = options.memory ?? new ArrayBuffer((chunksMax + 1) * chunkBytes);
@@ -75,12 +78,9 @@ export class ByteArena {
     const slices = options.slices === true;
     this.#firstSlice = chunksMax + 1;
     this.#sliceBytes = slices ? chunkBytes >>> SLICES_SHIFT : 0;
+    this.#slicesBelow = chunksMax - (chunksMax >>> SLICES_SHIFT);
     this.#rows = new Int32Array((chunksMax + 1) * (slices ? 1 + SLICES_IN_CHUNK : 1) * Row.INTS);
     this.slices = new Slices(this.#rows, this.#firstSlice);
-  }
-
-  get chunksFree(): number {
-    return this.chunksMax + 1 - this.#highWater + this.#freeCount;
   }
 
   /** The most chunks ever used at once: a new one is touched only when no other is free. */
@@ -134,7 +134,8 @@ export class ByteArena {
       }
     }
     while (left > 0) {
-      const chunk = head === 0 && left <= this.#sliceBytes ? this.#takeSlice() : this.#take();
+      const short = head === 0 && left <= this.#sliceBytes && this.chunksFree <= this.#slicesBelow;
+      const chunk = short ? this.#takeSlice() : this.#take();
       if (chunk === 0) break;
       const n = Math.min(left, this.chunkBytes);
       copyBytes(source, from + count - left, this.bytes, this.#baseOf(chunk), n);
@@ -378,12 +379,12 @@ export class ByteArena {
     let chunk = this.#freeHead;
     if (chunk !== 0) {
       this.#freeHead = rows[(chunk << Row.SHIFT) + Row.NEXT];
-      this.#freeCount -= 1;
     } else {
       if (this.#highWater > this.chunksMax) return 0;
       chunk = this.#highWater;
       this.#highWater += 1;
     }
+    this.chunksFree -= 1;
     rows[(chunk << Row.SHIFT) + Row.NEXT] = 0;
     rows[(chunk << Row.SHIFT) + Row.LENGTH] = 0;
     return chunk;
@@ -413,7 +414,7 @@ export class ByteArena {
     this.#rows[row + Row.LENGTH] = FREE;
     this.#rows[row + Row.NEXT] = this.#freeHead;
     this.#freeHead = chunk;
-    this.#freeCount += 1;
+    this.chunksFree += 1;
   }
 
   #giveChain(first: number): void {

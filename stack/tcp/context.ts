@@ -55,6 +55,9 @@ export class TcpContext {
   readonly listeners: ListenerTable;
   readonly arena: ByteArena;
   readonly holders: Holders;
+  /** With fewer free chunks there is pressure, or a crisis (memory.ts). */
+  readonly pressureBelow: number;
+  readonly crisisBelow: number;
   readonly reassembly: ReassemblyPool;
   readonly transmits: TransmitPool;
   readonly wheel: TimerWheel;
@@ -113,6 +116,8 @@ export class TcpContext {
       slices: true,
     });
     this.holders = new Holders(limits.activeMax, this.arena);
+    this.pressureBelow = Math.ceil((this.arena.chunksMax * 3) / 4);
+    this.crisisBelow = Math.ceil(this.arena.chunksMax / 8);
     this.reassembly = new ReassemblyPool(limits.outOfOrderMax);
     this.transmits = new TransmitPool(limits.transmitRecordsMax);
     this.wheel = new TimerWheel(limits.connectionsMax, parts.clock.ms);

@@ -4,7 +4,7 @@ import { Cold } from './tcb.js';
 
 /**
  * Segment path. Who holds how much of the stream buffers and of the runs out of order, so that the largest holder is found without looking at
- * the others (docs/memory.md). A connection stands in a list with all that hold about as much: 1, 2 to 3, 4 to 7 chunks, and so on. It
+ * the others (docs/memory.md). A connection stands in a list with all that hold about as much: 4 to 7 chunks, 8 to 15, and so on. It
  * joins at the end and moves only when its amount leaves these bounds, so the front of a list has held that much for longest. No RFC has a
  * rule for it: RFC 9293 §3.8.6 bounds a window, and not the sum of all of them.
  */
@@ -91,6 +91,13 @@ class Lists {
   }
 }
 
+/** Who holds less stands in no list: short messages come and go without any list changing. */
+const LISTED_FROM = 4;
+
+function listed(chunks: number): number {
+  return chunks < LISTED_FROM ? 0 : chunks;
+}
+
 export class Holders {
   readonly #rows: Int32Array;
   readonly #arena: ByteArena;
@@ -135,7 +142,7 @@ export class Holders {
     const chunks = this.#rows[at + Hold.CHUNKS] + change;
     assert(chunks >= 0, 'nobody gives back more chunks than it holds');
     this.#rows[at + Hold.CHUNKS] = chunks;
-    (orphan ? this.orphans : this.chunks).place(at, chunks);
+    (orphan ? this.orphans : this.chunks).place(at, listed(chunks));
   }
 
   /** That was the doing of nobody whose account is kept. */
@@ -147,7 +154,7 @@ export class Holders {
   becomeOrphan(k: number): void {
     const at = this.placeOf(k);
     this.chunks.place(at, 0);
-    this.orphans.place(at, this.#rows[at + Hold.CHUNKS]);
+    this.orphans.place(at, listed(this.#rows[at + Hold.CHUNKS]));
   }
 
   /** The connection is over: whatever it held is freed now, or was left to nobody. */

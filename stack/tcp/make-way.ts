@@ -80,13 +80,14 @@ function oneGivesWay(tcp: TcpContext, c: number, anyone: boolean): boolean {
     }
     holders.orphans.postpone(at);
   }
-  return largestGivesWay(tcp, own);
+  const patience = patienceMs(free, tcp.arena.chunksMax);
+  // Those that stand in no list are too many to be sought, and so are met in turn.
+  return largestGivesWay(tcp, own, patience) || stuckGivesWay(tcp, c, patience, false);
 }
 
 /** One that makes use of its memory is never reset for another: it will give some back before long. */
-function largestGivesWay(tcp: TcpContext, own: number): boolean {
+function largestGivesWay(tcp: TcpContext, own: number, patience: number): boolean {
   const { holders, cold } = tcp;
-  const patience = patienceMs(tcp.arena.chunksFree, tcp.arena.chunksMax);
   let looks = LOOKS;
   for (let list = holders.chunks.largest(31); list >= 0; list = list > 0 ? holders.chunks.largest(list - 1) : -1) {
     const front = holders.chunks.first(list);

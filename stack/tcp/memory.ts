@@ -20,12 +20,12 @@ export const UNREAD_MS = 1000;
 
 /** More than a quarter of the chunks is used. */
 export function underPressure(tcp: TcpContext): boolean {
-  return tcp.arena.chunksFree * 4 < tcp.arena.chunksMax * 3;
+  return tcp.arena.chunksFree < tcp.pressureBelow;
 }
 
 /** More than seven eighths are used. */
 export function inCrisis(tcp: TcpContext): boolean {
-  return tcp.arena.chunksFree * 8 < tcp.arena.chunksMax;
+  return tcp.arena.chunksFree < tcp.crisisBelow;
 }
 
 /** Bytes that a queue may hold whoever else wants some. */

@@ -74,9 +74,12 @@ function memoryFor(text: number, scaling: number): number {
  * once offered stays offered (RFC 9293 §3.8.6), whatever becomes of what is sent into it.
  */
 function limitNow(tcp: TcpContext, c: number, k: number): number {
+  return underPressure(tcp) ? limitUnderPressure(tcp, c, k) : tcp.cold[k + Cold.RCV_LIMIT];
+}
+
+function limitUnderPressure(tcp: TcpContext, c: number, k: number): number {
   const { cold } = tcp;
   const limit = cold[k + Cold.RCV_LIMIT];
-  if (!underPressure(tcp)) return limit;
   const text = boundUnderPressure(tcp, isUnread(tcp, c, k) ? 0 : 2 * cold[k + Cold.TUNE_SPACE]);
   const least = 2 * cold[k + Cold.RCV_MSS];
   const bound = memoryFor(text > least ? text : least, cold[k + Cold.RCV_SCALING]);

@@ -232,8 +232,9 @@ export class Tcp implements Transport {
 
   /** Sends what the marked connections have to send. */
   flush(): void {
-    serveLine(this.context);
-    outputMarked(this.context);
+    const tcp = this.context;
+    if (tcp.rowsWanted || tcp.starved.length > 0) serveLine(tcp);
+    outputMarked(tcp);
   }
 
   /** Frames ran out before all was sent, and there are some again: a flush would find something to do. */

@@ -304,8 +304,9 @@ t.test('a thousand queues of one byte, with slices → sixteen share a chunk, an
   const source = pattern(600, 3);
   const queues = Array.from({ length: 1000 }, (_, i) => arena.append(0, source, i % 600, 1));
   t.equal(new Set(queues).size, 1000);
-  t.equal(arena.chunksFree, 100 - 63);
-  t.same([arena.queued, arena.slices.used], [0, 1000], 'none holds a whole chunk');
+  // As long as a sixteenth of the chunks is not used each takes one.
+  t.equal(arena.chunksFree, 100 - 6 - 63);
+  t.same([arena.queued, arena.slices.used], [6, 994]);
   queues.forEach((queue, i) => {
     t.equal(arena.bytes[arena.frontAt(queue)], source[i % 600]);
   });
@@ -315,13 +316,13 @@ t.test('a thousand queues of one byte, with slices → sixteen share a chunk, an
     Uint8Array.from([source[7] as number, ...source]),
     'a queue that grows goes on in a chunk',
   );
-  t.equal(arena.queued, 1);
+  t.equal(arena.queued, 7);
   for (const queue of queues) if (queue !== grown) arena.free(queue);
   t.equal(arena.chunksFree, 98);
   arena.free(grown);
   t.equal(arena.chunksFree, 100);
-  t.equal(arena.slices.highWater, 1000);
-  t.throws(() => arena.free(queues[0] as number), 'a slice is given back once');
+  t.equal(arena.slices.highWater, 994);
+  t.throws(() => arena.free(queues[8] as number), 'a slice is given back once');
   t.end();
 });
 
