@@ -138,7 +138,9 @@ export class Rig {
 
   #host(name: string, seed: number, limits: Partial<TcpLimits>): VirtualHost {
     const slab = new FrameSlab({ slots: 4096 });
-    const stack = new Stack({ seed, now: this.world.now, slab, tcp: limits });
+    // How many SYNs are answered in a second is another test's concern.
+    const net = { synAnswersPerSecond: 1 << 20, synAnswersBurst: 1 << 20 };
+    const stack = new Stack({ seed, now: this.world.now, slab, tcp: limits, net });
     return this.world.add(name, stack, {
       onHandlerError(error) {
         throw error;
