@@ -18,6 +18,10 @@ export class ManyRuns {
       throw new Error('the process that runs the program many times has ended');
     });
     this.#gone.catch(() => {});
+    // It holds the test's process only while something runs: a test that is done ends, and this with it.
+    for (const held of [this.#child, this.#child.stdout, this.#child.stderr])
+      (held as { unref?(): void } | null)?.unref?.();
+    this.#child.channel?.unref();
     t.teardown(() => this.#child.kill());
   }
 
@@ -25,8 +29,13 @@ export class ManyRuns {
     const order: Order = { args, cwd: options.cwd ?? process.cwd(), env: options.env ?? process.env };
     const ended = this.#last.then(async () => {
       const answer = once(this.#child, 'message');
+      this.#child.channel?.ref();
       this.#child.send(order);
-      return ((await Promise.race([answer, this.#gone])) as [Ended])[0];
+      try {
+        return ((await Promise.race([answer, this.#gone])) as [Ended])[0];
+      } finally {
+        this.#child.channel?.unref();
+      }
     });
     this.#last = ended.catch(() => {});
     return ended;
