@@ -42,7 +42,8 @@ export class Delivery {
   readonly done: Promise<void>;
   readonly #response: ServerResponse;
   readonly #gone = new AbortController();
-  #begun = false;
+  /** Of the body: announced, once it has begun, and given to Node. */
+  #announced: number | undefined;
   #bytes = 0;
 
   constructor(request: IncomingMessage, response: ServerResponse) {
@@ -79,20 +80,26 @@ export class Delivery {
     if (this.#gone.signal.aborted) throw new ConnectionGone('the connection ended before this answer could begin');
   }
 
-  /** Sends a body whose head is written already. Throws when the source fails or the connection ends. */
-  async send(body: Readable): Promise<void> {
-    this.#begun = true;
+  /**
+   * Sends a body whose head is written already, with this length in it, and ends the response. Throws when the source fails or is shorter, or
+   * the connection ends.
+   */
+  async send(body: Readable, length: number): Promise<void> {
+    this.#announced = length;
     body.on('data', (chunk: Uint8Array) => {
       this.#bytes += chunk.length;
     });
     // Without the signal an answer would wait for ever: a response without a socket is never drained, and never closed.
-    await pipeline(body, this.#response, { signal: this.#gone.signal });
+    await pipeline(body, this.#response, { signal: this.#gone.signal, end: false });
+    // The client would wait for the rest. What the connection ends with it takes for an error, as it is.
+    if (this.#bytes < length) throw new Error(`the body has ${this.#bytes} bytes, and ${length} are announced`);
+    this.#response.end();
   }
 
   #count(): CutShort {
-    const length = Number(this.#response.getHeader('content-length'));
-    const of = this.#response.headersSent && Number.isFinite(length) ? length : undefined;
-    const waits = this.#begun ? this.#response.writableLength : 0;
-    return { bytes: Math.max(0, Math.min(this.#bytes - waits, of ?? 0)), of };
+    const of = this.#announced;
+    // What waits in Node has not been sent.
+    const bytes = of === undefined ? 0 : Math.min(of, this.#bytes - this.#response.writableLength);
+    return { bytes: Math.max(0, bytes), of };
   }
 }

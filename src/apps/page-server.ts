@@ -178,7 +178,7 @@ async function sendFile(
       response.end();
       return;
     }
-    await delivery.send(handle.createReadStream({ start: first, end: last, autoClose: false }));
+    await delivery.send(handle.createReadStream({ start: first, end: last, autoClose: false }), last - first + 1);
   } finally {
     await handle.close();
   }
@@ -233,7 +233,7 @@ async function sendGenerated(
     ...(range === undefined ? {} : { 'Content-Range': `bytes ${first}-${last}/${size}` }),
   });
   if (request.method === 'HEAD') response.end();
-  else await delivery.send(Readable.from(generateBytes(first, last + 1), { objectMode: false }));
+  else await delivery.send(Readable.from(generateBytes(first, last + 1), { objectMode: false }), last - first + 1);
 }
 
 function sendText(request: http.IncomingMessage, response: http.ServerResponse, status: number, html: string): void {
