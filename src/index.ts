@@ -43,6 +43,7 @@ export { Direction } from '../stack/wire/pcapng.js';
 export { FIRST_DROP, Verdict } from '../stack/wire/verdict.js';
 export { verdictName, verdictSection, verdictText } from '../stack/wire/verdict-text.js';
 
+export type { CutShort } from './apps/delivery.js';
 export { createPageServer, type PageServerOptions } from './apps/page-server.js';
 export { ChargenService, DiscardService, EchoService } from './apps/stream-services.js';
 export { UdpEcho } from './apps/udp-echo.js';
