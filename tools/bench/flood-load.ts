@@ -27,6 +27,8 @@ const CLOSED_PORT = 4999;
 const BATCH = 32;
 /** From an answer to the next request: random, so that echoes do not keep step with the server's turns. */
 const ECHO_EVERY_MS = 0.5;
+/** On a machine that has no time for us a run is longer, not empty. */
+const ECHOES_MIN = 20;
 /** The limits allow bursts; they are over by then. */
 const STEADY_AFTER_MS = 300;
 /** A paced flood that was kept from running does not make up for more than this. */
@@ -96,7 +98,7 @@ class Bench {
     let sent = 0;
     let askedAt = 0;
     let nextEcho = steady;
-    for (let now = start; now < end || askedAt !== 0; now = performance.now()) {
+    for (let now = start; now < end || askedAt !== 0 || samples.length < ECHOES_MIN; now = performance.now()) {
       if (perSecond > 0 && now >= due) {
         const count = Math.min(BATCH, Math.floor(((now - due) * perSecond) / 1000) + 1);
         this.#sender.send(count);
@@ -116,7 +118,6 @@ class Bench {
     }
     const elapsed = (performance.now() - start) / 1000;
     samples.sort((a, b) => a - b);
-    if (samples.length === 0) throw new Error('no time for a single echo');
     return {
       perSecond: sent / elapsed,
       echoes: samples.length,
