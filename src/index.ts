@@ -48,6 +48,7 @@ export { createPageServer, type PageServerOptions } from './apps/page-server.js'
 export { ChargenService, DiscardService, EchoService } from './apps/stream-services.js';
 export { UdpEcho } from './apps/udp-echo.js';
 export { type HostClock, monotonicClock, VirtualClock } from './host/clock.js';
+export { type CostModel, TAP_COSTS } from './host/cost-model.js';
 export type { OnDeviceFailure } from './host/device-failure.js';
 export { Host, type HostOptions } from './host/host.js';
 export type { StackHost } from './host/stack-host.js';
