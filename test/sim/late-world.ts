@@ -171,7 +171,7 @@ export class LateWorld {
     host.dirty = false;
     host.turns.run(this.world.now);
     host.turns.rest();
-    if (host.turns.more) host.dirty = true;
+    if (host.turns.more || host.turns.again) host.dirty = true;
   }
 
   /** Both ends in one process, which does not run for a time whenever something is due. */
