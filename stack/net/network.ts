@@ -218,6 +218,11 @@ export class Network {
     for (let i = 0; i < this.interfaces.length; i++) this.interfaces[i].admitAnswers();
   }
 
+  /** Datagrams to ourselves that wait. */
+  get localWaiting(): number {
+    return this.#localQueue.length;
+  }
+
   /**
    * Delivers the datagrams to ourselves that wait now; those sent in answer wait for the next call. Returns how many it
    * delivered, so that `flush` can go on until it is none, and stop after a while even when it never is.

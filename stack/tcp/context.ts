@@ -62,6 +62,8 @@ export class TcpContext {
   readonly starved = new IntRing();
   /** The last flush ended for want of frames. */
   outOfRoom = false;
+  /** A timer that came up late waits for the next look; see `expireTimers`. */
+  putOff = false;
   readonly seg = new Segment();
   readonly ack = new AckSample();
   readonly options = new TcpOptions();

@@ -8,19 +8,18 @@ import type { TcpContext } from './context.js';
 import { noteAppLimited } from './delivery-rate.js';
 import { type ConnectionError, errorCode, errorWords } from './errors.js';
 import { FastOpen } from './fast-open.js';
-import { prepareFirstSyn, synCookie } from './fast-open-client.js';
+import { prepareFirstSyn } from './fast-open-client.js';
 import { initialSequenceNumber } from './isn.js';
 import type { ConnectionDefaults } from './listener-table.js';
 import { type EphemeralPorts, pairIsFree } from './ports.js';
 import { urgentBytes } from './queue-lengths.js';
 import { releaseRead, tuneReceiveBuffer } from './receive-space.js';
-import { rtoMs } from './rtt.js';
 import { applyDefaults } from './socket-options.js';
 import { State } from './state.js';
-import { chooseOwnWindow, sendOwnSyn } from './syn-sent.js';
+import { chooseOwnWindow } from './syn-sent.js';
 import { Cold, Custom, Flag, Tcb } from './tcb.js';
 import { Wait } from './time-wait-table.js';
-import { startTimer, Timer, wakeBy } from './timers.js';
+import { wakeBy } from './timers.js';
 
 /** User calls, RFC 9293 §3.9.1 and §3.10: OPEN, SEND, RECEIVE, CLOSE, ABORT. Errors are the caller's and are thrown. */
 
@@ -112,24 +111,19 @@ function openRow(tcp: TcpContext, local: Address, remote: Address, ports: number
   tcp.net.stats.tcpActiveOpens += 1;
   applyDefaults(tcp, c, k, options);
   chooseOwnWindow(tcp, c, k);
-  sendOwnSyn(tcp, c, k, options.fastOpen === undefined ? withoutCookie() : openFast(tcp, c, k, options.fastOpen.text));
-  startTimer(tcp, c, k, Timer.RETRANSMIT, rtoMs(tcp, c, 0));
+  if (options.fastOpen !== undefined) openFast(tcp, c, k, options.fastOpen.text);
+  // The next flush sends the SYN: its round trip and its timer count from then (`sendFirstSyn`).
+  mark(tcp, c);
   return tcp.table.idOf(c >>> Tcb.SHIFT);
 }
 
-function withoutCookie(): number {
-  synCookie.set(-1, false);
-  return 0;
-}
-
 /** Fast Open, RFC 7413 §4.2.1: how much of `text` the SYN brings. Only that is taken; the rest is the caller's to send. */
-function openFast(tcp: TcpContext, c: number, k: number, text: Uint8Array | undefined): number {
+function openFast(tcp: TcpContext, c: number, k: number, text: Uint8Array | undefined): void {
   const { hot, cold, arena } = tcp;
   cold[k + Cold.FAST_OPEN] |= FastOpen.ASKED;
   if (text !== undefined) hot[c + Tcb.SND_QUEUE] = arena.append(0, text, 0, Math.min(text.length, 0xffff));
   const length = prepareFirstSyn(tcp, c, k);
   hot[c + Tcb.SND_QUEUE] = arena.truncate(hot[c + Tcb.SND_QUEUE], length);
-  return length;
 }
 
 /** Throws what ended the connection, if something did. */
