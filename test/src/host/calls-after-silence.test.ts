@@ -157,8 +157,6 @@ const NET: Rows = {
   msToNext: OWN,
   localWaiting: OWN,
   admitAnswers: OWN,
-  mayAnswerSyn: OWN,
-  mayReset: OWN,
   deliverLocal: OWN,
   takeSegment: (w) => w.stack.net.giveSegment(w.stack.net.takeSegment()),
   giveSegment: (w) => w.stack.net.giveSegment(w.stack.net.takeSegment()),
