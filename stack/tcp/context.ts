@@ -46,6 +46,8 @@ export class TcpContext {
   /** `table`'s arrays, one step nearer. */
   readonly hot: Int32Array;
   readonly cold: Int32Array;
+  /** A cold row that belongs to no connection: what a woken one would hold is worked out there (sleep.ts). */
+  readonly spareRow: number;
   readonly names: Int32Array;
   readonly tally: Int32Array;
   readonly tallies: boolean;
@@ -100,6 +102,7 @@ export class TcpContext {
     this.table = new ConnectionTable(limits, secret[0], secret[1]);
     this.hot = this.table.hot;
     this.cold = this.table.cold;
+    this.spareRow = this.table.spareRow;
     this.names = this.table.names;
     this.tally = this.table.tally;
     this.tallies = limits.tally;

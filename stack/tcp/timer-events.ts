@@ -71,9 +71,11 @@ function blamesPeer(tcp: TcpContext, k: number, timer: Timer): boolean {
 /** Puts the entry where it is needed next, or the connection to sleep. */
 function rest(tcp: TcpContext, c: number, k: number): void {
   if (quiet(tcp, c, k)) {
-    const left = tcp.limits.hibernateMs - silentMs(tcp, c);
-    if (left <= 0) hibernate(tcp, c);
-    else wakeBy(tcp, c, (tcp.clock.ms + left) | 0);
+    let left = tcp.limits.hibernateMs - silentMs(tcp, c);
+    if (left <= 0) left = hibernate(tcp, c);
+    if (left <= 0) return;
+    rearm(tcp, c, k);
+    wakeBy(tcp, c, (tcp.clock.ms + left) | 0);
     return;
   }
   if (rearm(tcp, c, k)) return;
@@ -174,6 +176,7 @@ function repeatSyn(tcp: TcpContext, c: number, k: number, state: State): void {
   troubleBegins(tcp, k);
   adviseAfterR1(tcp, c, k);
   tcp.net.stats.tcpRetransSegs += 1;
+  cold[k + Cold.TOTAL_RETRANS] += 1;
   if (tcp.tallies) tcp.tally[(c >>> Tcb.SHIFT) * Tally.SIZE + Tally.RETRANSMITTED] += 1;
   sendOwnSyn(tcp, c, k);
   startTimer(tcp, c, k, Timer.RETRANSMIT, withinUserTimeout(tcp, k, rtoMs(tcp, c, cold[k + Cold.BACKOFF])));

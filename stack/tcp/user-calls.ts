@@ -100,6 +100,7 @@ function openRow(tcp: TcpContext, local: Address, remote: Address, ports: number
   hot[c + Tcb.SND_UNA] = iss;
   hot[c + Tcb.SND_NXT] = iss;
   hot[c + Tcb.LAST_ACTIVITY] = tcp.clock.ms;
+  tcp.table.setState(c, State.SYN_SENT);
   const k = wake(tcp, c);
   if (k === 0) {
     tcp.table.unname(c);
@@ -107,7 +108,6 @@ function openRow(tcp: TcpContext, local: Address, remote: Address, ports: number
     throw new StackError('ENOBUFS', `all ${tcp.limits.activeMax} active connections are in use; raise activeMax`);
   }
   hot[c + Tcb.SND_NXT] = (iss + 1) | 0;
-  tcp.table.setState(c, State.SYN_SENT);
   tcp.net.stats.tcpActiveOpens += 1;
   applyDefaults(tcp, c, k, options);
   chooseOwnWindow(tcp, c, k);
@@ -137,15 +137,8 @@ export function throwFate(tcp: TcpContext, c: number, call: string): void {
 export function send(tcp: TcpContext, id: number, bytes: Uint8Array, from: number, to: number): number {
   const c = rowFor(tcp, id);
   const { hot, cold, arena } = tcp;
-  const word = hot[c + Tcb.STATE];
-  throwFate(tcp, c, 'send');
-  if ((word & Flag.FIN_QUEUED) !== 0 || (word & Flag.STATE_MASK) === State.CLOSED) {
-    throw new StackError('EPIPE', 'send: this side of the connection is already closed');
-  }
   checkRange(bytes, from, to);
-  const k = wake(tcp, c);
-  if (k === 0)
-    throw new StackError('ENOBUFS', `send: all ${tcp.limits.activeMax} active connections are in use; raise activeMax`);
+  const k = rowToSend(tcp, c, 'send');
   const queued = arena.length(hot[c + Tcb.SND_QUEUE]);
   const room = cold[k + Cold.SND_LIMIT] - queued;
   noteAppLimited(tcp, c, k, queued - ((hot[c + Tcb.SND_NXT] - hot[c + Tcb.SND_UNA]) | 0));
@@ -169,8 +162,23 @@ export function send(tcp: TcpContext, id: number, bytes: Uint8Array, from: numbe
   return taken;
 }
 
+/** The cold row of a connection that can still send; throws what ended it, EPIPE, or ENOBUFS. */
+function rowToSend(tcp: TcpContext, c: number, call: string): number {
+  const word = tcp.hot[c + Tcb.STATE];
+  throwFate(tcp, c, call);
+  if ((word & Flag.FIN_QUEUED) !== 0 || (word & Flag.STATE_MASK) === State.CLOSED) {
+    throw new StackError('EPIPE', `${call}: this side of the connection is already closed`);
+  }
+  const k = wake(tcp, c);
+  if (k !== 0) return k;
+  throw new StackError(
+    'ENOBUFS',
+    `${call}: all ${tcp.limits.activeMax} active connections are in use; raise activeMax`,
+  );
+}
+
 function checkRange(bytes: Uint8Array, from: number, to: number): void {
-  if (!(from >= 0 && to >= from && to <= bytes.length)) {
+  if (!(Number.isInteger(from) && Number.isInteger(to) && from >= 0 && to >= from && to <= bytes.length)) {
     throw new StackError(
       'ERR_OUT_OF_RANGE',
       `the range ${from} to ${to} does not lie in a buffer of ${bytes.length} bytes`,
@@ -211,12 +219,11 @@ function atEnd(tcp: TcpContext, c: number): boolean {
   return (word & Flag.CUSTOM) !== 0 && (tcp.cold[tcp.hot[c + Tcb.COLD] + Cold.CUSTOM] & Custom.RECEIVE_SHUT) !== 0;
 }
 
-/** Everything queued so far is urgent: RFC 9293 §3.10.2, RFC 6093. */
+/** Everything queued so far is urgent: RFC 9293 §3.10.2, RFC 6093. A part of SEND, and fails as that does. */
 export function markUrgent(tcp: TcpContext, id: number): void {
   const c = rowFor(tcp, id);
-  const k = wake(tcp, c);
-  if (k === 0) return;
   const { hot, cold } = tcp;
+  const k = rowToSend(tcp, c, 'markUrgent');
   cold[k + Cold.SND_UP] = (hot[c + Tcb.SND_UNA] + tcp.arena.length(hot[c + Tcb.SND_QUEUE])) | 0;
   hot[c + Tcb.STATE] |= Flag.SND_URGENT;
   mark(tcp, c);
