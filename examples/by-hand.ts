@@ -45,11 +45,12 @@ const id = client.tcp.open({ remoteAddress, remotePort: 7 });
 
 let now = 0;
 for (let round = 0; round < 4; round++) {
-  for (const stack of [client, server]) {
-    stack.advance(now as Us);
-    stack.flush();
-  }
-  const frames = carry(client, server) + carry(server, client);
+  for (const stack of [client, server]) stack.advance(now as Us);
+  client.flush();
+  let frames = carry(client, server);
+  // After the frames have come: the answers to them are sent now, too.
+  server.flush();
+  frames += carry(server, client);
   console.log(`${now} µs: ${frames} frames, the client is in ${stateName(client.tcp.state(id))}`);
   now += 500;
 }

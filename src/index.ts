@@ -43,10 +43,12 @@ export { Direction } from '../stack/wire/pcapng.js';
 export { FIRST_DROP, Verdict } from '../stack/wire/verdict.js';
 export { verdictName, verdictSection, verdictText } from '../stack/wire/verdict-text.js';
 
+export type { CutShort } from './apps/delivery.js';
 export { createPageServer, type PageServerOptions } from './apps/page-server.js';
 export { ChargenService, DiscardService, EchoService } from './apps/stream-services.js';
 export { UdpEcho } from './apps/udp-echo.js';
 export { type HostClock, monotonicClock, VirtualClock } from './host/clock.js';
+export { type CostModel, TAP_COSTS } from './host/cost-model.js';
 export type { OnDeviceFailure } from './host/device-failure.js';
 export { Host, type HostOptions } from './host/host.js';
 export type { StackHost } from './host/stack-host.js';

@@ -31,9 +31,9 @@ export interface StackOptions {
 const LOCAL_ROUNDS = 16;
 
 /**
- * The stack: a function of frames, the time and a seed. It does nothing by itself. Whoever drives it calls `advance`, `receive`
- * for each frame, and `flush`; takes what is to be sent from each interface's `transmitQueue` and what happened from
- * `events`; and comes back by `nextDeadline`.
+ * The stack: a function of frames, the time and a seed. It does nothing by itself. Whoever drives it calls `at`, `receive`
+ * for each frame, `advance`, and `flush`; takes what is to be sent from each interface's `transmitQueue` and what happened
+ * from `events`; and comes back by `nextDeadline`. Before a call between two turns it says `at`, or lets `clock.follow`.
  */
 export class Stack {
   readonly slab: FrameSlab;
@@ -74,9 +74,20 @@ export class Stack {
     });
   }
 
-  /** Time has come to `now`: timers expire. */
+  /** It is `now`, and no timer expires yet: for the frames that have arrived by now, and for calls between two turns. */
+  at(now: Us): void {
+    this.clock.advance(now);
+  }
+
+  /**
+   * Timers that are due at `now` expire. It comes after the frames that have arrived by `now`: a turn that was late must not
+   * blame the network for what lay in our own queue (RFC 6298 §5, RFC 8985 §7).
+   */
   advance(now: Us): void {
     this.clock.advance(now);
+    // What the last flush left for ourselves has arrived as well; and before timers are looked at for a second time
+    // (`expireTimers`), what the program has done meanwhile is sent, because the peer may be this stack.
+    if (this.net.localWaiting > 0 || this.tcp.context.putOff) this.flush();
     this.net.advance();
     this.tcp.advance();
   }

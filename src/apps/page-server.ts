@@ -4,9 +4,9 @@ import { open, readdir, realpath, stat } from 'node:fs/promises';
 import http from 'node:http';
 import path from 'node:path';
 import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { parseRange } from './byte-range.js';
 import { contentType } from './content-types.js';
+import { type CutShort, Delivery } from './delivery.js';
 import { generateBytes } from './generated-bytes.js';
 
 export interface PageServerOptions {
@@ -18,8 +18,8 @@ export interface PageServerOptions {
   readonly upload?: boolean;
   /** Answer `/bytes/N` with N bytes of a fixed pattern. Default true. */
   readonly bytes?: boolean;
-  /** Told of each answer, for a log. */
-  readonly onAnswer?: (request: http.IncomingMessage, status: number) => void;
+  /** Called once for each answer, for a log: when the connection has taken it, or has ended before (`cut`). */
+  readonly onAnswer?: (request: http.IncomingMessage, status: number, cut: CutShort | undefined) => void;
 }
 
 /** The longest `/bytes/N`: a tebibyte is a test of patience already. */
@@ -42,12 +42,17 @@ class HttpError extends Error {
  */
 export function createPageServer(options: PageServerOptions = {}): http.Server {
   const site = new Site(options);
-  return http.createServer((request, response) => {
+  const server = http.createServer((request, response) => {
+    const delivery = new Delivery(request, response);
     site
-      .answer(request, response)
+      .answer(request, response, delivery)
       .catch((error: unknown) => fail(request, response, error))
-      .finally(() => options.onAnswer?.(request, response.statusCode));
+      .then(() => delivery.done)
+      .then(() => options.onAnswer?.(request, response.statusCode, delivery.cut));
   });
+  // A client that ends its half after the request still reads: HTTP/1.0 programs do so, and `nc -N`. Node would end the connection with
+  // whatever part of the answer is out. It has the option, and its documentation leaves it out.
+  return Object.assign(server, { httpAllowHalfOpen: true });
 }
 
 class Site {
@@ -59,19 +64,20 @@ class Site {
     this.#options = options;
   }
 
-  async answer(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+  async answer(request: http.IncomingMessage, response: http.ServerResponse, delivery: Delivery): Promise<void> {
     const name = pathOf(request.url ?? '/');
     if (name === '/upload' && this.#options.upload !== false) return receiveUpload(request, response);
+    await delivery.turn();
     allow(request, 'GET', 'HEAD');
     const generated = /^\/bytes\/(\d{1,15})$/.exec(name);
     if (generated !== null && this.#options.bytes !== false) {
-      return sendGenerated(request, response, Number(generated[1]));
+      return sendGenerated(request, response, Number(generated[1]), delivery);
     }
     if (this.#options.directory === undefined) {
       if (name !== '/') throw new HttpError(404, 'There is no such page.');
       return sendText(request, response, 200, this.#options.page ?? defaultPage());
     }
-    return this.#sendFile(request, response, name, this.#options.directory);
+    return this.#sendFile(request, response, name, this.#options.directory, delivery);
   }
 
   async #sendFile(
@@ -79,6 +85,7 @@ class Site {
     response: http.ServerResponse,
     name: string,
     directory: string,
+    delivery: Delivery,
   ): Promise<void> {
     this.#root ??= realpath(directory);
     const root = await this.#root.catch(() => {
@@ -88,7 +95,7 @@ class Site {
     const found = await resolveInside(root, name);
     if (!found.stats.isDirectory()) {
       if (name.endsWith('/')) throw new HttpError(404, 'There is no such file.');
-      return sendFile(request, response, found.file);
+      return sendFile(request, response, found.file, delivery);
     }
     if (!name.endsWith('/')) {
       // Without the slash the links of the page would lead beside the directory.
@@ -96,7 +103,7 @@ class Site {
       return;
     }
     const index = await resolveInside(root, `${name}index.html`).catch(() => null);
-    if (index?.stats.isFile()) return sendFile(request, response, index.file);
+    if (index?.stats.isFile()) return sendFile(request, response, index.file, delivery);
     const entries = await readdir(found.file, { withFileTypes: true });
     return sendText(request, response, 200, listing(name, entries));
   }
@@ -132,7 +139,12 @@ async function resolveInside(root: string, name: string): Promise<{ file: string
   }
 }
 
-async function sendFile(request: http.IncomingMessage, response: http.ServerResponse, file: string): Promise<void> {
+async function sendFile(
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+  file: string,
+  delivery: Delivery,
+): Promise<void> {
   const handle = await open(file, 'r').catch((error: NodeJS.ErrnoException) => {
     throw error.code === 'EACCES' ? new HttpError(403, 'The file may not be read.') : error;
   });
@@ -166,7 +178,7 @@ async function sendFile(request: http.IncomingMessage, response: http.ServerResp
       response.end();
       return;
     }
-    await pipeline(handle.createReadStream({ start: first, end: last, autoClose: false }), response);
+    await delivery.send(handle.createReadStream({ start: first, end: last, autoClose: false }), last - first + 1);
   } finally {
     await handle.close();
   }
@@ -207,6 +219,7 @@ async function sendGenerated(
   request: http.IncomingMessage,
   response: http.ServerResponse,
   size: number,
+  delivery: Delivery,
 ): Promise<void> {
   if (size > GENERATED_BYTES_MAX) throw new HttpError(400, `At most ${GENERATED_BYTES_MAX} bytes can be asked for.`);
   const range = request.method === 'GET' ? parseRange(request.headers.range, size) : undefined;
@@ -220,7 +233,7 @@ async function sendGenerated(
     ...(range === undefined ? {} : { 'Content-Range': `bytes ${first}-${last}/${size}` }),
   });
   if (request.method === 'HEAD') response.end();
-  else await pipeline(Readable.from(generateBytes(first, last + 1), { objectMode: false }), response);
+  else await delivery.send(Readable.from(generateBytes(first, last + 1), { objectMode: false }), last - first + 1);
 }
 
 function sendText(request: http.IncomingMessage, response: http.ServerResponse, status: number, html: string): void {

@@ -37,7 +37,7 @@ export class ControlServer {
     readonly path: string,
     readonly source: ControlSource,
   ) {
-    this.#server = createServer((client) => this.#serve(client));
+    this.#server = createServer({ allowHalfOpen: true }, (client) => this.#serve(client));
     this.#server.maxConnections = CLIENTS_MAX;
   }
 
@@ -65,6 +65,11 @@ export class ControlServer {
     client.on('error', () => client.destroy());
     client.on('close', () => this.#clients.delete(client));
     this.#clients.add(client);
+    // Who ends its half after the question, as `nc -N` does, still gets the whole answer; who asks nothing gets the end.
+    let asked = false;
+    client.on('end', () => {
+      if (!asked) client.end();
+    });
     let text = '';
     client.on('data', (chunk: string) => {
       text += chunk;
@@ -72,6 +77,7 @@ export class ControlServer {
       if (end < 0 && text.length <= REQUEST_BYTES_MAX) return;
       // One question a connection: what follows would only wait in memory.
       client.removeAllListeners('data').resume();
+      asked = true;
       const request =
         end < 0 ? `the request is longer than ${REQUEST_BYTES_MAX} bytes` : parseRequest(text.slice(0, end));
       this.#answer(client, request);

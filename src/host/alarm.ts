@@ -20,6 +20,11 @@ export class Alarm {
     this.#callback = callback;
   }
 
+  /** When it fires next, µs; `Infinity` when it does not. */
+  get at(): number {
+    return this.#at;
+  }
+
   /** Fires no later than a millisecond after `deadlineUs`, perhaps earlier. */
   set(deadlineUs: number, nowUs: number): void {
     if (deadlineUs >= this.#at) return;

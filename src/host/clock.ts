@@ -1,10 +1,8 @@
 import type { Us } from '../../stack/base/units.js';
+import type { TimeSource } from '../../stack/time/clock.js';
 
 /** Where a host has the time from. */
-export interface HostClock {
-  /** Microseconds, never going back; the origin does not matter. */
-  now(): Us;
-}
+export interface HostClock extends TimeSource {}
 
 /**
  * The process's monotonic clock. `performance.now()` and not `process.hrtime()`: both read CLOCK_MONOTONIC, but the one

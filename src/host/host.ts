@@ -64,7 +64,7 @@ export class Host implements StackHost {
     this.clock = options.clock ?? monotonicClock;
     this.onDeviceFailure = options.onDeviceFailure ?? unheard;
     this.reactor = new Reactor(new StackDemultiplexer(this.stack), options.reactor);
-    this.#turn = new Turn(this.stack, this.reactor);
+    this.#turn = new Turn(this.stack, this.reactor, this.clock);
     this.#alarm = new Alarm(() => this.turn());
     for (const attachment of options.devices ?? []) this.#turn.attachments.push(attachment);
   }
@@ -168,6 +168,7 @@ export class Host implements StackHost {
     }
     if (anyFailed(this.#turn.attachments)) this.#retireFailed();
     if (this.#running) this.#sleep();
+    this.#turn.rest();
   }
 
   #retireFailed(): void {
@@ -191,10 +192,11 @@ export class Host implements StackHost {
       this.#alarm.soon();
       return;
     }
-    const now = this.clock.now();
     let deadline = turn.deadline();
-    if (turn.blocked && now + RETRY_US < deadline) deadline = now + RETRY_US;
-    if (deadline !== Infinity) this.#alarm.set(deadline, now);
+    const retry = turn.blocked ? this.stack.clock.us + RETRY_US : Infinity;
+    if (retry < deadline) deadline = retry;
+    // Reading the clock costs more than looking whether the alarm stands well already.
+    if (deadline < this.#alarm.at) this.#alarm.set(deadline, this.clock.now());
   }
 
   /**
@@ -267,7 +269,9 @@ export class Host implements StackHost {
   #deviceWoke(): void {
     if (!this.#running || this.#turning) return;
     const now = this.clock.now();
+    this.stack.at(now);
     const deadline = anyFailed(this.#turn.attachments) ? now : this.#turn.deadline();
+    this.#turn.rest();
     if (deadline <= now) this.#alarm.soon();
     else this.#alarm.set(deadline, now);
   }

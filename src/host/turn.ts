@@ -4,6 +4,7 @@ import { type Device, FrameBatch } from '../../stack/net/device.js';
 import type { Interface, InterfaceAddress } from '../../stack/net/interface.js';
 import type { Stack } from '../../stack/stack.js';
 import type { Reactor } from '../reactor/reactor.js';
+import type { HostClock } from './clock.js';
 
 /** A device and the interface of the stack that it carries the frames of. */
 export interface Attachment {
@@ -44,11 +45,17 @@ const TURN_FRAMES_MAX = 512;
  * others and not for the event loop to come round. With fewer frames the look at the device would cost more than it finds.
  */
 const BUSY_FRAMES = 4;
+/**
+ * Turns in a row that may end with frames left in a device while timers wait for them: 4096 frames, more than a device queues
+ * (a TAP 1000), so that whatever had arrived by the first of them is taken in. Then timers expire in spite of a flood.
+ */
+const UNDRAINED_TURNS_MAX = 8;
 /** How often a turn refills a transmit queue that the device emptied at once: 8 × 1024 frames, then the program is heard. */
 const FLUSHES_MAX = 8;
 
 /**
- * The turn itself, apart from whoever decides when it is taken: receive, dispatch, flush, transmit. Allocates nothing.
+ * The turn itself, apart from whoever decides when it is taken: receive, timers, dispatch, flush, transmit. What has arrived
+ * counts before what has not: timers come after the frames that waited. Allocates nothing.
  */
 export class Turn {
   readonly stack: Stack;
@@ -64,19 +71,25 @@ export class Turn {
   readonly #batch = new FrameBatch(BATCH_FRAMES);
   /** Frames taken in turns that followed each other at once. */
   #inARow = 0;
+  readonly #clock: HostClock;
+  /** Turns since timers last expired. */
+  #undrained = 0;
 
-  constructor(stack: Stack, reactor: Reactor) {
+  constructor(stack: Stack, reactor: Reactor, clock: HostClock) {
     this.stack = stack;
     this.reactor = reactor;
     this.#slab = stack.slab;
+    this.#clock = clock;
+    this.rest();
   }
 
-  /** All of it. */
+  /** All of it. `rest` follows. */
   run(now: Us): void {
-    this.stack.advance(now);
+    this.stack.at(now);
     this.more = false;
     let taken = 0;
     for (let i = 0; i < this.attachments.length; i++) taken += this.#receive(this.attachments[i], now);
+    this.#expire(now);
     this.#finish();
     this.#judge(taken);
   }
@@ -91,19 +104,50 @@ export class Turn {
     this.#inARow = 0;
   }
 
-  /** Its second half: for what the program has done since, without asking the devices for frames. */
+  /**
+   * Its second half: for what the program has done since, without asking the devices for frames. So timers do not expire:
+   * what they wait for may be among those. If one is due, so is a whole turn. `rest` follows.
+   */
   send(now: Us): void {
-    this.stack.advance(now);
-    // A device that delays frames must know when they were sent.
-    for (let i = 0; i < this.attachments.length; i++) this.attachments[i].device.advance(now);
+    this.#at(now);
     this.#finish();
+  }
+
+  /** Until the next turn the program may call the stack at any time: that is the time of its calls. */
+  rest(): void {
+    this.stack.clock.follow(this.#clock);
+  }
+
+  /** A device that delays frames must know when they were sent. */
+  #at(now: Us): void {
+    this.stack.at(now);
+    for (let i = 0; i < this.attachments.length; i++) this.attachments[i].device.advance(now);
+  }
+
+  /**
+   * Where turns follow each other at once only the first looks at timers: to one that waits for "one more turn" it is of no
+   * use before the event loop has come round, and with it whoever may answer in this process.
+   */
+  #expire(now: Us): void {
+    if (this.again) return;
+    if (this.more && this.#undrained < UNDRAINED_TURNS_MAX) {
+      this.#undrained += 1;
+      return;
+    }
+    this.#undrained = 0;
+    this.stack.advance(now);
   }
 
   #finish(): void {
     if (this.reactor.handleEvents()) this.more = true;
+    // Handlers take as long as they like. What is sent is stamped with the time it is sent at, and its timers start then.
+    if (this.reactor.handlersRan) this.#at(this.#clock.now());
     for (let i = 0; i < FLUSHES_MAX; i++) {
       this.stack.flush();
-      if (!this.#transmit()) return;
+      if (this.#transmit()) continue;
+      // What a flush delivers to addresses of this stack raises events, too: to be reported in a turn of their own.
+      if (this.stack.events.length > 0) this.more = true;
+      return;
     }
     this.more = true;
   }

@@ -32,11 +32,12 @@ export class VirtualHost implements StackHost {
     readonly name: string,
     readonly stack: Stack,
     options: ReactorOptions,
+    clock: VirtualClock,
     cpu: Cpu | null = null,
   ) {
     this.cpu = cpu;
     this.reactor = new Reactor(new StackDemultiplexer(stack), options);
-    this.turns = new Turn(stack, this.reactor);
+    this.turns = new Turn(stack, this.reactor, clock);
   }
   attach(device: Device, options: AttachOptions = {}): Interface {
     return attachDevice(this.turns, this.cpu === null ? device : new CostlyDevice(device, this.cpu), options);
@@ -90,7 +91,7 @@ export class VirtualWorld {
   /** With `costs` the host's work takes time: frames that arrive meanwhile wait, and timers are late. */
   add(name: string, stack: Stack, options: ReactorOptions = {}, costs?: CostModel): VirtualHost {
     const cpu = costs === undefined ? null : new Cpu(costs, this.now);
-    const host = new VirtualHost(name, stack, options, cpu);
+    const host = new VirtualHost(name, stack, options, this.clock, cpu);
     this.hosts.push(host);
     return host;
   }
@@ -114,6 +115,7 @@ export class VirtualWorld {
       host.dirty = false;
       host.cpu?.begin(this.now, host.turns.again);
       host.turns.run(this.now);
+      host.turns.rest();
       if (host.turns.more || host.turns.again) host.dirty = true;
       turned = true;
     }

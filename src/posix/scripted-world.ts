@@ -33,8 +33,6 @@ const SLOTS = 64;
 /** A flush that goes on and on would be the stack talking to itself. */
 const FLUSHES_MAX = 10_000;
 /** Scripts begin a while after the machine does: a timestamp of zero means something of its own (RFC 7323 §3.2). */
-/** Longer than any script: six days. */
-const NEVER_MS = 1 << 29;
 const START_US = 1_000_000;
 
 /** Of stream buffers, over all connections of a world. */
@@ -83,8 +81,6 @@ export class ScriptedWorld implements World {
         bufferMemory: this.#memory.buffers,
         outOfOrderMax: 1 << 13,
         transmitRecordsMax: 1 << 13,
-        // What a connection knows of its path is asked about after any silence, as Linux never forgets it.
-        hibernateMs: NEVER_MS,
       },
       udp: { socketsMax: 256, receiveBytesTotal: 1 << 20 },
     });

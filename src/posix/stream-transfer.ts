@@ -116,7 +116,8 @@ export class StreamTransfer {
     const nonBlocking = this.patience(Infinity, flags) === 0;
     let from = Math.max(0, taken);
     const sent = (): Outcome => {
-      if (urgent) owner.tcp.markUrgent(owner.connection);
+      // Of a connection that has failed meanwhile nothing is urgent any more.
+      if (urgent && !owner.hasError) owner.tcp.markUrgent(owner.connection);
       if ((flags & MESSAGE.MSG_ZEROCOPY) !== 0 && owner.level.zeroCopy) {
         this.#notices.add(this.#taken());
         owner.expectNotices();

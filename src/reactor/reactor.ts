@@ -23,6 +23,8 @@ const DISPATCHES_MAX = 1024;
  */
 export class Reactor {
   onHandlerError: (error: unknown, kind: SocketKind, handle: Handle) => void;
+  /** The last `handleEvents` called a handler: time may have passed meanwhile. */
+  handlersRan = false;
   readonly demultiplexer: SynchronousEventDemultiplexer;
   readonly #registrations: [Registrations, Registrations, Registrations] = [
     new Registrations(),
@@ -92,6 +94,7 @@ export class Reactor {
   /** Dispatches what is ready. True when the budget ended before the events did: to be called again soon. */
   handleEvents(): boolean {
     const demultiplexer = this.demultiplexer;
+    this.handlersRan = false;
     for (let left = DISPATCHES_MAX; left > 0; left--) {
       if (!demultiplexer.select()) return false;
       const kind = demultiplexer.kind;
@@ -108,6 +111,7 @@ export class Reactor {
       }
       const events = demultiplexer.events & table.masks[row];
       if (events === 0) continue;
+      this.handlersRan = true;
       try {
         handler.handleEvent(handle, events, table.cookies[row]);
       } catch (error) {

@@ -90,3 +90,10 @@ export const DEFAULT_NETWORK_LIMITS: NetworkLimits = {
   answerQueueFrames: 512,
   echoRepliesMax: 256,
 };
+
+/** Control path. Shares follow the size of what they are shares of, where nothing else was asked for. */
+export function networkLimits(slab: FrameSlab, asked: Partial<NetworkLimits>): NetworkLimits {
+  const neighborQueueFramesTotal = Math.min(DEFAULT_NETWORK_LIMITS.neighborQueueFramesTotal, slab.slots >>> 3);
+  const answerQueueFrames = Math.max(1, Math.min(DEFAULT_NETWORK_LIMITS.answerQueueFrames, slab.slots >>> 3));
+  return { ...DEFAULT_NETWORK_LIMITS, neighborQueueFramesTotal, answerQueueFrames, ...asked };
+}

@@ -7,8 +7,9 @@ import { Icmpv4Type, Unreachable } from '../wire/icmpv4.js';
 import { IpProtocol, Ipv4, ipv4PseudoSum, ipv4TotalLength } from '../wire/ipv4.js';
 import { FIRST_DROP, Verdict } from '../wire/verdict.js';
 import { type AddressTable, Ipv4AddressTable, isLoopback, isThisNetwork, maskOf } from './address.js';
+import { AnswerLimits } from './answer-limits.js';
 import { Arp } from './arp.js';
-import { type Context, DEFAULT_NETWORK_LIMITS, type NetworkLimits } from './context.js';
+import { type Context, type NetworkLimits, networkLimits } from './context.js';
 import { Medium } from './device.js';
 import { Echo, type EchoResult } from './echo.js';
 import { Icmp } from './icmp.js';
@@ -26,7 +27,6 @@ import { PathMtuTable } from './path-mtu.js';
 import { QuoteReader } from './quote.js';
 import { Route, type RouteOptions, RouteTable } from './route.js';
 import { Stats } from './stats.js';
-import { TokenBucket } from './token-bucket.js';
 import { type InboundPacket, OutputFlag, type Transport } from './transport.js';
 
 export interface NetworkOptions {
@@ -48,6 +48,7 @@ export class Network {
   readonly limits: NetworkLimits;
   readonly routes = new RouteTable();
   readonly neighbors: NeighborCache;
+  readonly answers: AnswerLimits;
   readonly #ctx: Context;
   readonly #local = new LocalAddresses();
   readonly #pathMtu: PathMtuTable;
@@ -59,14 +60,12 @@ export class Network {
   readonly #arp: Arp;
   readonly #ip: IpInput;
   readonly #link: LinkInput;
-  readonly #resets: TokenBucket;
-  readonly #synAnswers: TokenBucket;
 
   constructor(options: NetworkOptions) {
     this.slab = options.slab;
     this.clock = options.clock;
     this.prng = options.prng;
-    this.limits = { ...limitsFor(this.slab), ...options.limits };
+    this.limits = networkLimits(this.slab, options.limits ?? {});
     const ctx: Context = {
       slab: this.slab,
       clock: this.clock,
@@ -82,9 +81,7 @@ export class Network {
     this.#paths = new PathCache(ctx, this.#local, this.routes, this.#pathMtu);
     this.neighbors = new NeighborCache(ctx, quotes);
     this.#localQueue = new LocalQueue(ctx);
-    this.#resets = new TokenBucket(this.clock, this.prng, this.limits.resetsPerSecond, this.limits.resetsBurst);
-    const { synAnswersPerSecond, synAnswersBurst } = this.limits;
-    this.#synAnswers = new TokenBucket(this.clock, this.prng, synAnswersPerSecond, synAnswersBurst);
+    this.answers = new AnswerLimits(ctx);
     this.#output = new IpOutput(ctx, this.#paths, this.neighbors, this.#localQueue);
     this.#errors = new IcmpErrors(ctx, this.#local, this.#output);
     this.#echo = new Echo(ctx, this.#paths, this.#output);
@@ -221,6 +218,11 @@ export class Network {
     for (let i = 0; i < this.interfaces.length; i++) this.interfaces[i].admitAnswers();
   }
 
+  /** Datagrams to ourselves that wait. */
+  get localWaiting(): number {
+    return this.#localQueue.length;
+  }
+
   /**
    * Delivers the datagrams to ourselves that wait now; those sent in answer wait for the next call. Returns how many it
    * delivered, so that `flush` can go on until it is none, and stop after a while even when it never is.
@@ -248,18 +250,6 @@ export class Network {
   /** Gives back a slot that `takeSegment` returned and that is not sent after all. */
   giveSegment(at: number): void {
     this.slab.give(at);
-  }
-
-  /** May a RST be sent to a segment that belongs to no connection? Counts it when not. */
-  mayReset(): boolean {
-    if (this.#resets.take()) return true;
-    this.stats.tcpOutRstsRateLimited += 1;
-    return false;
-  }
-
-  /** May a SYN be answered? */
-  mayAnswerSyn(): boolean {
-    return this.#synAnswers.take();
   }
 
   /** How many frames may still be queued, whichever way they go. */
@@ -457,11 +447,4 @@ export class Network {
     for (const iface of this.interfaces) if (iface.onLink(gateway) && !this.isLocal(gateway)) return iface.index;
     throw new StackError('ENETUNREACH', `the gateway ${this.formatAddress(gateway)} is on no link of ours`);
   }
-}
-
-/** Control path. Where the slab is small, those who wait for a neighbour, and answers to strangers, get a smaller share of it. */
-function limitsFor(slab: FrameSlab): NetworkLimits {
-  const neighborQueueFramesTotal = Math.min(DEFAULT_NETWORK_LIMITS.neighborQueueFramesTotal, slab.slots >>> 3);
-  const answerQueueFrames = Math.max(1, Math.min(DEFAULT_NETWORK_LIMITS.answerQueueFrames, slab.slots >>> 3));
-  return { ...DEFAULT_NETWORK_LIMITS, neighborQueueFramesTotal, answerQueueFrames };
 }

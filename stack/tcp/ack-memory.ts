@@ -30,13 +30,19 @@ function guessReceiveMss(tcp: TcpContext, c: number, k: number, window: number):
 const ASLEEP_QUICK_SHIFT = 24;
 const ASLEEP_QUICK_MAX = 31;
 const ASLEEP_HEARD = 1 << 29;
+const ASLEEP_TEXT_LAST = 1 << 31;
 
-/** The cold row goes: five bits hold the ACKs still to be sent at once, a sixth that there was data before. */
+/**
+ * The cold row goes: five bits hold the ACKs still to be sent at once, a sixth that there was data before, a seventh
+ * that the window was last taken from a segment with text. An ACK behind that text tells the window anew, and so is no
+ * duplicate (ack.ts); exactly where the text began does not matter.
+ */
 export function keepAcks(tcp: TcpContext, c: number, k: number): void {
   const { hot, cold } = tcp;
   const quick = cold[k + Cold.QUICK_ACKS] < ASLEEP_QUICK_MAX ? cold[k + Cold.QUICK_ACKS] : ASLEEP_QUICK_MAX;
   const heard = cold[k + Cold.ATO_MS] === 0 ? 0 : ASLEEP_HEARD;
-  hot[c + Tcb.MSS_AND_SHIFTS] |= (quick << ASLEEP_QUICK_SHIFT) | heard;
+  const textLast = cold[k + Cold.SND_WL1] === hot[c + Tcb.RCV_NXT] ? 0 : ASLEEP_TEXT_LAST;
+  hot[c + Tcb.MSS_AND_SHIFTS] |= (quick << ASLEEP_QUICK_SHIFT) | heard | textLast;
 }
 
 /** It is there again. */
@@ -44,8 +50,9 @@ export function recallAcks(tcp: TcpContext, c: number, k: number): void {
   const { hot, cold } = tcp;
   const word = hot[c + Tcb.MSS_AND_SHIFTS];
   beginAcks(tcp, c, k);
+  cold[k + Cold.SND_WL1] = (hot[c + Tcb.RCV_NXT] - ((word & ASLEEP_TEXT_LAST) === 0 ? 0 : 1)) | 0;
   cold[k + Cold.QUICK_ACKS] = (word >>> ASLEEP_QUICK_SHIFT) & ASLEEP_QUICK_MAX;
   cold[k + Cold.ATO_MS] = (word & ASLEEP_HEARD) === 0 ? 0 : tcp.limits.delayedAckMinMs;
   cold[k + Cold.LAST_DATA_AT] = hot[c + Tcb.LAST_ACTIVITY];
-  hot[c + Tcb.MSS_AND_SHIFTS] = word & ((1 << ASLEEP_QUICK_SHIFT) - 1);
+  hot[c + Tcb.MSS_AND_SHIFTS] = word & ~((ASLEEP_QUICK_MAX << ASLEEP_QUICK_SHIFT) | ASLEEP_HEARD | ASLEEP_TEXT_LAST);
 }

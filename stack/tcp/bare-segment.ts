@@ -99,7 +99,7 @@ export function refuseSegment(tcp: TcpContext, cause: Cause, state: State): void
   const { seg } = tcp;
   if ((seg.flags & TcpFlag.RST) !== 0) return;
   const isPeer = state >= State.ESTABLISHED;
-  if (!isPeer && !tcp.net.mayReset()) return;
+  if (!isPeer && !tcp.net.answers.mayReset()) return;
   const acks = (seg.flags & TcpFlag.ACK) !== 0;
   sendBare(
     tcp,

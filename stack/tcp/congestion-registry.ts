@@ -1,5 +1,5 @@
 import { StackError } from '../base/errors.js';
-import type { CongestionControl } from './congestion.js';
+import { CC_WORDS, type CongestionControl } from './congestion.js';
 import { CUBIC } from './cubic.js';
 import { DCTCP } from './dctcp.js';
 import { RENO } from './reno.js';
@@ -15,7 +15,7 @@ const NAME_CHARACTERS_MAX = 15;
 const CONTROLS_MAX = 64;
 
 const REQUIRED = ['onAck', 'onLoss', 'onTimeout', 'onRecovered'] as const;
-const OPTIONAL = ['init', 'onEcn', 'onUndo', 'onSample', 'onDelivered', 'onRestart'] as const;
+const OPTIONAL = ['init', 'onEcn', 'onUndo', 'onSample', 'onDelivered', 'onRestart', 'rests'] as const;
 
 export class CongestionRegistry {
   /** By number; the first is the default, and stands again under its own number. */
@@ -92,5 +92,12 @@ function checkModule(module: unknown): asserts module is CongestionControl {
     if (it[method] !== undefined && typeof it[method] !== 'function') {
       throw new StackError('ERR_INVALID_ARG_TYPE', `congestion control "${name}": ${method} is not a function`);
     }
+  }
+  const { keeps } = it;
+  if (keeps !== undefined && !(Number.isInteger(keeps) && (keeps as number) >= 0 && (keeps as number) < CC_WORDS)) {
+    throw new StackError(
+      'ERR_INVALID_ARG_VALUE',
+      `congestion control "${name}": keeps is one of the private words, 0 to ${CC_WORDS - 1}`,
+    );
   }
 }

@@ -36,6 +36,14 @@ export interface CongestionControl {
   onSample?(tcp: TcpContext, c: number, k: number, rttUs: number): void;
   /** An ACK was taken in any state, `delivered` bytes with it, `ce` of them marked (RFC 8257 §3.3, RFC 9768); before `onAck`. */
   onDelivered?(tcp: TcpContext, c: number, k: number, delivered: number, ce: number): void;
+  /**
+   * The connection rests, and its private words are about to go with the cold row; `init` begins anew when it wakes up.
+   * False while something in them is worth the row, which is then kept for as long as the path is remembered
+   * (`limits.pathMemoryMs`). Without it they go when all are zero.
+   */
+  rests?(tcp: TcpContext, c: number, k: number): boolean;
+  /** Which of the private words is kept through sleep: set again after `init`, where the stack has tallies. */
+  readonly keeps?: number;
   /** Data is about to be sent with nothing in flight, `silentMs` after data was last sent. */
   onRestart?(tcp: TcpContext, c: number, k: number, silentMs: number): void;
 }

@@ -20,6 +20,8 @@ export class ConnectionTable {
   readonly hot: Int32Array;
   readonly names: Int32Array;
   readonly cold: Int32Array;
+  /** Offset of a cold row that is never given out. */
+  readonly spareRow: number;
   /** Empty when tallies are off. */
   readonly tally: Int32Array;
   /** Why a connection failed: an index into the error table of `errors.ts`; zero: it has not. */
@@ -32,7 +34,8 @@ export class ConnectionTable {
     assert(limits.connectionsMax <= ROWS_MAX, 'connectionsMax is at most 2^24');
     this.hot = new Int32Array(limits.connectionsMax * Tcb.SIZE);
     this.names = new Int32Array(limits.connectionsMax * Name.SIZE);
-    this.cold = new Int32Array((limits.activeMax + 1) * Cold.SIZE);
+    this.cold = new Int32Array((limits.activeMax + 2) * Cold.SIZE);
+    this.spareRow = (limits.activeMax + 1) * Cold.SIZE;
     this.tally = new Int32Array(limits.tally ? limits.connectionsMax * Tally.SIZE : 0);
     this.errors = new Uint8Array(limits.connectionsMax);
     this.index = new HashIndex(this.names, Name.SIZE, secret0, secret1);
@@ -110,7 +113,6 @@ export class ConnectionTable {
     if (row < 0) return 0;
     const k = row * Cold.SIZE;
     this.cold.fill(0, k, k + Cold.SIZE);
-    this.cold[k + Cold.OWNER] = c;
     this.hot[c + Tcb.COLD] = k;
     return k;
   }
@@ -135,7 +137,7 @@ export class ConnectionTable {
   offsetOf(id: number): number {
     const row = id % ROWS_MAX;
     const generation = (id - row) / ROWS_MAX;
-    if (!(row >= 0) || row * Tcb.SIZE >= this.hot.length || generation <= 0) return -1;
+    if (!Number.isInteger(row) || row < 0 || row * Tcb.SIZE >= this.hot.length || generation <= 0) return -1;
     if (this.names[row * Name.SIZE + Name.GENERATION] !== generation) return -1;
     return row << Tcb.SHIFT;
   }

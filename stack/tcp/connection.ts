@@ -1,19 +1,12 @@
 import { assert } from '../base/assert.js';
 import { Event, SocketKind } from '../net/event-queue.js';
-import { keepAcks, recallAcks } from './ack-memory.js';
-import { beginCongestionControl } from './congestion.js';
 import { localPort } from './connection-table.js';
 import type { TcpContext } from './context.js';
 import { ConnectionError } from './errors.js';
 import { isChild, settleChild } from './fast-open.js';
-import { timestampOffset } from './isn.js';
-import { NO_RTT } from './min-rtt.js';
-import { receiveShift, sleepingMss, wakingMss } from './options.js';
-import { UNPACED_SEGMENTS } from './pacing.js';
-import { settleReduction } from './prr.js';
+import { receiveShift } from './options.js';
 import { freeRuns } from './reassembly.js';
-import { beginReceiveSpace } from './receive-space.js';
-import { recallVariance } from './rtt.js';
+import { fallAsleep, fillRow, unnote } from './sleep.js';
 import { State } from './state.js';
 import { Busy, nowBusy } from './tally.js';
 import { Cold, Flag, Name, Tcb } from './tcb.js';
@@ -62,14 +55,13 @@ export function feedStarved(tcp: TcpContext): void {
   }
 }
 
-/**
- * The cold row of `c`, taken and filled if it has none; 0 when the pool is exhausted. What an idle connection does not keep
- * follows from what it does: nothing is in flight, so SND.WL1 and SND.WL2 are RCV.NXT and SND.UNA, and so on.
- */
+/** The cold row of `c`, taken and filled if it has none (sleep.ts); 0 when the pool is exhausted. */
 export function wake(tcp: TcpContext, c: number): number {
-  const { hot, cold, limits } = tcp;
+  const { hot, limits } = tcp;
   const had = hot[c + Tcb.COLD];
   if (had !== 0) return had;
+  // What is over has no use for a row, and nobody would take it back from it.
+  assert((hot[c + Tcb.STATE] & Flag.STATE_MASK) !== State.CLOSED, 'a connection that is closed is not woken');
   let k = tcp.table.takeCold(c);
   if (k === 0) {
     if (oneSleeps(tcp)) k = tcp.table.takeCold(c);
@@ -79,37 +71,9 @@ export function wake(tcp: TcpContext, c: number): number {
       return 0;
     }
   }
-  cold[k + Cold.READ_AT] = tcp.clock.ms;
-  const una = hot[c + Tcb.SND_UNA];
-  cold[k + Cold.SND_WL1] = hot[c + Tcb.RCV_NXT];
-  cold[k + Cold.SND_WL2] = una;
-  cold[k + Cold.MAX_SND_WND] = hot[c + Tcb.SND_WND];
-  cold[k + Cold.LAST_ACK_SENT] = hot[c + Tcb.RCV_NXT];
-  cold[k + Cold.MIN_RTT_US] = NO_RTT;
-  cold[k + Cold.HIGH_SEQ] = una;
-  cold[k + Cold.REORDERING] = limits.reordering;
-  cold[k + Cold.RACK_STEPS] = 1;
-  recallVariance(tcp, c, k);
-  cold[k + Cold.SND_SML] = una;
-  cold[k + Cold.SND_UP] = una;
-  recallAcks(tcp, c, k);
-  cold[k + Cold.CHALLENGED_AT] = (tcp.clock.ms - limits.challengeAckIntervalMs) | 0;
-  beginReceiveSpace(tcp, c, k);
-  cold[k + Cold.SND_LIMIT] = limits.sendBytes;
-  const n = (c >>> Tcb.SHIFT) * Name.SIZE;
-  cold[k + Cold.TS_OFFSET] = timestampOffset(
-    tcp,
-    tcp.names[n + Name.LOCAL],
-    tcp.names[n + Name.REMOTE],
-    tcp.names[n + Name.PORTS],
-  );
-  wakingMss(tcp, c, k);
-  cold[k + Cold.LAST_SENT_AT] = hot[c + Tcb.LAST_ACTIVITY];
-  cold[k + Cold.CWND_STAMP] = hot[c + Tcb.LAST_ACTIVITY];
-  cold[k + Cold.CWND_USAGE_END] = una;
-  cold[k + Cold.DATA_SEGMENTS] = hot[c + Tcb.SRTT] === 0 ? 0 : UNPACED_SEGMENTS;
-  cold[k + Cold.DEPARTS_AT_US] = tcp.clock.us32;
-  beginCongestionControl(tcp, c, k);
+  fillRow(tcp, c, k);
+  tcp.holders.begin(k, c, tcp.clock.ms);
+  unnote(tcp, c);
   // Somebody must notice when it falls asleep again.
   wakeBy(tcp, c, (tcp.clock.ms + limits.hibernateMs) | 0);
   // Awake, the wheel's entry is for whatever comes first: keepalive goes on among the other timers.
@@ -125,9 +89,8 @@ function oneSleeps(tcp: TcpContext): boolean {
   for (let looks = ROWS_LOOKED_AT; looks > 0; looks--) {
     const k = tcp.table.nextActive();
     if (k === 0) continue;
-    const c = tcp.cold[k + Cold.OWNER];
-    if (!quiet(tcp, c, k)) continue;
-    hibernate(tcp, c);
+    const c = tcp.holders.ownerOf(k);
+    if (tcp.hot[c + Tcb.COLD] !== k || !quiet(tcp, c, k) || hibernate(tcp, c) > 0) continue;
     tcp.net.stats.tcpActiveEvicted += 1;
     return true;
   }
@@ -151,7 +114,7 @@ export function quiet(tcp: TcpContext, c: number, k: number): boolean {
     (cold[k + Cold.TIMERS] & ~(1 << Timer.KEEPALIVE)) === 0 &&
     cold[k + Cold.PROBES_OUT] === 0 &&
     // The limit on challenge ACKs must outlive the silence they are sent in.
-    ((tcp.clock.ms - cold[k + Cold.CHALLENGED_AT]) | 0) >= tcp.limits.challengeAckIntervalMs
+    (tcp.clock.ms - cold[k + Cold.CHALLENGED_AT]) >>> 0 >= tcp.limits.challengeAckIntervalMs
   );
 }
 const BUSY =
@@ -164,16 +127,19 @@ const BUSY =
   Flag.CORK |
   Flag.ORPHAN;
 
-/** The cold row goes back. With keepalive on, the wheel's entry stays as the idle timer. */
-export function hibernate(tcp: TcpContext, c: number): void {
-  settleReduction(tcp, c, tcp.hot[c + Tcb.COLD]);
-  sleepingMss(tcp, c, tcp.hot[c + Tcb.COLD]);
-  keepAcks(tcp, c, tcp.hot[c + Tcb.COLD]);
+/**
+ * Nothing is under way: the cold row goes back, if nobody would miss it. With keepalive on, the wheel's entry stays as
+ * the idle timer. Else ms until that is worth asking again.
+ */
+export function hibernate(tcp: TcpContext, c: number): number {
+  const waitMs = fallAsleep(tcp, c, tcp.hot[c + Tcb.COLD]);
+  if (waitMs > 0) return waitMs;
   assert(tcp.holders.chunksOf(tcp.hot[c + Tcb.COLD]) === 0, 'who sleeps holds no chunk');
   tcp.table.giveCold(c);
   if ((tcp.hot[c + Tcb.STATE] & Flag.KEEPALIVE) !== 0) {
     tcp.wheel.arm(c >>> Tcb.SHIFT, (tcp.hot[c + Tcb.LAST_ACTIVITY] + tcp.limits.keepIdleMs) | 0);
   }
+  return 0;
 }
 
 /** The connection is over, one way or another: it is no longer found, nothing of it is sent or timed. Unread bytes stay. */
@@ -181,6 +147,7 @@ function conclude(tcp: TcpContext, c: number): void {
   const { hot, cold } = tcp;
   const k = hot[c + Tcb.COLD];
   const state = hot[c + Tcb.STATE] & Flag.STATE_MASK;
+  unnote(tcp, c);
   if (k !== 0) nowBusy(tcp, c, k, Busy.NO);
   if (isChild(tcp, c)) settleChild(tcp, c, k, false);
   if (state === State.ESTABLISHED || state === State.CLOSE_WAIT) tcp.net.stats.tcpCurrEstab -= 1;

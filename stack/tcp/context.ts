@@ -47,6 +47,8 @@ export class TcpContext {
   /** `table`'s arrays, one step nearer. */
   readonly hot: Int32Array;
   readonly cold: Int32Array;
+  /** A cold row that belongs to no connection: what a woken one would hold is worked out there (sleep.ts). */
+  readonly spareRow: number;
   readonly names: Int32Array;
   readonly tally: Int32Array;
   readonly tallies: boolean;
@@ -69,6 +71,8 @@ export class TcpContext {
   readonly starved = new IntRing();
   /** The last flush ended for want of frames. */
   outOfRoom = false;
+  /** A timer that came up late waits for the next look; see `expireTimers`. */
+  putOff = false;
   readonly seg = new Segment();
   readonly ack = new AckSample();
   readonly options = new TcpOptions();
@@ -105,6 +109,7 @@ export class TcpContext {
     this.table = new ConnectionTable(limits, secret[0], secret[1]);
     this.hot = this.table.hot;
     this.cold = this.table.cold;
+    this.spareRow = this.table.spareRow;
     this.names = this.table.names;
     this.tally = this.table.tally;
     this.tallies = limits.tally;

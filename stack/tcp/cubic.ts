@@ -1,6 +1,6 @@
 import type { CongestionControl } from './congestion.js';
 import type { TcpContext } from './context.js';
-import { Hystart, hystartBegins, hystartGrowth, hystartSample } from './hystart.js';
+import { Hystart, hystartBegins, hystartGrowth, hystartRests, hystartSample } from './hystart.js';
 import { effectiveMss } from './options.js';
 import { Cold, Tcb } from './tcb.js';
 import { cwndSegments, growLinearly, growSlowStart, inSlowStart, reducedWindow } from './window-growth.js';
@@ -61,6 +61,7 @@ const TARGET_MAX = 1 << 30;
 
 export const CUBIC: CongestionControl = {
   name: 'cubic',
+  keeps: Hystart.MIN_RTT_US,
 
   init(tcp: TcpContext, c: number, k: number): void {
     hystartBegins(tcp, c, k);
@@ -108,6 +109,13 @@ export const CUBIC: CongestionControl = {
     const w = k + Cold.CC;
     if (cold[w + Cubic.EPOCH_RUNS] !== 0 && ((tcp.clock.ms - cold[w + Cubic.EPOCH_AT]) | 0) < SAMPLES_AFTER_MS) return;
     hystartSample(tcp, c, k, rttUs);
+  },
+
+  /** Before the first reduction, and before slow start was left, there is no curve yet. */
+  rests(tcp: TcpContext, _c: number, k: number): boolean {
+    const { cold } = tcp;
+    const w = k + Cold.CC;
+    return cold[w + Cubic.W_MAX] === 0 && cold[w + Cubic.EPOCH_RUNS] === 0 && hystartRests(tcp, k);
   },
 
   /** §5.8 (RFC 7661's concern): time in which nothing was sent does not count, or the curve would have run ahead. */

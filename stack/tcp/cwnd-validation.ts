@@ -97,6 +97,18 @@ export function restartAfterIdle(tcp: TcpContext, c: number, k: number): void {
   if (control.onRestart !== undefined) control.onRestart(tcp, c, k, silent);
 }
 
+/**
+ * Ms until a restart after idle would begin with the next data, and 0 when it would: then what `validateCwnd` remembers
+ * of how cwnd was used does not count any more, nor does it while cwnd is no larger than where that would stop.
+ */
+export function restartIsDue(tcp: TcpContext, c: number, k: number): number {
+  const { hot, cold, clock } = tcp;
+  if (!tcp.limits.slowStartAfterIdle || hot[c + Tcb.CWND] <= initialWindow(tcp, c)) return 0;
+  const silent = (clock.ms - cold[k + Cold.LAST_SENT_AT]) | 0;
+  const left = rtoMs(tcp, c, cold[k + Cold.BACKOFF]) + 1 - silent;
+  return left > 0 && silent >= 0 ? left : 0;
+}
+
 function restart(tcp: TcpContext, c: number, k: number, silent: number): void {
   const { hot, cold } = tcp;
   const initial = initialWindow(tcp, c);

@@ -3,7 +3,7 @@ import type { CongestionControl } from './congestion.js';
 import type { TcpContext } from './context.js';
 import { effectiveMss } from './options.js';
 import { RENO } from './reno.js';
-import { Cold, Tcb } from './tcb.js';
+import { Cold, Flag, Tcb } from './tcb.js';
 import { cwndSegments, reducedWindow } from './window-growth.js';
 
 /**
@@ -33,6 +33,11 @@ export const DCTCP: CongestionControl = {
   init(tcp: TcpContext, c: number, k: number): void {
     tcp.cold[k + Cold.CC + Dctcp.ALPHA] = ALPHA_ONE;
     tcp.cold[k + Cold.CC + Dctcp.WINDOW_END] = tcp.hot[c + Tcb.SND_NXT];
+  },
+
+  /** Without ECN alpha is never asked. */
+  rests(tcp: TcpContext, c: number, _k: number): boolean {
+    return (tcp.hot[c + Tcb.STATE] & Flag.ECN) === 0;
   },
 
   onAck: RENO.onAck,

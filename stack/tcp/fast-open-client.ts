@@ -71,6 +71,13 @@ export function prepareFirstSyn(tcp: TcpContext, c: number, k: number): number {
   return length;
 }
 
+/** `prepareFirstSyn` was called by the program; now its SYN is sent. What `synCookie` is to say. */
+export function recallCookie(tcp: TcpContext, c: number, k: number): void {
+  synCookie.set(-1, false);
+  if ((tcp.cold[k + Cold.FAST_OPEN] & FastOpen.ASKED) === 0) return;
+  tcp.cookieCache.get(tcp.names[(c >>> Tcb.SHIFT) * Name.SIZE + Name.REMOTE], synCookie);
+}
+
 /** The first reason stands. */
 function failed(tcp: TcpContext, k: number, why: FastOpenFailure): void {
   const word = tcp.cold[k + Cold.FAST_OPEN];

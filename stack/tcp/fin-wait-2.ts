@@ -4,14 +4,14 @@ import { TcpFlag } from '../wire/tcp.js';
 import { Verdict } from '../wire/verdict.js';
 import { refuseSegment } from './bare-segment.js';
 import { challenge, sendAtOnce } from './challenge-ack.js';
-import { enterTimeWait, finish } from './connection.js';
+import { enterTimeWait, finish, mark } from './connection.js';
 import type { TcpContext } from './context.js';
 import { sendOwnReset } from './own-reset.js';
 import { olderThanRecent } from './paws.js';
 import { rtoMs } from './rtt.js';
 import { State } from './state.js';
-import { Cold, Tcb } from './tcb.js';
-import { startTimer, Timer } from './timers.js';
+import { Cold, Flag, Tcb } from './tcb.js';
+import { startTimer, Timer, timerRuns } from './timers.js';
 
 /**
  * Segment path. FIN-WAIT-2 of a connection nobody owns: only the peer's FIN is waited for. RFC 9293 §3.6 would wait for ever. Deviation: as Linux
@@ -34,6 +34,12 @@ export function lingerInFinWait2(tcp: TcpContext, c: number, k: number): void {
     finish(tcp, c);
     return;
   }
+  mark(tcp, c);
+}
+
+/** The wait of an orphan begins with the flush after `close`: the time of a call from a handler that ran for minutes is old. */
+export function startLinger(tcp: TcpContext, c: number, k: number): void {
+  if ((tcp.hot[c + Tcb.STATE] & Flag.ORPHAN) === 0 || timerRuns(tcp, k, Timer.LINGER)) return;
   startTimer(tcp, c, k, Timer.LINGER, finWait2Ms(tcp, c, k));
 }
 

@@ -9,7 +9,7 @@ import { Cold } from './tcb.js';
  * rule for it: RFC 9293 §3.8.6 bounds a window, and not the sum of all of them.
  */
 
-/** The row beside each cold row: a quarter of it is read only when memory is short. */
+/** The row beside each cold row, which has no word left. */
 const enum Hold {
   /** Whole chunks: of both queues, and of what came out of order. */
   CHUNKS = 0,
@@ -22,7 +22,11 @@ const enum Hold {
   RUNS_BEFORE = 4,
   RUNS_AFTER = 5,
   RUNS_LIST = 6,
-  SIZE = 8,
+  /** The connection's place in `hot`. */
+  OWNER = 7,
+  /** When the program last read, or when the receive queue began to fill, ms. */
+  READ_AT = 8,
+  SIZE = 9,
 }
 
 /** Amounts below 2^32 fall into this many lists. */
@@ -122,6 +126,26 @@ export class Holders {
   }
   coldOf(at: number): number {
     return ((at / Hold.SIZE) | 0) * Cold.SIZE;
+  }
+
+  /** The cold row is the connection's from now on. */
+  begin(k: number, c: number, nowMs: number): void {
+    const at = this.placeOf(k);
+    this.#rows[at + Hold.OWNER] = c;
+    this.#rows[at + Hold.READ_AT] = nowMs;
+  }
+
+  ownerOf(k: number): number {
+    return this.#rows[this.placeOf(k) + Hold.OWNER];
+  }
+
+  /** The program has read, or there is something to read for the first time. */
+  noteRead(k: number, nowMs: number): void {
+    this.#rows[this.placeOf(k) + Hold.READ_AT] = nowMs;
+  }
+
+  readAt(k: number): number {
+    return this.#rows[this.placeOf(k) + Hold.READ_AT];
   }
 
   chunksOf(k: number): number {

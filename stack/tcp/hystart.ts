@@ -70,6 +70,15 @@ export function hystartBegins(tcp: TcpContext, c: number, k: number): void {
   if (tcp.limits.hystart === 'plusplus') cold[w + Hystart.LAST_RTT_US] = NO_SAMPLE;
 }
 
+/**
+ * Whether a connection at rest would begin slow start as it is: it has not ended, and no doubt about it has come up.
+ * With all acknowledged the next ACK begins a new round in any case.
+ */
+export function hystartRests(tcp: TcpContext, k: number): boolean {
+  if (tcp.limits.hystart === 'off') return true;
+  return (tcp.cold[k + Cold.CC + Hystart.PHASE] & (Phase.FOUND | Phase.CSS)) === 0;
+}
+
 /** A round trip was measured. */
 export function hystartSample(tcp: TcpContext, c: number, k: number, rttUs: number): void {
   const { cold } = tcp;

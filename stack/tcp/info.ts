@@ -14,6 +14,7 @@ import { bytesOutOfOrder } from './reassembly.js';
 import { windowOffered } from './receive-space.js';
 import { rtoMs } from './rtt.js';
 import { flightSize } from './scoreboard.js';
+import { withRow } from './sleep.js';
 import { type StateName, stateName } from './state.js';
 import { bookBusy } from './tally.js';
 import { Cold, Flag, Name, Tally, Tcb } from './tcb.js';
@@ -134,15 +135,20 @@ function wide(tally: Int32Array, at: number): number {
 const CA_STATES = ['open', 'disorder', 'cwr', 'recovery', 'loss'] as const;
 const NO_TALLY = new Int32Array(Tally.SIZE);
 
-/** Control path. */
+/** Control path. Of a sleeping connection, what holds when it wakes up. */
 export function info(tcp: TcpContext, c: number): TcpInfo {
+  const active = tcp.hot[c + Tcb.COLD] !== 0;
+  return withRow(tcp, c, (k) => describe(tcp, c, k, active));
+}
+
+/** Control path. */
+function describe(tcp: TcpContext, c: number, k: number, active: boolean): TcpInfo {
   const { hot, cold, names, clock, limits } = tcp;
   const row = c >>> Tcb.SHIFT;
   const n = row * Name.SIZE;
   const word = hot[c + Tcb.STATE];
-  const k = hot[c + Tcb.COLD];
   // What is under way counts until now.
-  if (tcp.tallies && k !== 0) bookBusy(tcp, c, k);
+  if (tcp.tallies && active) bookBusy(tcp, c, k);
   const tally = tcp.tallies ? tcp.tally : NO_TALLY;
   const y = tcp.tallies ? row * Tally.SIZE : 0;
   const mss = Math.max(1, effectiveMss(tcp, c));
@@ -245,6 +251,6 @@ export function info(tcp: TcpContext, c: number): TcpInfo {
     iss: tally[y + Tally.ISS],
     irs: tally[y + Tally.IRS],
     outOfOrderBytes: k === 0 ? 0 : bytesOutOfOrder(tcp, k),
-    active: k !== 0,
+    active,
   };
 }

@@ -166,6 +166,12 @@ export interface TcpLimits {
   readonly portLast: number;
   /** A connection without anything going on for this long gives its cold row back. 40 ms, a delayed ACK's time: at ten thousand new connections a second 400 rows wait, not thousands. */
   readonly hibernateMs: number;
+  /**
+   * … unless the row has learnt something of the path that nothing else keeps (CUBIC's curve, reordering, a receive
+   * buffer that has grown): then after so long, for paths change. Five minutes, as RFC 7661 §4.3 has it for an unused
+   * cwnd, and as long as a smallest round trip is believed. Deviation: Linux remembers as long as the connection lives.
+   */
+  readonly pathMemoryMs: number;
 
   /** Packetization-layer path MTU discovery, RFC 4821: 0 never, 1 when segments seem to vanish for their size, 2 always. 0 as Linux's tcp_mtu_probing: most paths tell. */
   readonly mtuProbing: number;
@@ -270,6 +276,7 @@ export const TCP_LIMITS: TcpLimits = {
   portFirst: 32_768,
   portLast: 60_999,
   hibernateMs: 40,
+  pathMemoryMs: 300_000,
   mtuProbing: 0,
   mtuBaseMss: 1024,
   mtuProbeFloor: 48,

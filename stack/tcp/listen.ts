@@ -36,8 +36,7 @@ export function listenArrives(tcp: TcpContext, listener: Listener, issAtLeast: n
   if ((seg.flags & TcpFlag.SYN) === 0) return Verdict.TCP_NO_ACK;
   if ((seg.flags & TcpFlag.FIN) !== 0) return Verdict.TCP_FLAGS;
   // Before anything is kept of it: what is not answered now is sent again in a second.
-  if (issAtLeast === 0 && !net.mayAnswerSyn()) {
-    net.stats.tcpSynRateLimited += 1;
+  if (issAtLeast === 0 && !net.answers.mayAnswerSyn()) {
     net.stats.tcpListenDrops += 1;
     return Verdict.TCP_SYN_RATE_LIMITED;
   }

@@ -32,7 +32,7 @@ function stuckMs(tcp: TcpContext, c: number, k: number): number {
   const { hot, cold, arena } = tcp;
   const held = arena.length(hot[c + Tcb.RCV_QUEUE]) + (cold[k + Cold.OOO_COUNT] > 0 ? cold[k + Cold.OOO_MEM] >> 1 : 0);
   if (arena.length(hot[c + Tcb.SND_QUEUE]) >= held) return troubleMs(tcp, k);
-  return (tcp.clock.ms - cold[k + Cold.READ_AT]) | 0;
+  return (tcp.clock.ms - tcp.holders.readAt(k)) | 0;
 }
 
 /** `c` is about to add to one of its queues. `empty`: it has nothing in it, and must get its segment. */
@@ -62,9 +62,9 @@ function oneGivesWay(tcp: TcpContext, c: number, anyone: boolean): boolean {
   let at = holders.runs.first(Math.max(0, holders.runs.largest(31)));
   if (at !== 0 && at !== own) {
     const k = holders.coldOf(at);
-    const v = cold[k + Cold.OWNER];
+    const v = tcp.holders.ownerOf(k);
     holders.runs.postpone(at);
-    if (anyone || ((tcp.clock.ms - cold[k + Cold.READ_AT]) | 0) > UNREAD_MS) {
+    if (anyone || ((tcp.clock.ms - tcp.holders.readAt(k)) | 0) > UNREAD_MS) {
       pruneNewest(tcp, k, cold[k + Cold.OOO_COUNT] >>> 3 || 1);
       settle(tcp, v);
       if (tcp.arena.chunksFree > free) return true;
@@ -75,7 +75,7 @@ function oneGivesWay(tcp: TcpContext, c: number, anyone: boolean): boolean {
     at = holders.orphans.first(orphans);
     const k = holders.coldOf(at);
     if (at !== own && (anyone || cold[k + Cold.TROUBLE_SINCE] !== 0)) {
-      evict(tcp, cold[k + Cold.OWNER]);
+      evict(tcp, tcp.holders.ownerOf(k));
       return true;
     }
     holders.orphans.postpone(at);
@@ -87,7 +87,7 @@ function oneGivesWay(tcp: TcpContext, c: number, anyone: boolean): boolean {
 
 /** One that makes use of its memory is never reset for another: it will give some back before long. */
 function largestGivesWay(tcp: TcpContext, own: number, patience: number): boolean {
-  const { holders, cold } = tcp;
+  const { holders } = tcp;
   let looks = LOOKS;
   for (let list = holders.chunks.largest(31); list >= 0; list = list > 0 ? holders.chunks.largest(list - 1) : -1) {
     const front = holders.chunks.first(list);
@@ -95,8 +95,8 @@ function largestGivesWay(tcp: TcpContext, own: number, patience: number): boolea
     do {
       if (looks-- === 0) break;
       const k = holders.coldOf(at);
-      if (at !== own && stuckMs(tcp, cold[k + Cold.OWNER], k) > patience) {
-        evict(tcp, cold[k + Cold.OWNER]);
+      if (at !== own && stuckMs(tcp, tcp.holders.ownerOf(k), k) > patience) {
+        evict(tcp, tcp.holders.ownerOf(k));
         return true;
       }
       // Looked at in vain, so that the next look falls on another.
@@ -152,7 +152,8 @@ function stuckGivesWay(tcp: TcpContext, c: number, patience: number, records: bo
   for (let looks = ROWS_LOOKED_AT; looks > 0; looks--) {
     const k = tcp.table.nextActive();
     if (k === 0) continue;
-    const other = cold[k + Cold.OWNER];
+    const other = tcp.holders.ownerOf(k);
+    if (tcp.hot[other + Tcb.COLD] !== k) continue;
     if (other === c || (records && cold[k + Cold.PACKETS_OUT] === 0)) continue;
     if (holdsNothing(tcp, other, k) || stuckMs(tcp, other, k) <= patience) continue;
     evict(tcp, other);

@@ -62,7 +62,7 @@ export function sendLimit(tcp: TcpContext, c: number, k: number): number {
 
 /** How long the program has left unread what is there, ms. */
 export function unreadMs(tcp: TcpContext, c: number, k: number): number {
-  return tcp.hot[c + Tcb.RCV_QUEUE] === 0 ? 0 : (tcp.clock.ms - tcp.cold[k + Cold.READ_AT]) | 0;
+  return tcp.hot[c + Tcb.RCV_QUEUE] === 0 ? 0 : (tcp.clock.ms - tcp.holders.readAt(k)) | 0;
 }
 
 export function isUnread(tcp: TcpContext, c: number, k: number): boolean {

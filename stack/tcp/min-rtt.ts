@@ -39,6 +39,11 @@ export function updateMinRtt(tcp: TcpContext, k: number, us: number): void {
   }
 }
 
+/** The connection wakes up: the smallest that is remembered, as if it had been measured when anything last happened. */
+export function recallMinRtt(tcp: TcpContext, k: number, us: number, atMs: number): void {
+  for (let i = 0; i < PLACES; i++) put(tcp.cold, k, i, us, atMs);
+}
+
 const PLACES = 3;
 
 function put(cold: Int32Array, k: number, place: number, us: number, atMs: number): void {

@@ -114,14 +114,14 @@ export function mtuProbeSent(tcp: TcpContext, c: number, k: number, seq: number,
   hot[c + Tcb.CWND] -= effectiveMss(tcp, c);
   cold[k + Cold.MTU_PROBED] = toMtu(tcp, c, bytes);
   cold[k + Cold.MTU_PROBE_SEQ] = seq;
-  cold[k + Cold.MTU_PROBE_END] = (seq + bytes) | 0;
   tcp.net.stats.tcpMtuProbes += 1;
 }
 
 /** SND.UNA has moved on: if the probe is behind it, it has arrived. cwnd stays what it is in bytes. */
 export function considerMtuArrival(tcp: TcpContext, c: number, k: number): void {
   const { hot, cold } = tcp;
-  if (((hot[c + Tcb.SND_UNA] - cold[k + Cold.MTU_PROBE_END]) | 0) < 0) return;
+  const end = (cold[k + Cold.MTU_PROBE_SEQ] + toBytes(tcp, c, cold[k + Cold.MTU_PROBED])) | 0;
+  if (((hot[c + Tcb.SND_UNA] - end) | 0) < 0) return;
   const before = toMtu(tcp, c, effectiveMss(tcp, c));
   const packets = Math.floor((cwndPackets(tcp, c) * before) / cold[k + Cold.MTU_PROBED]);
   cold[k + Cold.MTU_LOW] = cold[k + Cold.MTU_PROBED];

@@ -73,9 +73,12 @@ function putMss(tcp: TcpContext, c: number, mss: number): void {
   tcp.hot[c + Tcb.MSS_AND_SHIFTS] = (tcp.hot[c + Tcb.MSS_AND_SHIFTS] & ~0xffff) | mss;
 }
 
-/** Asleep the hot row holds what the peer allows; awake, what may be sent now. */
+/**
+ * Asleep the hot row holds what the peer allows; awake, what may be sent now. cwnd stays the same number of segments,
+ * both ways.
+ */
 export function sleepingMss(tcp: TcpContext, c: number, k: number): void {
-  if (tcp.cold[k + Cold.PEER_MSS] !== 0) putMss(tcp, c, tcp.cold[k + Cold.PEER_MSS]);
+  if (tcp.cold[k + Cold.PEER_MSS] !== 0) changeMss(tcp, c, tcp.cold[k + Cold.PEER_MSS]);
 }
 export function wakingMss(tcp: TcpContext, c: number, k: number): void {
   tcp.cold[k + Cold.PEER_MSS] = tcp.hot[c + Tcb.MSS_AND_SHIFTS] & 0xffff;
@@ -103,9 +106,14 @@ export function syncMss(tcp: TcpContext, c: number, k: number): void {
   const widest = cold[k + Cold.MAX_SND_WND];
   const half = widest > DEFAULT_MSS ? widest >>> 1 : widest;
   if (half > 0 && mss - options > half) mss = (half > HALF_WINDOW_MIN ? half : HALF_WINDOW_MIN) + options;
+  changeMss(tcp, c, mss);
+}
+
+function changeMss(tcp: TcpContext, c: number, mss: number): void {
+  const { hot } = tcp;
   const before = effectiveMss(tcp, c);
   putMss(tcp, c, mss);
-  const after = mss - options;
+  const after = mss - dataOptionBytes(hot[c + Tcb.STATE]);
   if (after === before || before <= 0) return;
   hot[c + Tcb.CWND] = rescaled(hot[c + Tcb.CWND], before, after);
   if (hot[c + Tcb.SSTHRESH] !== NO_SSTHRESH) hot[c + Tcb.SSTHRESH] = rescaled(hot[c + Tcb.SSTHRESH], before, after);

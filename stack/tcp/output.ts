@@ -2,7 +2,7 @@ import { seqGt } from '../base/seq.js';
 import { Cause } from '../net/note.js';
 import { TcpFlag } from '../wire/tcp.js';
 import { burstSegments } from './burst.js';
-import { mark, standInLine, wake } from './connection.js';
+import { standInLine, wake } from './connection.js';
 import type { TcpContext } from './context.js';
 import { restartAfterIdle, validateCwnd } from './cwnd-validation.js';
 import { noteAnswer } from './delayed-ack.js';
@@ -32,23 +32,11 @@ import { updateWorthTelling } from './window.js';
  * lost, what is new, the FIN, and an ACK if none of these carried it.
  */
 
-/** Every marked connection in the order they were marked, as long as frames fit. The rest stays marked for the next flush. */
-export function outputMarked(tcp: TcpContext): void {
-  for (let left = tcp.marked.length; left > 0; left--) {
-    if (tcp.net.room() <= 0) break;
-    const c = tcp.marked.shift();
-    if ((tcp.hot[c + Tcb.STATE] & Flag.MARKED) === 0) continue;
-    tcp.hot[c + Tcb.STATE] &= ~Flag.MARKED;
-    if (!output(tcp, c)) mark(tcp, c);
-  }
-  tcp.outOfRoom = tcp.marked.length > 0 && tcp.net.room() <= 0;
-}
-
 /** Sends what may be sent; false when frames ran out before that was all. */
 export function output(tcp: TcpContext, c: number): boolean {
   const { hot } = tcp;
   const state = hot[c + Tcb.STATE] & Flag.STATE_MASK;
-  // SYNs are sent by those who open; there is nothing to send after the end. A Fast Open child answers before the handshake is complete.
+  // SYNs are not sent here; there is nothing to send after the end. A Fast Open child answers before the handshake is complete.
   if (state < State.ESTABLISHED && !isChild(tcp, c)) return true;
   const k = wake(tcp, c);
   if (k === 0) return false;

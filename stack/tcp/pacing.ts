@@ -1,5 +1,7 @@
+import { Tcp } from '../wire/tcp.js';
 import { congestionOf } from './congestion.js';
 import type { TcpContext } from './context.js';
+import { sendMss } from './options.js';
 import { Cold, Tcb } from './tcb.js';
 import { startTimer, Timer, timerRuns } from './timers.js';
 
@@ -60,6 +62,25 @@ export function awaitsDeparture(tcp: TcpContext, c: number, k: number): boolean 
   cold[k + Cold.PACED_BURST] = 0;
   startTimer(tcp, c, k, Timer.PACING, Math.floor((aheadUs - untilTick) / US_PER_MS) + 1);
   return true;
+}
+
+/**
+ * Ms until the last departure is so long ago that it does not count: nothing waits for it, and what leaves next is
+ * credited as much as can be.
+ */
+export function departureIsPast(tcp: TcpContext, c: number, k: number): number {
+  if (!paces(tcp, k)) return 0;
+  const lateUs = (tcp.clock.us32 - tcp.cold[k + Cold.DEPARTS_AT_US]) | 0;
+  // Longer ago than any is put off: 32 bits of it may have come round.
+  if (lateUs < -2 * GAP_US_MAX) return 0;
+  const gap = ((sendMss(tcp, c) + Tcp.OPTION_BYTES_MAX) * 1e6) / pacingRate(tcp, c, k);
+  const leftUs = (gap < GAP_US_MAX ? gap : GAP_US_MAX) - lateUs;
+  return leftUs > 0 ? Math.ceil(leftUs / US_PER_MS) : 0;
+}
+
+/** The departure of a connection of which that is true: as late as any gap is long. */
+export function restingDeparture(tcp: TcpContext): number {
+  return (tcp.clock.us32 - GAP_US_MAX) | 0;
 }
 
 /** A segment of `length` bytes has gone: when the next burst may. */

@@ -5,7 +5,8 @@ import { settle } from './memory.js';
 import { Run } from './reassembly-pool.js';
 import { findRun, insertRun, lookAtFront, runAfter, stepTo, unlinkNext } from './run-list.js';
 import { extendDuplicate, forgetBlocks, reportDuplicate } from './sack.js';
-import { Cold, Tcb } from './tcb.js';
+import { addTo } from './tally.js';
+import { Cold, Tally, Tcb } from './tcb.js';
 
 /**
  * Segment path. Bytes that came before their predecessors (RFC 9293 §3.10.7.4, seventh check; MUST-58, SHLD-31): kept in runs sorted by sequence number until the gap is filled. Work and memory are
@@ -84,7 +85,7 @@ function largestLetsGo(tcp: TcpContext, c: number, k: number): boolean {
   if (other === k || cold[k + Cold.OOO_COUNT] >>> list !== 0) return false;
   settle(tcp, c);
   pruneNewest(tcp, other, 1);
-  settle(tcp, cold[other + Cold.OWNER]);
+  settle(tcp, tcp.holders.ownerOf(other));
   return true;
 }
 
@@ -177,6 +178,7 @@ export function deliverRuns(tcp: TcpContext, c: number, k: number): void {
       hot[c + Tcb.RCV_QUEUE] = arena.concat(hot[c + Tcb.RCV_QUEUE], queue);
       hot[c + Tcb.RCV_NXT] = runs[at + Run.END];
       hot[c + Tcb.RCV_WND] -= fresh;
+      if (tcp.tallies) addTo(tcp.tally, (c >>> Tcb.SHIFT) * Tally.SIZE + Tally.BYTES_RECEIVED, fresh);
       cold[k + Cold.RCV_MEM] += runs[at + Run.MEM];
       // The buffer the next segment would have gone into is not the last one any more.
       cold[k + Cold.RCV_TAILROOM] = 0;

@@ -114,20 +114,38 @@ function ownMss(tcp: TcpContext, c: number): number {
   return advertisedMss(tcp, tcp.names[(c >>> Tcb.SHIFT) * Name.SIZE + Name.REMOTE] as Address);
 }
 
-/** A cold row begins, with RCV.WND as it is: the handshake's, or that of a connection that slept and so holds nothing. */
-export function beginReceiveSpace(tcp: TcpContext, c: number, k: number): void {
+/**
+ * A cold row begins, with RCV.WND as it is: the handshake's, or that of a connection that slept and so holds nothing.
+ * `scaling` and `goal` are RCV_SCALING and RCV_SSTHRESH as they were before it slept, 0 where they are not known. A
+ * buffer that had grown is as large as what was offered needs.
+ */
+export function recallReceiveSpace(tcp: TcpContext, c: number, k: number, scaling: number, goal: number): void {
   const { hot, cold, limits } = tcp;
   const window = hot[c + Tcb.RCV_WND];
-  cold[k + Cold.RCV_SCALING] = limits.receiveWindowShare;
-  // Awake again it keeps what it has promised: the clamp leaves a segment out.
   const awake = (hot[c + Tcb.STATE] & Flag.STATE_MASK) >= State.ESTABLISHED;
-  const needed = memoryFor(awake ? window + ownMss(tcp, c) : window, limits.receiveWindowShare);
-  cold[k + Cold.RCV_LIMIT] = needed > limits.receiveBytes ? needed : limits.receiveBytes;
+  cold[k + Cold.RCV_SCALING] = limits.receiveWindowShare;
+  // What was offered may be of the time before the ratio had come down to what it is.
+  const ratio = scaling > limits.receiveWindowShare ? scaling : limits.receiveWindowShare;
+  let limit = limits.receiveBytes;
+  if (!awake || window > roundedUp(textIn(limit, ratio), hot[c + Tcb.MSS_AND_SHIFTS])) {
+    // Awake again it keeps what it has promised: the clamp leaves a segment out.
+    const needed = memoryFor(awake ? window + ownMss(tcp, c) : window, ratio);
+    if (needed > limit) limit = needed;
+  }
+  cold[k + Cold.RCV_LIMIT] = limit;
   boundWindow(tcp, c, k);
+  if (scaling !== 0) setScaling(tcp, c, k, scaling);
+  if (goal !== 0) cold[k + Cold.RCV_SSTHRESH] = goal;
   // It may have fallen asleep with its window shut, for want of memory: the goal is a window that can open.
   const least = 2 * ownMss(tcp, c);
   const clamp = cold[k + Cold.WINDOW_CLAMP];
   if (awake && cold[k + Cold.RCV_SSTHRESH] < least) cold[k + Cold.RCV_SSTHRESH] = least < clamp ? least : clamp;
+}
+
+/** A window of just so many bytes may have been offered as a little more, for the scale's sake (window.ts). */
+function roundedUp(window: number, mssAndShifts: number): number {
+  const unit = (1 << ((mssAndShifts >>> 20) & 0xf)) - 1;
+  return (window + unit) & ~unit;
 }
 
 /**
@@ -206,10 +224,16 @@ export function clampSet(tcp: TcpContext, c: number, k: number, value: number): 
 
 /** A full-sized segment of a new size shows what part of the memory is text: `length` bytes of it (as Linux's tcp_measure_rcv_mss). */
 export function measureScaling(tcp: TcpContext, c: number, k: number, length: number): void {
+  if (tcp.limits.receiveWindowShare !== TEXT_ALONE) setScaling(tcp, c, k, ratioOf(length, packetBytes(tcp)));
+}
+
+function ratioOf(length: number, packetBytes: number): number {
+  const ratio = Math.floor((length << SCALING_SHIFT) / truesize(packetBytes));
+  return ratio > 0 ? ratio : 1;
+}
+
+function setScaling(tcp: TcpContext, c: number, k: number, scaling: number): void {
   const cold = tcp.cold;
-  if (tcp.limits.receiveWindowShare === TEXT_ALONE) return;
-  const ratio = Math.floor((length << SCALING_SHIFT) / truesize(packetBytes(tcp)));
-  const scaling = ratio > 0 ? ratio : 1;
   if (scaling === cold[k + Cold.RCV_SCALING]) return;
   cold[k + Cold.RCV_SCALING] = scaling;
   const full = fullWindow(tcp, k);
@@ -231,7 +255,7 @@ export function chargeInOrder(tcp: TcpContext, k: number, before: number, length
 /** The program has read `count` bytes, `left` are there still. By the part that was read: which segments they came in is not kept. */
 export function releaseRead(tcp: TcpContext, k: number, count: number, left: number): void {
   const cold = tcp.cold;
-  cold[k + Cold.READ_AT] = tcp.clock.ms;
+  tcp.holders.noteRead(k, tcp.clock.ms);
   // A segment found no room, and now there is some: the ACK that has not gone yet says so, or the peer would wait for a probe of its own.
   cold[k + Cold.ACK_BITS] &= ~AckBit.NO_ROOM;
   if (left === 0) {

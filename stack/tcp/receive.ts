@@ -107,7 +107,7 @@ function appendText(tcp: TcpContext, c: number, k: number, at: number, length: n
   const { hot, cold, seg, arena } = tcp;
   const before = arena.length(hot[c + Tcb.RCV_QUEUE]);
   needMemory(tcp, c, before === 0);
-  if (before === 0) cold[k + Cold.READ_AT] = tcp.clock.ms;
+  if (before === 0) tcp.holders.noteRead(k, tcp.clock.ms);
   hot[c + Tcb.RCV_QUEUE] = arena.append(hot[c + Tcb.RCV_QUEUE], seg.bytes, at, length);
   let taken = arena.moved;
   if (taken < length) tcp.net.stats.tcpMemoryRefused += 1;

@@ -18,6 +18,7 @@ import {
   withMtuDiscover,
 } from './options.js';
 import { clampSet, limitSet } from './receive-space.js';
+import { withRow } from './sleep.js';
 import { State } from './state.js';
 import { Cold, Custom, Flag, Tcb } from './tcb.js';
 import { startTimer, stopTimer, Timer } from './timers.js';
@@ -231,11 +232,15 @@ function setQuickAck(tcp: TcpContext, c: number, k: number, value: number): void
   if ((value & 1) === 0) hot[c + Tcb.STATE] |= Flag.INTERACTIVE;
 }
 
+/** Control path. */
 export function getOption(tcp: TcpContext, c: number, option: TcpOption): number {
-  const { hot, cold, limits } = tcp;
   const flag = FLAGS[option];
-  if (flag !== undefined) return (hot[c + Tcb.STATE] & flag) !== 0 ? 1 : 0;
-  const k = hot[c + Tcb.COLD];
+  if (flag !== undefined) return (tcp.hot[c + Tcb.STATE] & flag) !== 0 ? 1 : 0;
+  return withRow(tcp, c, (k) => readOption(tcp, c, k, option));
+}
+
+function readOption(tcp: TcpContext, c: number, k: number, option: TcpOption): number {
+  const { hot, cold, limits } = tcp;
   const field = FIELDS[option];
   const own = k !== 0 && field !== undefined ? cold[k + field] : 0;
   switch (option) {

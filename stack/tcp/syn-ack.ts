@@ -126,6 +126,7 @@ export function armHalfOpen(tcp: TcpContext, row: number): void {
   const { limits, synTable } = tcp;
   const timeouts = synTable.rows[row * Syn.SIZE + Syn.TIMEOUTS];
   const wait = limits.rtoInitialMs * 2 ** timeouts;
+  synTable.rows[row * Syn.SIZE + Syn.OPTIONS] &= ~SynOption.PUT_OFF;
   synTable.wheel.arm(row, (tcp.clock.ms + (wait < limits.rtoMaxMs ? wait : limits.rtoMaxMs)) | 0);
 }
 
@@ -135,6 +136,14 @@ export function expireHalfOpen(tcp: TcpContext): void {
   const rows = synTable.rows;
   for (let row = synTable.wheel.expire(tcp.clock.ms); row >= 0; row = synTable.wheel.expire(tcp.clock.ms)) {
     const at = row * Syn.SIZE;
+    // As in `expireTimers`: late, it waits for one more turn.
+    const late = ((tcp.clock.ms - synTable.wheel.deadlineOf(row)) | 0) > 0;
+    if (late && (rows[at + Syn.OPTIONS] & SynOption.PUT_OFF) === 0) {
+      rows[at + Syn.OPTIONS] |= SynOption.PUT_OFF;
+      tcp.putOff = true;
+      synTable.wheel.arm(row, tcp.clock.ms);
+      continue;
+    }
     const listener = listenerOf(tcp, row);
     const acked = (rows[at + Syn.OPTIONS] & SynOption.ACKED) !== 0;
     const timeouts = rows[at + Syn.TIMEOUTS];

@@ -13,16 +13,16 @@ import { ackNow } from './delayed-ack.js';
 import { crossedEcnFlags, needsEcn, requestEcn, takeEcnAnswer } from './ecn.js';
 import { ConnectionError } from './errors.js';
 import { isChild } from './fast-open.js';
-import { learnFromSynAck, repeatSynText, synCookie } from './fast-open-client.js';
+import { learnFromSynAck, recallCookie, repeatSynText, synCookie } from './fast-open-client.js';
 import { chooseWindow, WindowChoice } from './initial-window.js';
 import { DEFAULT_MSS, offeredMss, pathMss, receiveShift, setSendMss } from './options.js';
-import { abandonMeasurement, beginMeasurement, endMeasurement, sampleByTimestamp } from './rtt.js';
+import { abandonMeasurement, beginMeasurement, endMeasurement, rtoMs, sampleByTimestamp } from './rtt.js';
 import { State } from './state.js';
 import { SynOffer } from './syn-options.js';
 import { establish, noteInitials, startCongestionControl } from './syn-received.js';
 import { addTo } from './tally.js';
 import { Cold, Custom, Flag, Name, Tally, Tcb } from './tcb.js';
-import { startTimer, stopTimer, Timer } from './timers.js';
+import { startTimer, stopTimer, Timer, timerRuns } from './timers.js';
 
 /** Segment path. SYN-SENT, RFC 9293 §3.10.7.3, and the SYN itself. */
 
@@ -39,6 +39,24 @@ export function chooseOwnWindow(tcp: TcpContext, c: number, k: number): void {
   chooseWindow(tcp, choice, cold[k + Cold.RCV_LIMIT], fixed, clamp, mss, tcp.limits.windowScaling);
   hot[c + Tcb.MSS_AND_SHIFTS] = choice.shift << 20;
   hot[c + Tcb.RCV_WND] = choice.window;
+}
+
+/** Whether our first SYN is still to be sent: OPEN only marks the connection. Its timer runs from the first one on. */
+export function synIsUnsent(tcp: TcpContext, c: number, k: number): boolean {
+  return (tcp.hot[c + Tcb.STATE] & Flag.STATE_MASK) === State.SYN_SENT && !timerRuns(tcp, k, Timer.RETRANSMIT);
+}
+
+/**
+ * Sends the first SYN. RFC 6298 §5.1: the timer starts when the segment is sent; §3: so does the measurement. OPEN may have been
+ * long before, where the program kept the event loop busy.
+ */
+export function sendFirstSyn(tcp: TcpContext, c: number, k: number): void {
+  const { hot } = tcp;
+  hot[c + Tcb.LAST_ACTIVITY] = tcp.clock.ms;
+  recallCookie(tcp, c, k);
+  // Beyond SYN's own number: what Fast Open sends with it.
+  sendOwnSyn(tcp, c, k, (hot[c + Tcb.SND_NXT] - hot[c + Tcb.SND_UNA] - 1) | 0);
+  startTimer(tcp, c, k, Timer.RETRANSMIT, rtoMs(tcp, c, 0));
 }
 
 /** Sends our SYN, or SYN-ACK after a simultaneous open or for Fast Open. The timer that repeats it is the caller's. `textLength`: so much of the send queue goes with it. */
@@ -89,6 +107,7 @@ export function sendOwnSyn(tcp: TcpContext, c: number, k: number, textLength = 0
 export function synSentArrives(tcp: TcpContext, c: number, k: number): Verdict {
   const { hot, cold, seg } = tcp;
   const acks = (seg.flags & TcpFlag.ACK) !== 0;
+  if (synIsUnsent(tcp, c, k)) sendFirstSyn(tcp, c, k);
   // First: ACK. SND.UNA is ISS here.
   if (acks && (seqLeq(seg.ACK, hot[c + Tcb.SND_UNA]) || seqGt(seg.ACK, hot[c + Tcb.SND_NXT]))) {
     refuseSegment(tcp, Cause.RST_UNACCEPTABLE_ACK, State.SYN_SENT);

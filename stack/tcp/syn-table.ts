@@ -45,6 +45,8 @@ export const enum SynOption {
   /** The handshake's ACK has come and was left aside: for want of room in the accept queue, or of data (TCP_DEFER_ACCEPT). */
   ACKED = 1 << 28,
   ANSWERED = 1 << 29,
+  /** The timer came up late, and was put off to the next turn. */
+  PUT_OFF = 1 << 30,
 }
 
 /** What SynOption.ECN stands for. */

@@ -33,8 +33,9 @@ export const enum Tcb {
   /** When a segment last came or new data last went, in ms: keepalive, restart after idle, age of TS.Recent. */
   LAST_ACTIVITY = 10,
   /**
-   * Largest payload to send with no options, bits 0–15 (EFFECTIVE: see options.ts); Snd.Wind.Shift 16–19; Rcv.Wind.Shift 20–23. While asleep: ACKs still to be sent at
-   * once 24–28, and whether any data has ever come, 29 (delayed-ack.ts).
+   * Largest payload to send with no options, bits 0–15 (EFFECTIVE: see options.ts); Snd.Wind.Shift 16–19;
+   * Rcv.Wind.Shift 20–23. While asleep: ACKs still to be sent at once 24–28, whether any data has ever come, 29
+   * (ack-memory.ts), and whether the tally holds words of the cold row, 30 (sleep.ts).
    */
   MSS_AND_SHIFTS = 11,
   /** Bytes from SND.UNA on: sent and unacknowledged, then unsent. A queue of the arena. */
@@ -106,7 +107,10 @@ export const enum Flag {
   ECN_REDUCED = 1 << 31,
 }
 
-/** The cold row: what a connection needs while something is going on. 192 int32, 768 bytes. */
+/**
+ * The cold row: what a connection needs while something is going on. 192 int32, 768 bytes. What each word means, and
+ * whether it outlives sleep: cold-fields.ts.
+ */
 export const enum Cold {
   /** Segment sequence and acknowledgment number used for the last window update. */
   SND_WL1 = 0,
@@ -164,9 +168,6 @@ export const enum Cold {
   OOO_HEAD = 177,
   OOO_COUNT = 28,
   OOO_TAIL = 30,
-  /** The connection's place in `hot`; when the program last read, or when the receive queue began to fill, ms (memory.ts). */
-  OWNER = 29,
-  READ_AT = 27,
   /** A duplicate to report in the next ACK, RFC 2883; equal: none. */
   DSACK_LEFT = 31,
   DSACK_RIGHT = 32,
@@ -374,12 +375,11 @@ export const enum Cold {
   FAST_OPEN = 190,
   SYN_SENT_AT_US = 191,
   /** Path MTU probing (mtu-probe.ts): the MTU known to arrive, the largest possible, the one tried now (0: none), its segment, and when the search began, ms. */
-  MTU_LOW = 183,
-  MTU_HIGH = 184,
-  MTU_PROBED = 185,
-  MTU_PROBE_SEQ = 186,
-  MTU_PROBE_END = 187,
-  MTU_SEARCHED_AT = 188,
+  MTU_LOW = 27,
+  MTU_HIGH = 29,
+  MTU_PROBED = 103,
+  MTU_PROBE_SEQ = 114,
+  MTU_SEARCHED_AT = 115,
   SIZE = 192,
 }
 

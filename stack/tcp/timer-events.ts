@@ -16,12 +16,18 @@ import { rtoMs } from './rtt.js';
 import { State } from './state.js';
 import { sendOwnSyn } from './syn-sent.js';
 import { Cold, Flag, Name, Tally, Tcb } from './tcb.js';
-import { rearm, startTimer, stopTimer, Timer, timerMs, timerRuns, wakeBy } from './timers.js';
+import { putOff, rearm, startTimer, stopTimer, Timer, timerMs, timerRuns, wakeBy } from './timers.js';
 
 /** Segment path. What happens when a connection's entry in the wheel comes up: RFC 9293 §3.10.8 and the timers that have joined it since. */
 
+/**
+ * A timer that comes up late says that nobody took a turn for so long, and not that the peer was silent: its answer may lie in
+ * a queue we have yet to look at, or be ours to give, where both ends are in one process. So what blames the peer waits for
+ * one more turn, which comes at once, and is not put off twice.
+ */
 export function expireTimers(tcp: TcpContext): void {
   const { wheel } = tcp;
+  tcp.putOff = false;
   for (let row = wheel.expire(tcp.clock.ms); row >= 0; row = wheel.expire(tcp.clock.ms)) {
     onEntry(tcp, row << Tcb.SHIFT);
   }
@@ -47,6 +53,7 @@ function onEntry(tcp: TcpContext, c: number): void {
   }
   for (let timer = 0; timer < Timer.COUNT; timer++) {
     if (!timerRuns(tcp, k, timer) || timerMs(tcp, k, timer) > 0) continue;
+    if (timerMs(tcp, k, timer) < 0 && blamesPeer(tcp, k, timer) && putOff(tcp, k, timer)) continue;
     stopTimer(tcp, k, timer);
     onTimer(tcp, c, k, timer);
     // It may have ended the connection.
@@ -55,12 +62,20 @@ function onEntry(tcp: TcpContext, c: number): void {
   rest(tcp, c, k);
 }
 
+/** Whether the timer takes silence for loss, or for death. The first keepalive only asks. */
+function blamesPeer(tcp: TcpContext, k: number, timer: Timer): boolean {
+  if (timer === Timer.KEEPALIVE) return tcp.cold[k + Cold.PROBES_OUT] !== 0;
+  return timer === Timer.RETRANSMIT || timer === Timer.PERSIST;
+}
+
 /** Puts the entry where it is needed next, or the connection to sleep. */
 function rest(tcp: TcpContext, c: number, k: number): void {
   if (quiet(tcp, c, k)) {
-    const left = tcp.limits.hibernateMs - silentMs(tcp, c);
-    if (left <= 0) hibernate(tcp, c);
-    else wakeBy(tcp, c, (tcp.clock.ms + left) | 0);
+    let left = tcp.limits.hibernateMs - silentMs(tcp, c);
+    if (left <= 0) left = hibernate(tcp, c);
+    if (left <= 0) return;
+    rearm(tcp, c, k);
+    wakeBy(tcp, c, (tcp.clock.ms + left) | 0);
     return;
   }
   if (rearm(tcp, c, k)) return;
@@ -161,6 +176,7 @@ function repeatSyn(tcp: TcpContext, c: number, k: number, state: State): void {
   troubleBegins(tcp, k);
   adviseAfterR1(tcp, c, k);
   tcp.net.stats.tcpRetransSegs += 1;
+  cold[k + Cold.TOTAL_RETRANS] += 1;
   if (tcp.tallies) tcp.tally[(c >>> Tcb.SHIFT) * Tally.SIZE + Tally.RETRANSMITTED] += 1;
   sendOwnSyn(tcp, c, k);
   startTimer(tcp, c, k, Timer.RETRANSMIT, withinUserTimeout(tcp, k, rtoMs(tcp, c, cold[k + Cold.BACKOFF])));

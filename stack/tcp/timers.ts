@@ -18,13 +18,26 @@ export const enum Timer {
 
 export function startTimer(tcp: TcpContext, c: number, k: number, timer: Timer, delayMs: number): void {
   const deadline = (tcp.clock.ms + delayMs) | 0;
-  tcp.cold[k + Cold.TIMERS] |= 1 << timer;
+  tcp.cold[k + Cold.TIMERS] = (tcp.cold[k + Cold.TIMERS] & ~(BOTH << timer)) | (1 << timer);
   tcp.cold[k + Cold.AT_RETRANSMIT + timer] = deadline;
   wakeBy(tcp, c, deadline);
 }
 
 export function stopTimer(tcp: TcpContext, k: number, timer: Timer): void {
-  tcp.cold[k + Cold.TIMERS] &= ~(1 << timer);
+  tcp.cold[k + Cold.TIMERS] &= ~(BOTH << timer);
+}
+
+/** Bits of TIMERS above those that run: it came up late, and was put off to the next turn. */
+const PUT_OFF_BIT = 8;
+const BOTH = 1 | (1 << PUT_OFF_BIT);
+
+/** The timer is due, and has come up late: it waits for the next turn, once. False when it has waited already. */
+export function putOff(tcp: TcpContext, k: number, timer: Timer): boolean {
+  const bit = 1 << (PUT_OFF_BIT + timer);
+  if ((tcp.cold[k + Cold.TIMERS] & bit) !== 0) return false;
+  tcp.cold[k + Cold.TIMERS] |= bit;
+  tcp.putOff = true;
+  return true;
 }
 
 export function timerRuns(tcp: TcpContext, k: number, timer: Timer): boolean {

@@ -7,7 +7,7 @@ import type { TcpContext } from './context.js';
 import { noteAppLimited } from './delivery-rate.js';
 import { type ConnectionError, errorCode, errorWords } from './errors.js';
 import { FastOpen } from './fast-open.js';
-import { prepareFirstSyn, synCookie } from './fast-open-client.js';
+import { prepareFirstSyn } from './fast-open-client.js';
 import { initialSequenceNumber } from './isn.js';
 import type { ConnectionDefaults } from './listener-table.js';
 import { needMemory } from './make-way.js';
@@ -15,13 +15,12 @@ import { sendLimit, settle } from './memory.js';
 import { type EphemeralPorts, pairIsFree } from './ports.js';
 import { urgentBytes } from './queue-lengths.js';
 import { releaseRead, tuneReceiveBuffer } from './receive-space.js';
-import { rtoMs } from './rtt.js';
 import { applyDefaults } from './socket-options.js';
 import { State } from './state.js';
-import { chooseOwnWindow, sendOwnSyn } from './syn-sent.js';
+import { chooseOwnWindow } from './syn-sent.js';
 import { Cold, Custom, Flag, Tcb } from './tcb.js';
 import { Wait } from './time-wait-table.js';
-import { startTimer, Timer, wakeBy } from './timers.js';
+import { wakeBy } from './timers.js';
 
 /** User calls, RFC 9293 §3.9.1 and §3.10: OPEN, SEND, RECEIVE, CLOSE, ABORT. Errors are the caller's and are thrown. */
 
@@ -103,6 +102,7 @@ function openRow(tcp: TcpContext, local: Address, remote: Address, ports: number
   hot[c + Tcb.SND_UNA] = iss;
   hot[c + Tcb.SND_NXT] = iss;
   hot[c + Tcb.LAST_ACTIVITY] = tcp.clock.ms;
+  tcp.table.setState(c, State.SYN_SENT);
   const k = wake(tcp, c);
   if (k === 0) {
     tcp.table.unname(c);
@@ -110,22 +110,17 @@ function openRow(tcp: TcpContext, local: Address, remote: Address, ports: number
     throw new StackError('ENOBUFS', `all ${tcp.limits.activeMax} active connections are in use; raise activeMax`);
   }
   hot[c + Tcb.SND_NXT] = (iss + 1) | 0;
-  tcp.table.setState(c, State.SYN_SENT);
   tcp.net.stats.tcpActiveOpens += 1;
   applyDefaults(tcp, c, k, options);
   chooseOwnWindow(tcp, c, k);
-  sendOwnSyn(tcp, c, k, options.fastOpen === undefined ? withoutCookie() : openFast(tcp, c, k, options.fastOpen.text));
-  startTimer(tcp, c, k, Timer.RETRANSMIT, rtoMs(tcp, c, 0));
+  if (options.fastOpen !== undefined) openFast(tcp, c, k, options.fastOpen.text);
+  // The next flush sends the SYN: its round trip and its timer count from then (`sendFirstSyn`).
+  mark(tcp, c);
   return tcp.table.idOf(c >>> Tcb.SHIFT);
 }
 
-function withoutCookie(): number {
-  synCookie.set(-1, false);
-  return 0;
-}
-
 /** Fast Open, RFC 7413 §4.2.1: how much of `text` the SYN brings. Only that is taken; the rest is the caller's to send. */
-function openFast(tcp: TcpContext, c: number, k: number, text: Uint8Array | undefined): number {
+function openFast(tcp: TcpContext, c: number, k: number, text: Uint8Array | undefined): void {
   const { hot, cold, arena } = tcp;
   cold[k + Cold.FAST_OPEN] |= FastOpen.ASKED;
   needMemory(tcp, c, true);
@@ -133,7 +128,6 @@ function openFast(tcp: TcpContext, c: number, k: number, text: Uint8Array | unde
   const length = prepareFirstSyn(tcp, c, k);
   hot[c + Tcb.SND_QUEUE] = arena.truncate(hot[c + Tcb.SND_QUEUE], length);
   settle(tcp, c);
-  return length;
 }
 
 /** Throws what ended the connection, if something did. */
@@ -147,14 +141,9 @@ export function throwFate(tcp: TcpContext, c: number, call: string): void {
 export function send(tcp: TcpContext, id: number, bytes: Uint8Array, from: number, to: number): number {
   const c = rowFor(tcp, id);
   const { hot, cold, arena } = tcp;
-  const word = hot[c + Tcb.STATE];
-  throwFate(tcp, c, 'send');
-  if ((word & Flag.FIN_QUEUED) !== 0 || (word & Flag.STATE_MASK) === State.CLOSED) {
-    throw new StackError('EPIPE', 'send: this side of the connection is already closed');
-  }
   checkRange(bytes, from, to);
+  const k = rowToSend(tcp, c, 'send');
   const wanted = to - from;
-  const k = wake(tcp, c);
   if (k === 0) {
     if (wanted > 0) starve(tcp, c);
     return 0;
@@ -183,6 +172,16 @@ export function send(tcp: TcpContext, id: number, bytes: Uint8Array, from: numbe
   return taken;
 }
 
+/** The cold row of a connection that can still send, 0 when none is left; throws what ended it, or EPIPE. */
+function rowToSend(tcp: TcpContext, c: number, call: string): number {
+  const word = tcp.hot[c + Tcb.STATE];
+  throwFate(tcp, c, call);
+  if ((word & Flag.FIN_QUEUED) !== 0 || (word & Flag.STATE_MASK) === State.CLOSED) {
+    throw new StackError('EPIPE', `${call}: this side of the connection is already closed`);
+  }
+  return wake(tcp, c);
+}
+
 /** Nothing could be taken for want of memory: WRITABLE follows. */
 function starve(tcp: TcpContext, c: number): void {
   tcp.hot[c + Tcb.STATE] |= Flag.WRITE_BLOCKED;
@@ -190,7 +189,7 @@ function starve(tcp: TcpContext, c: number): void {
 }
 
 function checkRange(bytes: Uint8Array, from: number, to: number): void {
-  if (!(from >= 0 && to >= from && to <= bytes.length)) {
+  if (!(Number.isInteger(from) && Number.isInteger(to) && from >= 0 && to >= from && to <= bytes.length)) {
     throw new StackError(
       'ERR_OUT_OF_RANGE',
       `the range ${from} to ${to} does not lie in a buffer of ${bytes.length} bytes`,
@@ -232,12 +231,16 @@ function atEnd(tcp: TcpContext, c: number): boolean {
   return (word & Flag.CUSTOM) !== 0 && (tcp.cold[tcp.hot[c + Tcb.COLD] + Cold.CUSTOM] & Custom.RECEIVE_SHUT) !== 0;
 }
 
-/** Everything queued so far is urgent: RFC 9293 §3.10.2, RFC 6093. */
+/** Everything queued so far is urgent: RFC 9293 §3.10.2, RFC 6093. A part of SEND, and fails as that does. */
 export function markUrgent(tcp: TcpContext, id: number): void {
   const c = rowFor(tcp, id);
-  const k = wake(tcp, c);
-  if (k === 0) return;
   const { hot, cold } = tcp;
+  const k = rowToSend(tcp, c, 'markUrgent');
+  if (k === 0)
+    throw new StackError(
+      'ENOBUFS',
+      `markUrgent: all ${tcp.limits.activeMax} active connections are in use; raise activeMax`,
+    );
   cold[k + Cold.SND_UP] = (hot[c + Tcb.SND_UNA] + tcp.arena.length(hot[c + Tcb.SND_QUEUE])) | 0;
   hot[c + Tcb.STATE] |= Flag.SND_URGENT;
   mark(tcp, c);

@@ -104,6 +104,7 @@ export class SocketTable {
     const row = id % ROWS_MAX;
     const s = row * Socket.STRIDE;
     const known =
+      Number.isInteger(row) &&
       row >= 0 &&
       s < this.t.length &&
       (this.t[s + Socket.FLAGS] & SocketFlag.OPEN) !== 0 &&

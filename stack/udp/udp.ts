@@ -155,7 +155,7 @@ export class Udp implements Transport {
     const t = this.#sockets.t;
     const s = row * Socket.STRIDE;
     const length = to - from;
-    if (!(from >= 0 && length >= 0 && to <= bytes.length))
+    if (!isRange(from, to, bytes.length))
       throw new StackError('ERR_OUT_OF_RANGE', `bytes ${from} to ${to} do not lie in the ${bytes.length} given`);
     if (length > UDP_PAYLOAD_BYTES_MAX)
       throw new StackError('EMSGSIZE', `a datagram holds ${UDP_PAYLOAD_BYTES_MAX} bytes at most, not ${length}`);
@@ -185,7 +185,7 @@ export class Udp implements Transport {
   receive(id: UdpId, into: Uint8Array, from: number, to: number): number {
     const s = this.#sockets.rowOf(id) * Socket.STRIDE;
     const t = this.#sockets.t;
-    if (!(from >= 0 && to >= from && to <= into.length))
+    if (!isRange(from, to, into.length))
       throw new StackError('ERR_OUT_OF_RANGE', `bytes ${from} to ${to} do not lie in the ${into.length} given`);
     if (t[s + Socket.QUEUE] === 0) return -1;
     t[s + Socket.QUEUE] = this.#queues.take(t[s + Socket.QUEUE], into, from, to - from);
@@ -198,7 +198,7 @@ export class Udp implements Transport {
   /** As `receive`, but the datagram stays: MSG_PEEK. */
   peek(id: UdpId, into: Uint8Array, from: number, to: number): number {
     const queue = this.#sockets.t[this.#sockets.rowOf(id) * Socket.STRIDE + Socket.QUEUE];
-    if (!(from >= 0 && to >= from && to <= into.length))
+    if (!isRange(from, to, into.length))
       throw new StackError('ERR_OUT_OF_RANGE', `bytes ${from} to ${to} do not lie in the ${into.length} given`);
     if (queue === 0) return -1;
     this.#queues.look(queue, into, from, to - from);
@@ -431,4 +431,8 @@ export class Udp implements Transport {
     if (this.#net.isBroadcast(remote) && !this.#net.isMulticast(remote))
       throw new StackError('EACCES', `${this.#net.formatAddress(remote)} is a broadcast address; open with broadcast`);
   }
+}
+
+function isRange(from: number, to: number, length: number): boolean {
+  return Number.isInteger(from) && Number.isInteger(to) && from >= 0 && to >= from && to <= length;
 }

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { ManyRuns } from '../src/cli/run-many.js';
 import { Command, enterNetwork, run, startCommand, temporaryDirectory } from './network.js';
 
 const skip = enterNetwork('ip', 'curl');
@@ -18,6 +19,7 @@ async function namespaces(): Promise<string> {
 const DEVICE = ['--device', 'tap:cli0', '--address', '10.61.0.2/24'];
 
 t.test('what cannot be done → one line with its code, status 2, nothing left behind', { skip }, async (t) => {
+  const many = new ManyRuns(t);
   const before = await namespaces();
   const folder = temporaryDirectory(t);
   const cases: [string, string[], RegExp][] = [
@@ -36,7 +38,7 @@ t.test('what cannot be done → one line with its code, status 2, nothing left b
     ['an address that is the host’s', ['serve', ...DEVICE, '--host-address', '10.61.0.2'], /--host-address/],
   ];
   for (const [name, args, pattern] of cases) {
-    const { status, stdout, stderr } = await new Command(t, args).finished();
+    const { status, stdout, stderr } = await many.run(args);
     t.equal(status, 2, name);
     t.equal(stdout, '', name);
     t.match(stderr, pattern, name);

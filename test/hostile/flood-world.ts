@@ -9,6 +9,7 @@ import type { Address, ConnectionId, Us } from '../../stack/base/units.js';
 import { FrameSlab } from '../../stack/memory/frame-slab.js';
 import { FrameBatch } from '../../stack/net/device.js';
 import { Stack, type StackOptions } from '../../stack/stack.js';
+import { State } from '../../stack/tcp/state.js';
 import { type FloodKind, floodFrames } from '../../tools/bench/flood-frames.js';
 
 /** From the client's write to the server's device, and back: half of what a round trip over a TAP takes beside the server's turn. */
@@ -145,6 +146,39 @@ export class FloodWorld {
     }
     samples.sort((a, b) => a - b);
     return { p50: samples[samples.length >> 1], p99: samples[Math.floor(samples.length * 0.99)] };
+  }
+
+  /** Requests of a peer that pings a thousand times a second beside the flood: how many were answered. */
+  pings(perSecond: number, count: number): number {
+    const { net } = this.client.stack;
+    for (let i = 0; i < count; i++) {
+      net.sendEcho(this.serverAddress, 5, i, 56);
+      this.client.wake();
+      this.#floodFor(1000, perSecond);
+    }
+    let answered = 0;
+    while (net.nextEcho()) answered += net.echoResult.error === -1 ? 1 : 0;
+    return answered;
+  }
+
+  /** A new connection beside the flood: is it established before a SYN would be repeated for the third time? */
+  connects(perSecond: number): boolean {
+    const { tcp } = this.client.stack;
+    const id = tcp.open({ remoteAddress: this.serverAddress, remotePort: ECHO_PORT });
+    this.client.wake();
+    const end = this.world.now + 7_000_000;
+    while (this.world.now < end) {
+      this.#floodFor(1000, perSecond);
+      if (tcp.state(id) === State.ESTABLISHED) return true;
+    }
+    return false;
+  }
+
+  #floodFor(us: number, perSecond: number): void {
+    const end = this.world.now + us;
+    let at: number = this.world.now;
+    while (at < end) at = this.#floodAt(at, perSecond);
+    this.world.runUntil(end);
   }
 
   /** Sends the frame that is due, and says when the next one is. */

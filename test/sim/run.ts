@@ -2,6 +2,7 @@ import type { Sink } from '../../drivers/sink.js';
 import { Prng } from '../../stack/base/prng.js';
 import type { ConnectionId } from '../../stack/base/units.js';
 import { Event, SocketKind } from '../../stack/net/event-queue.js';
+import type { TcpLimits } from '../../stack/tcp/limits.js';
 import { drawProgram, Ending, Program } from './program.js';
 import { drawPlan, JoinedWorld, type LinkPlan, type Side } from './world.js';
 
@@ -19,10 +20,20 @@ const LIMIT_US = 4 * 3_600_000_000;
 const PORT = 80;
 const CROSSING_PORT = 5000;
 
-/** One simulation: a link, some connections over it, programs at their ends, all drawn from the seed. */
-export function simulate(seed: number, sink?: Sink): Outcome {
+/**
+ * One simulation: a link, some connections over it, programs at their ends, all drawn from the seed; `limits` hold on
+ * both sides.
+ */
+export function simulate(seed: number, sink?: Sink, limits: Partial<TcpLimits> = {}): Outcome {
   const prng = new Prng(seed);
-  const plan = drawPlan(prng);
+  const drawn = drawPlan(prng);
+  const plan: LinkPlan = {
+    ...drawn,
+    limits: [
+      { ...drawn.limits[0], ...limits },
+      { ...drawn.limits[1], ...limits },
+    ],
+  };
   const joined = new JoinedWorld(seed, plan, sink);
   const { world } = joined;
   const programs: Program[] = [];

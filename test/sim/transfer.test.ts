@@ -22,3 +22,19 @@ t.test('any link, any programs → the bytes arrive as sent, and everything is g
   t.ok(bytes > 0, `${count} seeds from ${from}: ${bytes} bytes received`);
   t.end();
 });
+
+for (const [what, limits] of [
+  ['as soon as nothing is under way', { hibernateMs: 1 }],
+  ['and forget the path at once', { hibernateMs: 1, pathMemoryMs: 1 }],
+] as const) {
+  t.test(`any link, any programs, connections that sleep ${what} → the bytes arrive as sent`, (t) => {
+    let bytes = 0;
+    for (let seed = from; seed < from + Math.ceil(count / 4); seed++) {
+      const outcome = simulate(seed, undefined, limits);
+      bytes += outcome.bytes;
+      t.same(outcome.problems, [], `seed ${seed}`);
+    }
+    t.ok(bytes > 0, `${bytes} bytes`);
+    t.end();
+  });
+}

@@ -10,6 +10,24 @@ import { emitUdp, finishUdpChecksum, Udp } from '../../stack/wire/udp.js';
 export const FLOODS = ['syn', 'ack', 'rst', 'icmp', 'udp'] as const;
 export type FloodKind = (typeof FLOODS)[number];
 
+/** Of the live echo; µs. */
+export interface Latency {
+  /** Frames of the flood that were really sent. */
+  readonly perSecond: number;
+  readonly echoes: number;
+  readonly p50: number;
+  readonly p99: number;
+}
+
+/** What `flood-load.ts` prints. */
+export interface FloodResult {
+  readonly kind: FloodKind;
+  /** Frames a second that the server took when there were always more. */
+  readonly saturation: number;
+  readonly quiet: Latency;
+  readonly flooded: Latency;
+}
+
 export interface FloodTarget {
   /** Of the stack's interface. */
   readonly mac: Uint8Array;

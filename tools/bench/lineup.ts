@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { FloodKind, FloodResult } from './flood-frames.js';
 import { NODE_ADDRESS, PREFIX_LENGTH, TAPS, type TapLink, type Topology } from './topology.js';
 import type { LoadResult, ServerCommand, ServerMessage, Workload } from './workload.js';
 
@@ -188,6 +189,26 @@ export async function load(
   const child = track(launch(topology.client, loadCpu(placement), args, ['ignore', 'pipe', 'inherit']));
   const line = await firstLine(child, `${workload} on ${server.kind}`, 30_000 + options.seconds * 4000);
   return JSON.parse(line) as LoadResult;
+}
+
+/** Runs a flood against a server, on the CPU beside it, and returns what the program measured. */
+export async function flood(
+  topology: Topology,
+  server: ServerProcess,
+  kind: FloodKind,
+  seconds: number,
+): Promise<FloodResult> {
+  const { device, kernel, stack } = tapOf(server.kind);
+  const args = [program('flood-load.js'), kind, device, kernel, stack, String(seconds)];
+  const child = track(launch(topology.client, loadCpu('apart'), args, ['ignore', 'pipe', 'inherit']));
+  const line = await firstLine(child, `a flood of ${kind} on ${server.kind}`, 60_000 + seconds * 10_000);
+  return JSON.parse(line) as FloodResult;
+}
+
+/** Runs the program that measures the cost model's constants, in the namespace and on the servers' CPU. */
+export async function measureCosts(topology: Topology): Promise<unknown> {
+  const child = track(launch(topology.server, SERVER_CPU, [program('cost-run.js')], ['ignore', 'pipe', 'inherit']));
+  return JSON.parse(await firstLine(child, 'the measuring of costs', 60_000)) as unknown;
 }
 
 function firstLine(child: ChildProcess, what: string, timeoutMs: number): Promise<string> {

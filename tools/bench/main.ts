@@ -6,6 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { runAgainst } from './against.js';
 import { CommitError } from './commit-build.js';
+import { runCost } from './cost.js';
+import { runFlood } from './flood.js';
+import { FLOODS, type FloodKind } from './flood-frames.js';
 import {
   LineupError,
   PLACEMENTS,
@@ -111,6 +114,34 @@ async function against(commit: string, flags: Flags): Promise<void> {
   });
 }
 
+interface FloodFlags {
+  readonly json?: true;
+  readonly quick?: true;
+  readonly runs?: number;
+  readonly seconds?: number;
+  readonly server: StackServer;
+  readonly only: readonly FloodKind[];
+}
+
+function floodSeconds(text: string): number {
+  const value = positive(text);
+  if (value > 60) throw new InvalidArgumentError('at most 60: a flood is bounded.');
+  return value;
+}
+
+async function floods(commit: string | undefined, flags: FloodFlags): Promise<void> {
+  const quick = flags.quick === true;
+  await runFlood({
+    json: flags.json === true,
+    quick,
+    runs: flags.runs ?? (quick ? 1 : 3),
+    seconds: flags.seconds ?? (quick ? 0.5 : 2),
+    server: flags.server,
+    kinds: flags.only,
+    ...(commit === undefined ? {} : { commit }),
+  });
+}
+
 const placementOption = new Option('--placement <where>', 'shared: server and load on one CPU; apart: on one each')
   .choices(PLACEMENTS)
   .default(undefined, 'shared; apart with --profile');
@@ -130,6 +161,7 @@ Examples:
   npm run bench -- tap                      all measures against node:net, about four minutes
   npm run bench -- tap --quick --json       one short run, one JSON object as the last line
   npm run bench -- against main             this tree against another commit, row by row, about ten minutes
+  npm run bench -- flood                    a live echo beside floods, over a TAP
   npm run bench -- recovery                 goodput by loss, round trip and buffer: the committed table
   npm run bench -- tap --only round-trips-64 --servers reactor --profile profiles
                                             a CPU profile of the reactor under that load`,
@@ -172,6 +204,25 @@ Examples:
     .addOption(onlyOption)
     .option('--profile <dir>', 'write a .cpuprofile of each run there')
     .action(against);
+  program
+    .command('flood')
+    .description('p50 and p99 of a live echo over a TAP beside floods at half the rate that saturates (root, two CPUs)')
+    .argument('[commit]', 'another commit to measure in turn')
+    .option('--json', 'one JSON object as the last line')
+    .option('--quick', 'one run of half a second each: a look, not a figure')
+    .option('--runs <n>', 'runs to take the median of (default: 3)', positiveInteger)
+    .option('--seconds <s>', 'length of a measured run, at most 60 (default: 2)', floodSeconds)
+    .addOption(new Option('--server <name>', 'the server').choices(STACK_SERVERS).default('reactor'))
+    .addOption(
+      new Option('--only <names>', `floods, of ${FLOODS.join(', ')}`).argParser(list(FLOODS)).default(FLOODS, 'all'),
+    )
+    .action(floods);
+  program
+    .command('cost')
+    .description('what a turn and a frame over a TAP cost: the constants of the virtual world’s cost model (root)')
+    .option('--json', 'one JSON object as the last line')
+    .option('--runs <n>', 'runs to take the least of', positiveInteger, 5)
+    .action((flags: { readonly json?: true; readonly runs: number }) => runCost(flags.runs, flags.json === true));
   program
     .command('recovery')
     .description('goodput over a lossy link in virtual time, for Reno and CUBIC, without and with SACK')

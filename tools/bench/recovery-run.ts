@@ -88,7 +88,13 @@ function addHost(
   tcp: Partial<TcpLimits>,
 ): VirtualHost {
   const slab = new FrameSlab({ slots: 2048 });
-  const stack = new Stack({ seed, slab, now: world.now, tcp: { ...SMALL, ...tcp } });
+  const stack = new Stack({
+    seed,
+    slab,
+    now: world.now,
+    tcp: { ...SMALL, ...tcp },
+    udp: { receiveBytesTotal: 1 << 20 },
+  });
   const host = world.add(name, stack, {
     onHandlerError(error) {
       throw error;

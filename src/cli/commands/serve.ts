@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import type { CutShort } from '../../apps/delivery.js';
 import { createPageServer } from '../../apps/page-server.js';
 import { badValue, CliError } from '../errors.js';
 import { addStackOptions, port, type RawOptions, stackSettings } from '../options.js';
@@ -40,8 +41,10 @@ export function addServe(program: Command): void {
         ...(raw.quiet === true
           ? {}
           : {
-              onAnswer: (request, status) =>
-                print(`${request.socket.remoteAddress} ${request.method} ${request.url} ${status}`),
+              onAnswer: (request, status, cut) => {
+                const line = `${request.socket.remoteAddress} ${request.method} ${request.url} ${status}`;
+                print(cut === undefined ? line : `${line}, ${cutShort(cut)}`);
+              },
             }),
       });
       // Node remembers a peer's address once it was asked for, and has none when the socket is closed.
@@ -63,6 +66,12 @@ export function addServe(program: Command): void {
       return service;
     });
   });
+}
+
+/** In the log, for who wonders why a download is short. */
+export function cutShort({ bytes, of }: CutShort): string {
+  if (of === undefined) return 'cut off: the connection ended before the answer began';
+  return `cut off: the connection ended after ${bytes} of ${of} bytes`;
 }
 
 function directoryOf(text: string): string {

@@ -1,10 +1,23 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  realpathSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { stat } from 'node:fs/promises';
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
+import net, { type AddressInfo } from 'node:net';
 import path from 'node:path';
 import t from 'tap';
+import type { CutShort } from '../../../src/apps/delivery.js';
 import { generateBytes } from '../../../src/apps/generated-bytes.js';
 import { createPageServer } from '../../../src/apps/page-server.js';
 
@@ -193,3 +206,123 @@ t.test('the pattern joined from any chunk boundary → byte n is n modulo 251', 
   }
   t.end();
 });
+
+/** Bytes written to the server as they stand; what comes back until it ends the connection. */
+async function raw(server: http.Server, text: string): Promise<{ socket: net.Socket; answer: Promise<Buffer> }> {
+  const { port } = server.address() as AddressInfo;
+  const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  await once(socket, 'connect');
+  const answer = (async () => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of socket) chunks.push(chunk as Buffer);
+    return Buffer.concat(chunks);
+  })();
+  // Whoever resets the connection does not read to its end.
+  answer.catch(() => {});
+  socket.write(text);
+  return { socket, answer };
+}
+
+t.test('a client of HTTP/1.0 ends its half after the request → the whole answer', async (t) => {
+  const server = await listening(t, createPageServer());
+  for (const request of ['GET /bytes/3000000 HTTP/1.0\r\n\r\n', 'GET /bytes/3000000 HTTP/1.1\r\nHost: x\r\n\r\n']) {
+    const { socket, answer } = await raw(server, request);
+    socket.end();
+    const bytes = await answer;
+    t.match(bytes.toString('latin1', 0, 15), /^HTTP\/1\.1 200/);
+    t.equal(bytes.length - bytes.indexOf('\r\n\r\n') - 4, 3_000_000);
+  }
+  // Several requests, and then the end: all are answered.
+  const { socket, answer } = await raw(server, 'GET /bytes/100000 HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(3));
+  socket.end();
+  t.equal((await answer).toString('latin1').split('HTTP/1.1 200').length - 1, 3);
+});
+
+/** How many descriptors of this process name a file. */
+function opened(file: string): number {
+  const links = readdirSync('/proc/self/fd').map((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`);
+    } catch {
+      return '';
+    }
+  });
+  return links.filter((link) => link === file).length;
+}
+
+const NO_PROC = existsSync('/proc/self/fd') ? false : 'no /proc here to count descriptors in';
+
+t.test(
+  'pipelined requests, then RST → each answer is reported as cut off, no file stays open',
+  { skip: NO_PROC },
+  async (t) => {
+    const root = realpathSync(t.testdir());
+    const file = path.join(root, 'big.bin');
+    const size = 30_000_000;
+    writeFileSync(file, Buffer.alloc(size));
+    const count = 40;
+    const cuts: (CutShort | undefined)[] = [];
+    const all = new Promise<void>((resolve) => {
+      const onAnswer = (_request: http.IncomingMessage, _status: number, cut: CutShort | undefined): void => {
+        if (cuts.push(cut) === count) resolve();
+      };
+      void listening(t, createPageServer({ directory: root, onAnswer })).then(async (server) => {
+        const { socket } = await raw(server, 'GET /big.bin HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(count));
+        await once(socket, 'readable');
+        t.ok(opened(file) <= 1, 'of the answers that wait none has opened its file');
+        socket.resetAndDestroy();
+      });
+    });
+    await all;
+    const begun = cuts.filter((cut) => cut?.of === size);
+    t.equal(begun.length, 1);
+    const bytes = begun[0]?.bytes ?? 0;
+    t.ok(bytes > 0 && bytes < size, `part of the first: ${bytes}`);
+    t.equal(cuts.filter((cut) => cut?.of === undefined && cut?.bytes === 0).length, count - 1);
+    // The descriptor is closed by another thread, which is asked first.
+    for (let i = 0; i < 1000 && opened(file) > 0; i++) await stat(file);
+    t.equal(opened(file), 0);
+  },
+);
+
+t.test('answers one after another on one connection → none is held, none is called cut off', async (t) => {
+  const seen: unknown[] = [];
+  const server = await listening(
+    t,
+    createPageServer({ onAnswer: (_request, status, cut) => seen.push([status, cut]) }),
+  );
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  const warnings: Error[] = [];
+  const warned = (warning: Error): void => void warnings.push(warning);
+  process.on('warning', warned);
+  for (let i = 0; i < 15; i++) await ask(server, { path: '/', agent });
+  const { answer } = await raw(server, `${'GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(30)}GET / HTTP/1.0\r\n\r\n`);
+  t.equal((await answer).toString('latin1').split('HTTP/1.1 200').length - 1, 31);
+  process.off('warning', warned);
+  agent.destroy();
+  t.equal(seen.length, 46);
+  t.ok(seen.every((one) => JSON.stringify(one) === '[200,null]'));
+  t.same(warnings, [], 'no warning of too many listeners');
+});
+
+t.test(
+  'a file becomes shorter while it is sent → the connection ends, and the answer is reported as cut off',
+  async (t) => {
+    const root = realpathSync(t.testdir());
+    const file = path.join(root, 'log');
+    const size = 40_000_000;
+    writeFileSync(file, Buffer.alloc(size));
+    const cut = new Promise<CutShort | undefined>((resolve) => {
+      const onAnswer = (_request: http.IncomingMessage, _status: number, cut: CutShort | undefined): void =>
+        resolve(cut);
+      void listening(t, createPageServer({ directory: root, onAnswer })).then(async (server) => {
+        const { socket } = await raw(server, 'GET /log HTTP/1.1\r\nHost: x\r\n\r\n');
+        await once(socket, 'readable');
+        truncateSync(file, 1000);
+      });
+    });
+    const { bytes, of } = (await cut) ?? { bytes: size, of: 0 };
+    t.equal(of, size);
+    t.ok(bytes < size);
+  },
+);

@@ -123,6 +123,27 @@ t.test('a request that is none → an error that says why, and the connection en
   await control.close();
 });
 
+t.test(
+  'a client that ends its half after the question → the whole answer; one that asks nothing → the end',
+  async (t) => {
+    const path = join(scratch(t), 'c.sock');
+    const control = await ControlServer.open(path, new ManyRows(20_000));
+    const talk = async (text: string): Promise<string> => {
+      const client = connect({ path, allowHalfOpen: true });
+      client.end(text);
+      let answer = '';
+      for await (const chunk of client.setEncoding('utf8')) answer += chunk;
+      return answer;
+    };
+    const lines = (await talk(`${JSON.stringify(EVERYTHING)}\n`)).trim().split('\n');
+    t.equal(lines.length, 20_001);
+    t.equal(lines.at(-1), '{"type":"end","count":20000}');
+    t.equal(await talk(''), '');
+    t.equal(await talk('{"query":'), '');
+    await control.close();
+  },
+);
+
 t.test('too many clients at once → refused, and those before them go on', async (t) => {
   const path = join(scratch(t), 'c.sock');
   const control = await ControlServer.open(path, new ManyRows(1));

@@ -4,6 +4,9 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { Run, run, scratch } from './run-cli.js';
+import { ManyRuns } from './run-many.js';
+
+const many = new ManyRuns(t);
 
 const GOOD = '0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0 close(3) = 0\n';
 const BAD = '0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0 close(3) = 1\n';
@@ -35,7 +38,7 @@ t.test('a folder, none failed → a line each, the totals last, status 0', async
 
 t.test('one that fails → line, expected and seen; status 1', async (t) => {
   const cwd = scripts(t);
-  const { status, stdout } = await run(['packetdrill', 'bad.pkt', 'wrong.pkt', 'suite/good.pkt'], { cwd });
+  const { status, stdout } = await many.run(['packetdrill', 'bad.pkt', 'wrong.pkt', 'suite/good.pkt'], { cwd });
   t.equal(status, 1);
   t.match(
     stdout,
@@ -48,7 +51,7 @@ t.test('one that fails → line, expected and seen; status 1', async (t) => {
 
 t.test('--json → one object', async (t) => {
   const cwd = scripts(t);
-  const { status, stdout } = await run(['packetdrill', '--json', 'bad.pkt', 'suite'], { cwd });
+  const { status, stdout } = await many.run(['packetdrill', '--json', 'bad.pkt', 'suite'], { cwd });
   t.equal(status, 1);
   const report = JSON.parse(stdout);
   t.match(report, { passed: 1, failed: 1, skipped: 1 });
@@ -57,7 +60,7 @@ t.test('--json → one object', async (t) => {
 
 t.test('--folders → what fails as ever, of what passes the number for each folder; --json has it too', async (t) => {
   const cwd = scripts(t);
-  const { status, stdout } = await run(['packetdrill', '--folders', 'bad.pkt', 'suite'], { cwd });
+  const { status, stdout } = await many.run(['packetdrill', '--folders', 'bad.pkt', 'suite'], { cwd });
   t.equal(status, 1);
   t.match(stdout, /^FAIL bad.pkt:2:1/);
   t.notMatch(stdout, /^ok/m);
@@ -67,7 +70,7 @@ t.test('--folders → what fails as ever, of what passes the number for each fol
     'suite: 1 passed, 0 failed, 0 skipped',
     '1 passed, 1 failed, 1 skipped',
   ]);
-  const { stdout: json } = await run(['packetdrill', '--json', 'suite'], { cwd });
+  const { stdout: json } = await many.run(['packetdrill', '--json', 'suite'], { cwd });
   t.same(JSON.parse(json).folders, {
     'suite/deeper': { passed: 0, failed: 0, skipped: 1 },
     suite: { passed: 1, failed: 0, skipped: 0 },
@@ -77,7 +80,7 @@ t.test('--folders → what fails as ever, of what passes the number for each fol
 t.test('--verbose → calls and packets as they happen; -D → a name', async (t) => {
   const cwd = scripts(t);
   writeFileSync(join(cwd, 'named.pkt'), '0 socket(..., SOCK_STREAM, IPPROTO_TCP) = FD\n');
-  const { status, stdout } = await run(['packetdrill', '-v', '-D', 'FD=7', 'named.pkt'], { cwd });
+  const { status, stdout } = await many.run(['packetdrill', '-v', '-D', 'FD=7', 'named.pkt'], { cwd });
   t.equal(status, 0, stdout);
   t.match(stdout, /0.000000 socket\(..., SOCK_STREAM, IPPROTO_TCP\) = FD\nok {3}named.pkt/);
 });
@@ -95,13 +98,13 @@ const REFUSED: readonly (readonly [string, RegExp])[] = [
   ['--serve a.sock bad.pkt', /nothing with --serve/],
 ];
 
-t.test('nothing that could be run → one line with a code, status 2', { jobs: 4 }, (t) => {
+t.test('nothing that could be run → one line with a code, status 2', (t) => {
   for (const [line, says] of REFUSED) {
     t.test(line, async (t) => {
       const cwd = scripts(t);
       mkdirSync(join(cwd, 'empty'));
       const args = line.split(' ').filter((word) => word !== '');
-      const { status, stdout, stderr } = await run(['packetdrill', ...args], { cwd });
+      const { status, stdout, stderr } = await many.run(['packetdrill', ...args], { cwd });
       t.equal(status, 2, stderr);
       t.equal(stdout, '');
       t.match(stderr, says);

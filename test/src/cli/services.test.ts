@@ -40,6 +40,29 @@ t.test(
   },
 );
 
+t.test('serve, a client that gives up → its log says how much of what was sent', { skip: noTap }, async (t) => {
+  const server = new Run(['serve', scratch(t), ...NETWORK], { namespace: true });
+  await server.says(/serving /);
+  await server.beside(
+    'curl',
+    '-s',
+    '-m',
+    '1',
+    '--limit-rate',
+    '1000',
+    'http://10.0.0.2/bytes/30000000',
+    '-o',
+    '/dev/null',
+  );
+  await server.says(
+    /10\.0\.0\.1 GET \/bytes\/30000000 200, cut off: the connection ended after \d+ of 30000000 bytes\n/,
+  );
+  server.child.kill('SIGTERM');
+  const { status, stderr } = await server.ended;
+  t.equal(status, 0);
+  t.equal(stderr, '');
+});
+
 t.test(
   'ss → the connections of a running instance, its listeners, what TCP knows, its counters',
   { skip: noTap },

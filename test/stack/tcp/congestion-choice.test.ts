@@ -85,6 +85,8 @@ t.test('what is no module → ERR_INVALID_ARG_TYPE or _VALUE, and which part', (
   t.throws(bad({ ...AIMD, name: 'sixteen-letters-' }), { code: 'ERR_INVALID_ARG_VALUE', message: /15/ });
   t.throws(bad({ ...AIMD, name: 'two words' }), { code: 'ERR_INVALID_ARG_VALUE' });
   t.throws(bad({ ...AIMD, onLoss: undefined }), { code: 'ERR_INVALID_ARG_TYPE', message: /onLoss/ });
+  t.throws(bad({ ...AIMD, rests: true }), { code: 'ERR_INVALID_ARG_TYPE', message: /rests/ });
+  t.throws(bad({ ...AIMD, keeps: 16 }), { code: 'ERR_INVALID_ARG_VALUE', message: /keeps/ });
   t.throws(bad({ ...AIMD, onUndo: 1 }), { code: 'ERR_INVALID_ARG_TYPE', message: /onUndo/ });
   t.same(tcp.congestionControls, ['reno', 'cubic', 'dctcp'], 'none of them is there');
   t.end();

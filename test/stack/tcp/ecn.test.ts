@@ -377,24 +377,36 @@ t.test('what was marked is told after a silence, too, and so are timeouts', (t) 
   const after = peer.tcp.info(peer.id);
   t.same(
     [after.active, after.deliveredCe, after.totalRto, after.totalRtoRecoveries],
+    [true, 2, before.totalRto, before.totalRtoRecoveries],
+    'a timeout that may yet turn out to be for nothing keeps the row',
+  );
+  peer.advanceMs(300_000);
+  const later = peer.tcp.info(peer.id);
+  t.same(
+    [later.active, later.deliveredCe, later.totalRto, later.totalRtoRecoveries],
     [false, 2, before.totalRto, before.totalRtoRecoveries],
   );
   t.end();
 });
 
-t.test('CWR with all acknowledged, then silence → the connection sleeps with cwnd at ssthresh', (t) => {
-  const peer = agreed(t, { congestion: 'reno' });
-  peer.write(10 * MSS);
-  peer.drain();
-  peer.inject({ flags: '.E', ack: 1 + 10 * MSS });
-  t.equal(peer.tcp.info(peer.id).caState, 'cwr');
-  peer.advanceMs(100);
-  const info = peer.tcp.info(peer.id);
-  t.same([info.active, info.caState, info.sndCwndBytes], [false, 'open', 5 * MSS]);
-  peer.write(2 * MSS);
-  peer.expect({ flags: '.W', ecn: ECT0 });
-  t.end();
-});
+t.test(
+  'CWR with all acknowledged, then silence → CWR until the path is forgotten, and then cwnd is at ssthresh',
+  (t) => {
+    const peer = agreed(t, { congestion: 'reno' });
+    peer.write(10 * MSS);
+    peer.drain();
+    peer.inject({ flags: '.E', ack: 1 + 10 * MSS });
+    t.equal(peer.tcp.info(peer.id).caState, 'cwr');
+    peer.advanceMs(100_000);
+    t.equal(peer.tcp.info(peer.id).caState, 'cwr', 'RFC 3168 §6.1.2: an ACK of something above ends it');
+    peer.advanceMs(200_000);
+    const info = peer.tcp.info(peer.id);
+    t.same([info.active, info.caState, info.sndCwndBytes], [false, 'open', 5 * MSS]);
+    peer.write(2 * MSS);
+    peer.expect({ flags: '.W', ecn: ECT0 });
+    t.end();
+  },
+);
 
 t.test('type of service → the program has six bits, the other two are the stack’s (Linux)', (t) => {
   const peer = agreed(t);

@@ -86,7 +86,9 @@ t.test(
     const peer = established(t);
     peer.inject({ win: 0 });
     peer.advanceMs(1000);
-    t.equal(peer.tcp.counts.active, 0);
+    t.equal(peer.tcp.counts.active, 1, 'the largest window ever offered bounds a segment, and nothing else keeps it');
+    peer.advanceMs(300_000);
+    t.equal(peer.tcp.counts.active, 0, 'five minutes later that is past');
     peer.write(10);
     peer.expectNothing();
     peer.untilSent();
@@ -183,3 +185,83 @@ t.test('ESTABLISHED, asleep, info and options → answered without waking it', (
   t.equal(peer.tcp.counts.active, 0);
   t.end();
 });
+
+t.test('ESTABLISHED, a path narrower than the peer’s MSS, asleep and awake again and again → cwnd stays', (t) => {
+  const peer = established(t);
+  peer.write(5000);
+  const big = peer.drain()[0];
+  peer.icmp(3, 4, big?.datagram ?? new Uint8Array(0), 1100);
+  peer.drain();
+  peer.ack();
+  peer.advanceMs(300_000);
+  t.ok(asleepNow(peer));
+  const { sndCwnd, sndMss } = peer.tcp.info(peer.id);
+  t.equal(sndMss, 1060, 'asleep, too, it is what the path carries');
+  for (let i = 0; i < 5; i++) {
+    peer.inject({});
+    peer.advanceMs(1000);
+    t.ok(asleepNow(peer), 'waking up has changed nothing');
+  }
+  t.same([peer.tcp.info(peer.id).sndCwnd, peer.tcp.info(peer.id).sndMss], [sndCwnd, sndMss]);
+  t.end();
+});
+
+t.test('ESTABLISHED, the FIN has come before the last text, which is lost → stays awake, and the FIN counts', (t) => {
+  const peer = established(t, { syn: { mss: 1460, sackOk: true } });
+  peer.inject({ flags: 'F.', seq: 101 });
+  peer.drain();
+  peer.advanceMs(10_000);
+  t.notOk(asleepNow(peer));
+  peer.data(100);
+  peer.expectState('CLOSE-WAIT');
+  t.end();
+});
+
+t.test(
+  'ESTABLISHED, data last went long ago, a segment has come since, asleep → the restart counts from the data',
+  (t) => {
+    const peer = established(t, { syn: { mss: 1000 }, tcp: { congestion: 'reno' } });
+    for (let i = 0; i < 3; i++) {
+      peer.write(40_000);
+      for (let left = 40; left > 0 && peer.tcp.unacknowledged(peer.id) > 0; left--) peer.ack();
+    }
+    peer.drain();
+    const grown = peer.tcp.info(peer.id).sndCwnd;
+    t.ok(grown >= 40, `cwnd is ${grown}`);
+    peer.advanceMs(20_000);
+    peer.data(10);
+    peer.read();
+    peer.advanceMs(500);
+    t.ok(asleepNow(peer));
+    peer.write(1000);
+    t.equal(
+      peer.tcp.info(peer.id).sndCwnd,
+      10,
+      'a hundred RTOs of silence, although the peer has spoken half a second ago',
+    );
+    t.end();
+  },
+);
+
+t.test('ESTABLISHED, asleep, TCP_INFO → what it was: rates, round trips, sizes, sequence numbers', (t) => {
+  const peer = asleep(t, { syn: { mss: 1400, wscale: 5, sackOk: true, ts: [77, 0] } });
+  const awake = established(t, {
+    tcp: { hibernateMs: 1 << 29 },
+    syn: { mss: 1400, wscale: 5, sackOk: true, ts: [77, 0] },
+  });
+  awake.data(3000);
+  awake.read();
+  awake.write(2000);
+  awake.ack();
+  awake.advanceMs(300);
+  t.same({ ...peer.tcp.info(peer.id), active: true }, awake.tcp.info(awake.id));
+  t.ok(asleepNow(peer), 'and to ask does not wake it');
+  peer.inject({ flags: 'R' });
+  awake.inject({ flags: 'R' });
+  t.same(peer.tcp.info(peer.id), awake.tcp.info(awake.id), 'nor is anything lost by its end');
+  t.end();
+});
+
+function asleepNow(peer: Peer): boolean {
+  return peer.tcp.counts.active === 0;
+}

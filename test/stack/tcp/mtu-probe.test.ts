@@ -129,3 +129,24 @@ t.test('the search is over → it begins again after its interval', (t) => {
   t.equal(peer.stack.net.stats.tcpMtuProbes, tcpMtuProbes, 'nothing is left to find out');
   t.end();
 });
+
+t.test(
+  'a search for the MTU, four gaps in what comes → the blocks told of them do not touch what is known of the path',
+  (t) => {
+    const peer = established(t, { tcp: { mtuProbing: 2 }, syn: { mss: 1460, sackOk: true }, win: 30_000 });
+    const { sndMss, sndCwnd } = peer.tcp.info(peer.id);
+    for (const seq of [1001, 3001, 5001, 7001]) peer.inject({ seq, data: 500 });
+    t.equal(peer.drain().at(-1)?.options.sack?.length, 4);
+    // A larger window is a reason to work the segment size out anew.
+    peer.win = 60_000;
+    peer.inject({ seq: 7501, data: 10 });
+    t.same([peer.tcp.info(peer.id).sndMss, peer.tcp.info(peer.id).sndCwnd], [sndMss, sndCwnd]);
+    peer.inject({ seq: 1, data: 8000 });
+    peer.nxt = 8001;
+    peer.read();
+    peer.drain();
+    peer.write(sndMss);
+    t.equal(peer.drain().find((segment) => segment.length > 0)?.length, sndMss);
+    t.end();
+  },
+);

@@ -199,3 +199,12 @@ t.test('runs kept, aborted, reset or closed → given back', (t) => {
   }
   t.end();
 });
+
+t.test('bytes that came out of order → are counted as received once they are in order', (t) => {
+  const peer = established(t);
+  peer.inject({ seq: 501, data: 500 });
+  t.equal(peer.tcp.info(peer.id).bytesReceived, 0);
+  peer.inject({ seq: 1, data: 500 });
+  t.equal(peer.tcp.info(peer.id).bytesReceived, 1000);
+  t.end();
+});

@@ -25,3 +25,28 @@ t.test('a time before the last, or none → stops the program; the same again �
   t.equal(clock.us, 5000);
   t.end();
 });
+
+t.test('follows a source → each reading asks it; told a time, it stands still again', (t) => {
+  const clock = new Clock(1000 as Us);
+  let now = 2000;
+  let asked = 0;
+  const source = {
+    now(): Us {
+      asked += 1;
+      return now as Us;
+    },
+  };
+  clock.follow(source);
+  t.equal(asked, 0, 'a call that needs no time costs nothing');
+  t.same([clock.us, clock.ms, clock.us32], [2000, 2, 2000]);
+  now = 5_000_000;
+  t.equal(clock.ms, 5000);
+  clock.advance(6_000_000 as Us);
+  now = 7_000_000;
+  t.equal(clock.us, 6_000_000);
+  t.equal(asked, 4);
+  clock.follow(source);
+  now = 1;
+  t.throws(() => clock.us, /go back/);
+  t.end();
+});
