@@ -1,10 +1,12 @@
 /**
- * The row of a chunk. The last five describe the whole queue and mean something in its head only; `drop` moves them when the
- * head goes. LENGTH also tells what a chunk is: positive in a head (an empty queue has no head), 0 behind one, -1 when free.
+ * The row of a chunk. The last five describe the whole queue and mean something in its head only; `drop` moves them
+ * when the head goes. LENGTH also tells what a chunk is: positive in a head (an empty queue has no head), 0 behind one,
+ * -1 when free.
  *
- * Two cursors remember where a reader was: one follows the sending of new data, the other a retransmission that works its way
- * through the middle. With one alone, loss recovery, which alternates between the two places, would walk the chain for
- * each segment. A place of 0 is no cursor; the offsets count from the front of the queue to the first byte of the chunk.
+ * Two cursors remember where a reader was: one follows the sending of new data, the other a retransmission that works
+ * its way through the middle. With one alone, loss recovery, which alternates between the two places, would walk the
+ * chain for each segment. A place of 0 is no cursor; the offsets count from the front of the queue to the first byte of
+ * the chunk.
  */
 export const enum Row {
   NEXT = 0,

@@ -2,8 +2,8 @@ import { assert } from '../base/assert.js';
 import { FREE, Row, SLICED } from './chunk-row.js';
 
 /**
- * A queue that begins with few bytes gets a slice, the sixteenth part of a chunk: 256 bytes hold a short request or one byte that nobody
- * reads, and a hundred thousand such queues then take 32 MiB instead of 512.
+ * A queue that begins with few bytes gets a slice, the sixteenth part of a chunk: 256 bytes hold a short request or one
+ * byte that nobody reads, and a hundred thousand such queues then take 32 MiB instead of 512.
  */
 export const SLICES_SHIFT = 4;
 export const SLICES_IN_CHUNK = 1 << SLICES_SHIFT;
@@ -18,7 +18,10 @@ const enum Cut {
   FREE_SLICES = 4,
 }
 
-/** Which slices of which chunks are free. Slices have rows of their own, behind those of the chunks: slice s of chunk c is number first + 16c + s. */
+/**
+ * Which slices of which chunks are free. Slices have rows of their own, behind those of the chunks: slice s of chunk c
+ * is number first + 16c + s.
+ */
 export class Slices {
   used = 0;
   /** The most ever used at once. */

@@ -3,10 +3,11 @@ import type { ByteArena } from '../memory/byte-arena.js';
 import { Cold } from './tcb.js';
 
 /**
- * Segment path. Who holds how much of the stream buffers and of the runs out of order, so that the largest holder is found without looking at
- * the others (docs/memory.md). A connection stands in a list with all that hold about as much: 4 to 7 chunks, 8 to 15, and so on. It
- * joins at the end and moves only when its amount leaves these bounds, so the front of a list has held that much for longest. No RFC has a
- * rule for it: RFC 9293 §3.8.6 bounds a window, and not the sum of all of them.
+ * Segment path. Who holds how much of the stream buffers and of the runs out of order, so that the largest holder is
+ * found without looking at the others (docs/memory.md). A connection stands in a list with all that hold about as much:
+ * 4 to 7 chunks, 8 to 15, and so on. It joins at the end and moves only when its amount leaves these bounds, so the
+ * front of a list has held that much for longest. No RFC has a rule for it: RFC 9293 §3.8.6 bounds a window, and not
+ * the sum of all of them.
  */
 
 /** The row beside each cold row, which has no word left. */

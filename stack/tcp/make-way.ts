@@ -9,13 +9,14 @@ import { pruneNewest } from './reassembly.js';
 import { Cold, Tcb } from './tcb.js';
 
 /**
- * Segment path. Who gives way when the memory of the streams runs short (docs/memory.md): found by the lists of holders.ts, so that nobody looks at all connections. What may
- * be let go of bytes out of order says RFC 2018 §8; that a connection ends for want of memory, RFC 9293 §3.9.1.5 (ABORT).
+ * Segment path. Who gives way when the memory of the streams runs short (docs/memory.md): found by the lists of
+ * holders.ts, so that nobody looks at all connections. What may be let go of bytes out of order says RFC 2018 §8; that
+ * a connection ends for want of memory, RFC 9293 §3.9.1.5 (ABORT).
  */
 
 /**
- * Without any use of its memory for so long a connection gives way in a crisis, ms: ten seconds where it begins, less as less is free, but at least one. A peer that was
- * away for a moment has come back by then.
+ * Without any use of its memory for so long a connection gives way in a crisis, ms: ten seconds where it begins, less
+ * as less is free, but at least one. A peer that was away for a moment has come back by then.
  */
 function patienceMs(free: number, max: number): number {
   const ms = (8 * PATIENCE_MS_MAX * free) / max;
@@ -52,8 +53,9 @@ function makeWay(tcp: TcpContext, c: number, empty: boolean): void {
 }
 
 /**
- * Somebody else gives memory back: what came out of order goes first, because it will be sent again (RFC 2018 §8), then what nobody owns any more, then the
- * largest that makes no use of it. `anyone`: of the first two also those that do. False when there is nobody.
+ * Somebody else gives memory back: what came out of order goes first, because it will be sent again (RFC 2018 §8), then
+ * what nobody owns any more, then the largest that makes no use of it. `anyone`: of the first two also those that do.
+ * False when there is nobody.
  */
 function oneGivesWay(tcp: TcpContext, c: number, anyone: boolean): boolean {
   const { holders, cold, hot } = tcp;
@@ -108,7 +110,10 @@ function largestGivesWay(tcp: TcpContext, own: number, patience: number): boolea
   return false;
 }
 
-/** No record is left for a segment of `c`, which has next to none under way: some who wait for an acknowledgment for long give theirs back, few as each may hold. True when any did. */
+/**
+ * No record is left for a segment of `c`, which has next to none under way: some who wait for an acknowledgment for
+ * long give theirs back, few as each may hold. True when any did.
+ */
 export function needRecord(tcp: TcpContext, c: number): boolean {
   const { transmits } = tcp;
   const max = tcp.limits.transmitRecordsMax;
@@ -124,8 +129,8 @@ export function needRecord(tcp: TcpContext, c: number): boolean {
 const RECORD_VICTIMS = 64;
 
 /**
- * Once for each flush. For those that stand in line, and those that found no cold row, some give way who hold theirs without use; then the line moves. Those who stand in it
- * ask no more by themselves.
+ * Once for each flush. For those that stand in line, and those that found no cold row, some give way who hold theirs
+ * without use; then the line moves. Those who stand in it ask no more by themselves.
  */
 export function serveLine(tcp: TcpContext): void {
   if (tcp.rowsWanted) {
@@ -143,10 +148,16 @@ export function serveLine(tcp: TcpContext): void {
   feedStarved(tcp);
 }
 
-/** While somebody stands in line it is looked after this often, ms: what has made no use of its memory for a second is found soon after. */
+/**
+ * While somebody stands in line it is looked after this often, ms: what has made no use of its memory for a second is
+ * found soon after.
+ */
 export const LINE_MS = 100;
 
-/** Among the next cold rows, one whose connection has made no use of what it holds for longer than `patience`. It need not hold a chunk. */
+/**
+ * Among the next cold rows, one whose connection has made no use of what it holds for longer than `patience`. It need
+ * not hold a chunk.
+ */
 function stuckGivesWay(tcp: TcpContext, c: number, patience: number, records: boolean): boolean {
   const { cold } = tcp;
   for (let looks = ROWS_LOOKED_AT; looks > 0; looks--) {
@@ -166,7 +177,10 @@ function holdsNothing(tcp: TcpContext, c: number, k: number): boolean {
   return tcp.hot[c + Tcb.SND_QUEUE] === 0 && tcp.hot[c + Tcb.RCV_QUEUE] === 0 && tcp.cold[k + Cold.OOO_COUNT] === 0;
 }
 
-/** The connection is reset, and what it holds is free, unread bytes included: they would be what is held. The program finds ENOBUFS. */
+/**
+ * The connection is reset, and what it holds is free, unread bytes included: they would be what is held. The program
+ * finds ENOBUFS.
+ */
 export function evict(tcp: TcpContext, c: number): void {
   const { hot } = tcp;
   tcp.arena.free(hot[c + Tcb.RCV_QUEUE]);

@@ -3,7 +3,10 @@ import { SLICES_IN_CHUNK } from '../memory/slices.js';
 import type { TcpContext } from './context.js';
 import { RESERVE_CHUNKS } from './memory.js';
 
-/** Control path. What each pool of TCP holds, for `ss --memory` and for tests (docs/memory.md). The names of RFC 9293 §3.3.2 where the pool is of a state. */
+/**
+ * Control path. What each pool of TCP holds, for `ss --memory` and for tests (docs/memory.md). The names of RFC 9293
+ * §3.3.2 where the pool is of a state.
+ */
 export function tcpPools(tcp: TcpContext): readonly PoolReport[] {
   const { arena, reassembly, transmits, table, synTable, timeWaits, cookieCache, limits } = tcp;
   const { stats } = tcp.net;

@@ -1,7 +1,10 @@
 import t from 'tap';
 import { ANSWERS, Rig, SCALE, UNREAD } from './rig.js';
 
-/** The stream buffers: some hold as much as they are given and never let go; somebody else has a page to fetch and a file to send. */
+/**
+ * The stream buffers: some hold as much as they are given and never let go; somebody else has a page to fetch and a
+ * file to send.
+ */
 
 /** Alone, what a transfer takes. */
 function alone(kind: 'page' | 'upload', bytes: number, loss = 0): number {

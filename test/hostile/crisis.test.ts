@@ -2,7 +2,10 @@ import t from 'tap';
 import type { Behaviour, Hog, Horde } from './horde.js';
 import { ANSWERS, Rig, UNREAD } from './rig.js';
 
-/** More hostile peers than the memory has room for: the reserve of those who come later is what others have held for long without use. */
+/**
+ * More hostile peers than the memory has room for: the reserve of those who come later is what others have held for
+ * long without use.
+ */
 
 /** A memory of 16 MiB, 4096 chunks, whatever the scale: what counts is how many want it. */
 const SERVER = { bufferBytesMax: 16 << 20 };

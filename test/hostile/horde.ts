@@ -14,7 +14,9 @@ import {
 } from '../../stack/wire/tcp.js';
 import { type SegmentSpec, writeSegment } from '../stack/tcp/segment.js';
 
-/** One of them: a pair of ports, and where both streams are. Numbers relative to the initial ones, as in test/stack/tcp. */
+/**
+ * One of them: a pair of ports, and where both streams are. Numbers relative to the initial ones, as in test/stack/tcp.
+ */
 export class Hog {
   /** The next byte it sends, and the next of the server's it expects. */
   nxt = 0;
@@ -52,8 +54,8 @@ export interface Behaviour {
 const ISS = 1000;
 
 /**
- * Any number of peers that mean no good, behind one device: each a row of numbers and not a stack, so that a hundred thousand cost little. They
- * answer at once, and do only what the test has them do.
+ * Any number of peers that mean no good, behind one device: each a row of numbers and not a stack, so that a hundred
+ * thousand cost little. They answer at once, and do only what the test has them do.
  */
 export class Horde implements Driver {
   readonly name = 'horde';
@@ -98,7 +100,10 @@ export class Horde implements Driver {
     this.#wake?.();
   }
 
-  /** All that are still connected reset their connections. What the server answers to a number it does not take says which it would. */
+  /**
+   * All that are still connected reset their connections. What the server answers to a number it does not take says
+   * which it would.
+   */
   leave(): void {
     this.#leaving = true;
     for (const hog of this.hogs.values()) if (!hog.gone) this.#reset(hog);

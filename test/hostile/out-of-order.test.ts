@@ -2,7 +2,10 @@ import t from 'tap';
 import type { Behaviour, Hog, Horde } from './horde.js';
 import { Rig, SCALE, UNREAD } from './rig.js';
 
-/** The runs of bytes out of order: many connections keep as many islands as they may, and somebody else's segments get lost. */
+/**
+ * The runs of bytes out of order: many connections keep as many islands as they may, and somebody else's segments get
+ * lost.
+ */
 
 const ISLANDS = 512;
 
@@ -19,7 +22,9 @@ const islands: Behaviour = {
 
 const BYTES = 8 << 20;
 const LOSS = 0.01;
-/** They must get their islands kept: the receive buffer charges each 896 bytes, and 512 do not fit the first 128 KiB. */
+/**
+ * They must get their islands kept: the receive buffer charges each 896 bytes, and 512 do not fit the first 128 KiB.
+ */
 const SERVER = { receiveBytes: 1 << 20, receiveBytesMax: 6 << 20 };
 
 function speed(tookUs: number): number {

@@ -3,7 +3,9 @@ import type { PoolReport } from '../../stack/memory/pool-report.js';
 import type { Behaviour } from './horde.js';
 import { ANSWERS, Rig, UNREAD } from './rig.js';
 
-/** The pools of rows: half-open connections, TIME-WAIT, what waits to be accepted, records of what was sent, cold rows. */
+/**
+ * The pools of rows: half-open connections, TIME-WAIT, what waits to be accepted, records of what was sent, cold rows.
+ */
 
 const NOTHING: Behaviour = { request: 0, window: 65_535 };
 const BYTES = 1 << 20;
