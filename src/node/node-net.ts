@@ -86,6 +86,13 @@ export class NodeNet {
     if (inside._handle) {
       throw coded(Error, 'ERR_SERVER_ALREADY_LISTEN', 'the server listens already: close it before it listens again');
     }
+    if (typeof inside._listen2 !== 'function') {
+      throw coded(
+        Error,
+        'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM',
+        "servers on a stack need Node's own net.Server, and this runtime has another: run with Node 20 or newer (docs/runtimes.md)",
+      );
+    }
     const { port, address, backlog, signal, callback } = listenArguments(args);
     if (callback !== undefined) server.once('listening', callback);
     if (signal !== undefined) closeOnAbort(server, signal);
