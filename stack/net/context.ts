@@ -51,8 +51,9 @@ export interface NetworkLimits {
   readonly resetsPerSecond: number;
   readonly resetsBurst: number;
   /**
-   * SYNs answered in a second, and at once: more than a program over a TAP accepts, and a crowd that comes back together. Each
-   * answer to a forged address may cost a RST that comes back. Deviation: Linux has no limit.
+   * SYNs answered in a second, and at once, of those that do not become connections: however many connections a program accepts, they
+   * do not count. At once: a crowd that comes back together. Each answer to a forged address may cost a RST that comes back.
+   * Deviation: Linux has no limit.
    */
   readonly synAnswersPerSecond: number;
   readonly synAnswersBurst: number;
