@@ -80,6 +80,9 @@ export class Listener implements EventHandler {
     this.#host.wake();
   }
 
+  get referenced(): boolean {
+    return this.#referenced;
+  }
   set referenced(value: boolean) {
     if (value === this.#referenced) return;
     this.#referenced = value;

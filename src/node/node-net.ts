@@ -5,7 +5,7 @@ import tls from 'node:tls';
 import type { ConnectionId } from '../../stack/base/units.js';
 import type { StackHost } from '../host/stack-host.js';
 import { findBindings, type SocketInside } from './bindings.js';
-import { ChannelTable } from './channel.js';
+import { ChannelTable } from './channel-table.js';
 import { DatagramSocket, type DatagramSocketOptions, type MessageListener } from './datagram-socket.js';
 import { DuplexSocket } from './duplex-socket.js';
 import { coded, listenArguments, portNumber } from './listen-arguments.js';
