@@ -20,6 +20,8 @@ type WriteCallback = (error?: Error | null) => void;
 export interface DuplexSocketOptions extends Pick<DuplexOptions, 'allowHalfOpen' | 'signal' | 'highWaterMark'> {
   /** Bytes go into a buffer of the program's and to its callback, not through the stream. */
   readonly onread?: OnReadOpts | undefined;
+  /** An accepted connection is not read from until the program says so. */
+  readonly pauseOnCreate?: boolean;
 }
 
 export interface DuplexConnectOptions {
@@ -54,14 +56,15 @@ export class DuplexSocket extends Duplex implements ChannelOwner {
 
   constructor(table: ChannelTable, options: DuplexSocketOptions = {}, accepted?: ConnectionId) {
     // `close` is emitted here: with `hadError`, as `net.Socket` does.
-    const { signal, onread, ...rest } = options;
+    const { signal, onread, pauseOnCreate, ...rest } = options;
     super({ ...rest, allowHalfOpen: options.allowHalfOpen ?? false, emitClose: false });
     this.#onread = onread ?? null;
     if (onread !== undefined) this.#buffer = typeof onread.buffer === 'function' ? onread.buffer() : onread.buffer;
     this.#channel = new Channel(table, this, accepted);
     // Not by `super`, which destroys at once where the signal is aborted already.
     if (signal !== undefined) addAbortSignal(signal, this);
-    if (accepted !== undefined) this.read(0);
+    if (pauseOnCreate === true) this.pause();
+    else if (accepted !== undefined) this.read(0);
   }
 
   connect(options: DuplexConnectOptions, callback?: () => void): this {

@@ -175,7 +175,8 @@ export class NodeNet {
 
   /** What Node's server does with a handle, for a stream without one. */
   #acceptPlain(server: ServerInside, id: ConnectionId): void {
-    const socket = new DuplexSocket(this.#table, { allowHalfOpen: server.allowHalfOpen }, id);
+    const { allowHalfOpen, pauseOnConnect } = server;
+    const socket = new DuplexSocket(this.#table, { allowHalfOpen, pauseOnCreate: pauseOnConnect }, id);
     if (server.maxConnections && server._connections >= server.maxConnections) {
       server.emit('drop', {
         localAddress: socket.localAddress,
@@ -190,7 +191,6 @@ export class NodeNet {
     }
     if (server.noDelay) socket.setNoDelay(true);
     if (server.keepAlive) socket.setKeepAlive(true, server.keepAliveInitialDelay * 1000);
-    if (server.pauseOnConnect) socket.pause();
     server._connections += 1;
     socket.server = server;
     server.emit('connection', onlyOnce(socket));
@@ -226,6 +226,7 @@ function streamOptions(options: ConnectOptions) {
   return {
     ...(options.allowHalfOpen === undefined ? {} : { allowHalfOpen: options.allowHalfOpen }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ...(options.onread === undefined ? {} : { onread: options.onread }),
   };
 }
 

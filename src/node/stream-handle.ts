@@ -45,6 +45,9 @@ export function createStreamHandleClass({ JSStream, write }: Bindings): StreamHa
     #write: Request | null = null;
     /** The waiting write came from inside Node. */
     #writeInside = false;
+    /** Bytes are being handed to whoever reads; and a write that was made meanwhile is done. */
+    #reads = false;
+    #writtenInside = false;
     /** A shutdown from inside Node that came while a write was waiting. */
     #shutdown: Request | null = null;
     /** Bytes of the program's own buffer (`onread`), where it has one: no read may bring more, so that the program can stop after each. */
@@ -209,7 +212,9 @@ export function createStreamHandleClass({ JSStream, write }: Bindings): StreamHa
       }
       this.#write = request;
       this.#writeInside = true;
-      if (done) setImmediate(() => this.channelWritten(undefined));
+      if (!done) return 0;
+      if (this.#reads) this.#writtenInside = true;
+      else setImmediate(() => this.#completeInside(request));
       return 0;
     }
     onshutdown(request: Request): number {
@@ -221,7 +226,16 @@ export function createStreamHandleClass({ JSStream, write }: Bindings): StreamHa
     // As the channel calls us.
 
     channelData(bytes: Uint8Array, count: number): void {
-      this.readBuffer(count === bytes.length ? bytes : bytes.subarray(0, count));
+      this.#reads = true;
+      try {
+        this.readBuffer(count === bytes.length ? bytes : bytes.subarray(0, count));
+      } finally {
+        this.#reads = false;
+      }
+      if (!this.#writtenInside) return;
+      // Before the program's ticks: HTTP/2 drops what it has not begun to write when the program destroys a stream.
+      this.#writtenInside = false;
+      this.#completeInside(this.#write);
     }
     channelEnd(): void {
       this.emitEOF();
@@ -279,6 +293,11 @@ export function createStreamHandleClass({ JSStream, write }: Bindings): StreamHa
       this.#write = own;
       if (write.lastError !== undefined) write.state[write.lastError] = 0;
       return own;
+    }
+
+    /** A write from inside Node that was done at once; not from within `onwrite`, which must answer first. */
+    #completeInside(request: Request | null): void {
+      if (request !== null && request === this.#write) this.channelWritten(undefined);
     }
 
     #finishWrite(status: number): void {
