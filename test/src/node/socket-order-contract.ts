@@ -1,7 +1,17 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { closed, closeOf, collect, listening, pair, passes, type SocketWorld, type Test, uncaught } from './socket-steps.js';
+import {
+  closed,
+  closeOf,
+  collect,
+  listening,
+  pair,
+  passes,
+  type SocketWorld,
+  type Test,
+  uncaught,
+} from './socket-steps.js';
 
 type MakeWorld = (t: Test) => SocketWorld | Promise<SocketWorld>;
 
@@ -249,7 +259,12 @@ export function socketOrderContract(t: Test, name: string, makeWorld: MakeWorld)
   test('from the port of a listener → bind EADDRINUSE; from a foreign address → bind EADDRNOTAVAIL', async (t, world) => {
     const server = await listening(t, world);
     const { port } = server.address() as AddressInfo;
-    const own = world.connectHome({ host: world.serverAddress, port, localPort: port, localAddress: world.serverAddress });
+    const own = world.connectHome({
+      host: world.serverAddress,
+      port,
+      localPort: port,
+      localAddress: world.serverAddress,
+    });
     t.match((await once(own, 'error'))[0], {
       code: 'EADDRINUSE',
       syscall: 'bind',
