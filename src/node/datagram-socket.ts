@@ -9,6 +9,7 @@ import { Verdict } from '../../stack/wire/verdict.js';
 import type { StackHost } from '../host/stack-host.js';
 import type { EventHandler } from '../reactor/event-handler.js';
 import type { Endpoint } from './channel.js';
+import { publishDatagramSocket } from './diagnostics.js';
 import { codeOf, connectionError, listenError, systemError } from './errno.js';
 import { coded, portNumber } from './listen-arguments.js';
 
@@ -69,6 +70,7 @@ export class DatagramSocket extends EventEmitter<Events> implements EventHandler
     this.#host = host;
     this.#options = options;
     if (listener !== undefined) this.on('message', listener);
+    publishDatagramSocket(this);
   }
 
   bind(port?: number | BindOptions | (() => void), address?: string | (() => void), callback?: () => void): this {

@@ -7,6 +7,7 @@ import type { StackHost } from '../host/stack-host.js';
 import { findBindings, type SocketInside } from './bindings.js';
 import { ChannelTable } from './channel-table.js';
 import { DatagramSocket, type DatagramSocketOptions, type MessageListener } from './datagram-socket.js';
+import { publishAccepted, publishClient, publishListen, publishListenError } from './diagnostics.js';
 import { DuplexSocket } from './duplex-socket.js';
 import { coded, listenArguments, portNumber } from './listen-arguments.js';
 import { guardTls, makeConnect, markOurs, refuseConnect, refusePath } from './second-connect.js';
@@ -87,12 +88,14 @@ export class NodeNet {
       throw coded(Error, 'ERR_SERVER_ALREADY_LISTEN', 'the server listens already: close it before it listens again');
     }
     const { port, address, backlog, signal, callback } = listenArguments(args);
+    publishListen(server, { port, host: address, backlog });
     if (callback !== undefined) server.once('listening', callback);
     if (signal !== undefined) closeOnAbort(server, signal);
     let handle: ServerHandle;
     try {
       handle = new ServerHandle(this.host, address, port);
     } catch (error) {
+      publishListenError(server, error);
       process.nextTick(() => server.emit('error', error));
       return server;
     }
@@ -159,12 +162,14 @@ export class NodeNet {
     // Reading begins when the connection stands, not when the socket is made.
     const socket = new net.Socket({ ...options, handle, manualStart: true } as net.SocketConstructorOpts);
     this.#equip(socket);
+    publishClient(socket);
     if (options.timeout) socket.setTimeout(options.timeout);
     return socket.connect(options, listener);
   }
 
   #connectPlain(options: ConnectOptions, listener?: () => void): net.Socket {
     const socket = new DuplexSocket(this.#table, streamOptions(options));
+    publishClient(socket);
     if (options.noDelay) socket.setNoDelay(true);
     if (options.keepAlive) socket.setKeepAlive(true, options.keepAliveInitialDelay);
     if (options.timeout) socket.setTimeout(options.timeout);
@@ -194,6 +199,7 @@ export class NodeNet {
     server._connections += 1;
     socket.server = server;
     server.emit('connection', onlyOnce(socket));
+    publishAccepted(socket);
     if (server instanceof tls.Server) leaveEndToTls(socket);
   }
 }
