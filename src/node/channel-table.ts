@@ -7,8 +7,8 @@ import type { Channel } from './channel.js';
  * All channels of a host. One handler with the reactor for all of them; the cookie is the channel's number here.
  *
  * A program may rely on its ticks and promises to run between two callbacks of one socket: libuv has Node run them after each. In a turn
- * of ours several callbacks come in one go, and Node runs ticks only after the last. So a channel that has called back waits with the next
- * callback until the ticks have run, as `reported` and `later` have it.
+ * of ours several callbacks come in one go, and Node may run ticks only after the last. So a channel remembers in which stretch of
+ * JavaScript it has called back, and puts off what must not follow in the same one: see `Channel`.
  */
 export class ChannelTable implements EventHandler {
   readonly #channels: (Channel | undefined)[] = [];
@@ -36,7 +36,10 @@ export class ChannelTable implements EventHandler {
     return this.#stretch;
   }
 
-  /** A callback is about to be called; returns the stretch in which the channel is to call no other. */
+  /**
+   * Something is about to be reported that something else may follow; returns the stretch this happens in. Without such reports nobody looks
+   * when a stretch ends, and it goes on.
+   */
   reported(): number {
     if (!this.#ticking) {
       this.#ticking = true;
@@ -58,6 +61,8 @@ export class ChannelTable implements EventHandler {
   readonly #onImmediate = (): void => {
     const channels = this.#later;
     this.#later = [];
+    // An immediate is a stretch of its own.
+    this.#stretch = (this.#stretch + 1) & 0x3fffffff;
     for (const channel of channels) {
       channel.waitsForTicks = false;
       if (channel.id !== 0) {

@@ -59,6 +59,8 @@ const enum Bit {
   /** The channel is one of those that keep the process alive. */
   ALIVE = 128,
   WAITS_FOR_TICKS = 256,
+  /** Bytes have been reported. */
+  BROUGHT_BYTES = 512,
 }
 
 /** A write that waits: chunks from `chunk` on, of the first of them the bytes from `from` on. */
@@ -94,8 +96,8 @@ export class Channel {
     this.owner = owner;
     if (accepted === undefined) return;
     this.#take(accepted);
-    // The program hears of the connection now, and of its bytes after its ticks.
-    this.#stretch = table.reported();
+    // The server reports the connection.
+    this.#stretch = table.stretch;
   }
 
   get open(): boolean {
@@ -271,18 +273,18 @@ export class Channel {
     const failed = (events & Event.FAILED) !== 0;
     if (failed) this.#set(Bit.FAILED);
     this.#count();
-    this.#stretch = this.table.reported();
+    this.#stretch = this.table.stretch;
     this.owner.channelConnected(failed ? (this.#tcp.takeError(this.id) ?? 'ECONNREFUSED') : undefined);
     // Bytes may have come with the last segment of the handshake, and a write may have waited for it.
-    if (this.id !== 0 && (this.#waiting !== null || (this.#has(Bit.READING) && this.#hasNews()))) this.#later();
+    if (this.id !== 0 && this.#has(Bit.READING)) this.#read();
+    if (this.#waiting !== null) this.#later();
   }
 
   #read(): void {
     for (let i = 0; i < READS_MAX; i++) {
       if (!this.#has(Bit.READING) || this.id === 0 || this.#has(Bit.ENDED | Bit.FAILED)) return;
-      // Bytes may follow bytes: no program knows where a read of its peer's bytes ends. Nothing else follows in one stretch.
-      if (this.#stretch === this.table.stretch && (i === 0 || this.#tcp.readable(this.id) === 0)) {
-        if (this.#hasNews()) this.#later();
+      if (this.#mustWait()) {
+        this.#later();
         return;
       }
       let count: number;
@@ -291,18 +293,18 @@ export class Channel {
       } catch (error) {
         this.#set(Bit.FAILED);
         this.#count();
-        this.#stretch = this.table.reported();
         this.owner.channelFailed(codeOf(error));
         return;
       }
       if (count === 0) return;
-      this.#stretch = this.table.reported();
       if (count < 0) {
         this.#set(Bit.ENDED);
         this.#count();
         this.owner.channelEnd();
         return;
       }
+      this.#set(Bit.BROUGHT_BYTES);
+      this.#stretch = this.table.reported();
       this.owner.channelData(scratch, count);
     }
     if (this.#has(Bit.READING) && this.id !== 0) {
@@ -328,9 +330,22 @@ export class Channel {
     this.owner.channelWritten(code);
   }
 
+  /**
+   * What must not follow the last callback before ticks and promises have run: the end, after bytes; and a failure, which the program may
+   * have no listener for yet. Bytes may follow anything: a stream keeps them.
+   */
+  #mustWait(): boolean {
+    if (this.#stretch !== this.table.stretch || this.#tcp.readable(this.id) > 0) return false;
+    const news = this.#readiness() & READ_EVENTS;
+    return (news & Event.FAILED) !== 0 || (news !== 0 && this.#has(Bit.BROUGHT_BYTES));
+  }
+
   /** Whether a read would give bytes, the end or an error. */
   #hasNews(): boolean {
-    return (this.table.host.reactor.demultiplexer.readiness(SocketKind.CONNECTION, this.id) & READ_EVENTS) !== 0;
+    return (this.#readiness() & READ_EVENTS) !== 0;
+  }
+  #readiness(): number {
+    return this.table.host.reactor.demultiplexer.readiness(SocketKind.CONNECTION, this.id);
   }
 
   #later(): void {

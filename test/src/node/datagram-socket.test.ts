@@ -163,27 +163,30 @@ t.test(
   },
 );
 
-t.test('a burst, and a program that awaits one message after the other → it hears every one, as over the kernel', async (t) => {
-  const own = await pair(t as Test);
-  const kernel = { server: dgram.createSocket('udp4').bind(0, '127.0.0.1'), client: dgram.createSocket('udp4') };
-  await once(kernel.server, 'listening');
-  t.teardown(() => {
-    kernel.server.close();
-    kernel.client.close();
-  });
-  const kernelSockets = kernel as unknown as { server: DatagramSocket; client: DatagramSocket };
-  const ways = [
-    { ...kernelSockets, port: kernel.server.address().port, address: '127.0.0.1' },
-    { ...own, address: SERVER },
-  ];
-  for (const { server, client, port, address } of ways) {
-    // The first finds the neighbour.
-    client.send('first', port, address);
-    await once(server, 'message');
-    for (let i = 0; i < 20; i++) client.send(`${i}`, port, address);
-    for (let i = 0; i < 20; i++) t.equal((await once(server, 'message'))[0].toString(), `${i}`);
-  }
-});
+t.test(
+  'a burst, and a program that awaits one message after the other → it hears every one, as over the kernel',
+  async (t) => {
+    const own = await pair(t as Test);
+    const kernel = { server: dgram.createSocket('udp4').bind(0, '127.0.0.1'), client: dgram.createSocket('udp4') };
+    await once(kernel.server, 'listening');
+    t.teardown(() => {
+      kernel.server.close();
+      kernel.client.close();
+    });
+    const kernelSockets = kernel as unknown as { server: DatagramSocket; client: DatagramSocket };
+    const ways = [
+      { ...kernelSockets, port: kernel.server.address().port, address: '127.0.0.1' },
+      { ...own, address: SERVER },
+    ];
+    for (const { server, client, port, address } of ways) {
+      // The first finds the neighbour.
+      client.send('first', port, address);
+      await once(server, 'message');
+      for (let i = 0; i < 20; i++) client.send(`${i}`, port, address);
+      for (let i = 0; i < 20; i++) t.equal((await once(server, 'message'))[0].toString(), `${i}`);
+    }
+  },
+);
 
 interface State {
   fresh: string;
@@ -200,9 +203,17 @@ const same = (what: string, closed = 'ERR_SOCKET_DGRAM_NOT_RUNNING'): State => (
 /** As Node's sockets over the kernel, but for two things: an option binds a fresh socket, where Node throws EBADF; and a closed one always says so. */
 const CALLS: [string, (socket: DatagramSocket) => unknown, State][] = [
   ['bind', (s) => s.bind(0, CLIENT), { ...same('ERR_SOCKET_ALREADY_BOUND'), fresh: 'done' }],
-  ['bind, a port that is none', (s) => s.bind(70_000), { ...same('ERR_SOCKET_ALREADY_BOUND'), fresh: 'ERR_SOCKET_BAD_PORT' }],
+  [
+    'bind, a port that is none',
+    (s) => s.bind(70_000),
+    { ...same('ERR_SOCKET_ALREADY_BOUND'), fresh: 'ERR_SOCKET_BAD_PORT' },
+  ],
   ['connect', (s) => s.connect(9, SERVER), { ...same('done'), connected: 'ERR_SOCKET_DGRAM_IS_CONNECTED' }],
-  ['connect, port 0', (s) => s.connect(0, SERVER), { ...same('ERR_SOCKET_BAD_PORT'), connected: 'ERR_SOCKET_DGRAM_IS_CONNECTED' }],
+  [
+    'connect, port 0',
+    (s) => s.connect(0, SERVER),
+    { ...same('ERR_SOCKET_BAD_PORT'), connected: 'ERR_SOCKET_DGRAM_IS_CONNECTED' },
+  ],
   ['disconnect', (s) => s.disconnect(), { ...same('ERR_SOCKET_DGRAM_NOT_CONNECTED'), connected: 'done' }],
   ['send', (s) => s.send('x', 9, SERVER), { ...same('done'), connected: 'ERR_SOCKET_DGRAM_IS_CONNECTED' }],
   ['send, no address', (s) => s.send('x'), { ...same('ERR_SOCKET_BAD_PORT'), connected: 'done' }],
@@ -218,7 +229,11 @@ const CALLS: [string, (socket: DatagramSocket) => unknown, State][] = [
   ['setMulticastTTL 1000', (s) => s.setMulticastTTL(1000), same('EINVAL setMulticastTTL')],
   ['setRecvBufferSize', (s) => s.setRecvBufferSize(10_000), same('done')],
   ['setRecvBufferSize 0', (s) => s.setRecvBufferSize(0), same('done')],
-  ['setRecvBufferSize -1', (s) => s.setRecvBufferSize(-1), same('ERR_SOCKET_BAD_BUFFER_SIZE', 'ERR_SOCKET_BAD_BUFFER_SIZE')],
+  [
+    'setRecvBufferSize -1',
+    (s) => s.setRecvBufferSize(-1),
+    same('ERR_SOCKET_BAD_BUFFER_SIZE', 'ERR_SOCKET_BAD_BUFFER_SIZE'),
+  ],
   ['setRecvBufferSize, 4 GiB', (s) => s.setRecvBufferSize(0xffffffff), same('done')],
   ['getRecvBufferSize', (s) => s.getRecvBufferSize(), same('done')],
   ['ref', (s) => s.ref(), same('done', 'done')],
@@ -270,7 +285,9 @@ t.test('every call on every state → Node’s error or none, and the socket com
 t.test('broadcast and multicast → Linux’s code, with a route and without', async (t) => {
   const { client } = await pair(t as Test);
   const answer = async (address: string): Promise<unknown> =>
-    new Promise((resolve) => client.send('x', 9, address, (error: NodeJS.ErrnoException | null) => resolve(error?.code)));
+    new Promise((resolve) =>
+      client.send('x', 9, address, (error: NodeJS.ErrnoException | null) => resolve(error?.code)),
+    );
   t.equal(await answer('10.0.0.255'), 'EACCES');
   t.equal(await answer('10.9.9.255'), 'ENETUNREACH');
   client.setBroadcast(true);
