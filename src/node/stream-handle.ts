@@ -45,7 +45,7 @@ export function createStreamHandleClass({ JSStream, write }: Bindings): StreamHa
     #write: Request | null = null;
     /** The waiting write came from inside Node. */
     #writeInside = false;
-    /** Bytes are being handed to whoever reads; and a write that was made meanwhile is done. */
+    /** Bytes are being handed to whoever reads. A write from inside Node is done, and Node has not been told. */
     #reads = false;
     #writtenInside = false;
     /** A shutdown from inside Node that came while a write was waiting. */
@@ -213,8 +213,8 @@ export function createStreamHandleClass({ JSStream, write }: Bindings): StreamHa
       this.#write = request;
       this.#writeInside = true;
       if (!done) return 0;
-      if (this.#reads) this.#writtenInside = true;
-      else setImmediate(() => this.#completeInside(request));
+      this.#writtenInside = true;
+      if (!this.#reads) setImmediate(() => this.#completeInside());
       return 0;
     }
     onshutdown(request: Request): number {
@@ -226,16 +226,16 @@ export function createStreamHandleClass({ JSStream, write }: Bindings): StreamHa
     // As the channel calls us.
 
     channelData(bytes: Uint8Array, count: number): void {
+      // Before the program hears of the bytes, and again before its ticks: HTTP/2 drops what it has not begun to write when the program
+      // destroys a stream while a write is not complete.
+      this.#completeInside();
       this.#reads = true;
       try {
         this.readBuffer(count === bytes.length ? bytes : bytes.subarray(0, count));
       } finally {
         this.#reads = false;
       }
-      if (!this.#writtenInside) return;
-      // Before the program's ticks: HTTP/2 drops what it has not begun to write when the program destroys a stream.
-      this.#writtenInside = false;
-      this.#completeInside(this.#write);
+      this.#completeInside();
     }
     channelEnd(): void {
       this.emitEOF();
@@ -296,8 +296,10 @@ export function createStreamHandleClass({ JSStream, write }: Bindings): StreamHa
     }
 
     /** A write from inside Node that was done at once; not from within `onwrite`, which must answer first. */
-    #completeInside(request: Request | null): void {
-      if (request !== null && request === this.#write) this.channelWritten(undefined);
+    #completeInside(): void {
+      if (!this.#writtenInside) return;
+      this.#writtenInside = false;
+      this.channelWritten(undefined);
     }
 
     #finishWrite(status: number): void {
@@ -321,6 +323,7 @@ export function createStreamHandleClass({ JSStream, write }: Bindings): StreamHa
     #closed(callback: (() => void) | undefined): void {
       this.socket = null;
       closeSoon(() => {
+        this.#writtenInside = false;
         const connect = this.#connect;
         this.#connect = null;
         connect?.oncomplete(UV_ECANCELED, this, connect, false, false);
