@@ -5,6 +5,7 @@ import { Event, SocketKind } from '../../stack/net/event-queue.js';
 import { TcpOption } from '../../stack/tcp/socket-options.js';
 import { State } from '../../stack/tcp/state.js';
 import type { ChannelTable } from './channel-table.js';
+import { type Endpoint, fill } from './endpoint.js';
 import { codeOf } from './errno.js';
 
 /** What a channel tells the socket above it. */
@@ -21,12 +22,6 @@ export interface ChannelOwner {
   channelConnected(code: ErrorCode | undefined): void;
   /** The write that had to wait is in the stack's hands, or has failed. */
   channelWritten(code: ErrorCode | undefined): void;
-}
-
-export interface Endpoint {
-  address: string;
-  port: number;
-  family: string;
 }
 
 /** As much as libuv asks for at once; a `net.Socket` has a high-water mark of the same order. */
@@ -126,7 +121,7 @@ export class Channel {
       throw new StackError('EADDRNOTAVAIL', `${address} is not an address of this stack`);
     }
     if (this.id !== 0 || this.#bound !== null) throw new StackError('EINVAL', 'the socket has an address already');
-    if (port !== 0 && this.#tcp.portHasListener(local, port)) {
+    if (port !== 0 && this.#tcp.context.listeners.has(local, port)) {
       throw new StackError('EADDRINUSE', `port ${port} has a listener: choose another, or none`);
     }
     this.#bound = { address: local, port };
@@ -443,11 +438,4 @@ export class Channel {
   #name(address: Address): string {
     return address === 0 ? '0.0.0.0' : this.#net.formatAddress(address);
   }
-}
-
-function fill(into: Partial<Endpoint>, address: string, port: number): boolean {
-  into.address = address;
-  into.family = address.includes(':') ? 'IPv6' : 'IPv4';
-  into.port = port;
-  return true;
 }

@@ -8,8 +8,8 @@ import { UdpOption } from '../../stack/udp/options.js';
 import { Verdict } from '../../stack/wire/verdict.js';
 import type { StackHost } from '../host/stack-host.js';
 import type { EventHandler } from '../reactor/event-handler.js';
-import type { Endpoint } from './channel.js';
 import { publishDatagramSocket } from './diagnostics.js';
+import type { Endpoint } from './endpoint.js';
 import { codeOf, connectionError, errnoOf, listenError, systemError } from './errno.js';
 import { coded, portNumber } from './listen-arguments.js';
 

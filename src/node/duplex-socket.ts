@@ -3,9 +3,10 @@ import { isIP, type OnReadOpts, type Server } from 'node:net';
 import { addAbortSignal, Duplex, type DuplexOptions } from 'node:stream';
 import type { ErrorCode } from '../../stack/base/errors.js';
 import type { ConnectionId } from '../../stack/base/units.js';
-import { Channel, type ChannelOwner, type Endpoint } from './channel.js';
+import { Channel, type ChannelOwner } from './channel.js';
 import type { ChannelTable } from './channel-table.js';
 import { closeSoon } from './closing.js';
+import type { Endpoint } from './endpoint.js';
 import { codeOf, connectionError, systemError } from './errno.js';
 import { coded } from './listen-arguments.js';
 

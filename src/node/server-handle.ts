@@ -1,8 +1,8 @@
 import type { Server } from 'node:net';
 import type { ConnectionId } from '../../stack/base/units.js';
 import type { StackHost } from '../host/stack-host.js';
-import type { Endpoint } from './channel.js';
 import { closeSoon } from './closing.js';
+import type { Endpoint } from './endpoint.js';
 import { errnoOfError, UV_EBADF } from './errno.js';
 import { Listener } from './listener.js';
 

@@ -11,9 +11,10 @@ import {
   WriteRequest,
   type WriteResult,
 } from './bindings.js';
-import { Channel, type ChannelOwner, type Endpoint } from './channel.js';
+import { Channel, type ChannelOwner } from './channel.js';
 import type { ChannelTable } from './channel-table.js';
 import { closeSoon } from './closing.js';
+import type { Endpoint } from './endpoint.js';
 import { errnoOf, errnoOfError, systemError, UV_EBADF, UV_ECANCELED } from './errno.js';
 
 /** What `net.Socket` asks of its handle, and we of ours. */

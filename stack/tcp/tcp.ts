@@ -277,15 +277,6 @@ export class Tcp implements Transport {
     return listener;
   }
 
-  /** Control path. Whether a listener has this port on this address, or on all where either is 0: to bind it fails with EADDRINUSE. */
-  portHasListener(address: Address, port: number): boolean {
-    for (const listener of this.context.listeners) {
-      if (listener.port === port && (listener.address === address || listener.address === 0 || address === 0))
-        return true;
-    }
-    return false;
-  }
-
   /** Control path. For `ss`. */
   listenerInfo(id: ListenerId): { address: Address; port: number; backlog: number; waiting: number; halfOpen: number } {
     const { address, port, backlog, count, halfOpen } = this.#listener(id);

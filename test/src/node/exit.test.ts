@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 
-const PROGRAM = fileURLToPath(new URL('exit-program.js', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('./exit-program.js', import.meta.url));
 /** Far longer than any of the programs takes; one that hangs is ended then, and fails. */
 const LIMIT_MS = 60_000;
 

@@ -42,19 +42,22 @@ async function heard(ways: Ways): Promise<string[]> {
   return events;
 }
 
-t.test('answered, written to and destroyed in one go → the client hears of the answer, as over the kernel', async (t) => {
-  const kernel = await heard({
-    attach: (server) => server,
-    connect: (port) => net.connect(port, '127.0.0.1'),
-    address: '127.0.0.1',
-  });
-  const world = twoNets(t);
-  const ours = await heard({
-    attach: (server) => world.server.attach(server),
-    connect: (port) => world.client.connect(port, SERVER),
-    address: SERVER,
-  });
-  t.same(kernel, ['response', 'data', 'end']);
-  // Between two hosts of one process Node runs no ticks while frames are read, so that bytes may be reported before the answer they belong to.
-  t.same(ours.sort(), kernel.sort());
-});
+t.test(
+  'answered, written to and destroyed in one go → the client hears of the answer, as over the kernel',
+  async (t) => {
+    const kernel = await heard({
+      attach: (server) => server,
+      connect: (port) => net.connect(port, '127.0.0.1'),
+      address: '127.0.0.1',
+    });
+    const world = twoNets(t);
+    const ours = await heard({
+      attach: (server) => world.server.attach(server),
+      connect: (port) => world.client.connect(port, SERVER),
+      address: SERVER,
+    });
+    t.same(kernel, ['response', 'data', 'end']);
+    // Between two hosts of one process Node runs no ticks while frames are read, so that bytes may be reported before the answer they belong to.
+    t.same(ours.sort(), kernel.sort());
+  },
+);
