@@ -1,5 +1,7 @@
 import { assert } from '../base/assert.js';
+import { FREE, Row } from './chunk-row.js';
 import { copyBytes } from './copy.js';
+import { SLICES_IN_CHUNK, SLICES_SHIFT, Slices } from './slices.js';
 
 /**
  * A page, and what the kernel gives memory out in: an almost empty queue costs a page whatever we choose below it, and 4096
@@ -10,36 +12,12 @@ const CHUNK_BYTES = 4096;
 /** 256 MiB of addresses, resident only as far as they were ever used. */
 const CHUNKS_MAX = 65_536;
 
-/**
- * The row of a chunk. The last five describe the whole queue and mean something in its head only; `drop` moves them when the
- * head goes. LENGTH also tells what a chunk is: positive in a head (an empty queue has no head), 0 behind one, -1 when free.
- *
- * Two cursors remember where a reader was: one follows the sending of new data, the other a retransmission that works its way
- * through the middle. With one alone, loss recovery, which alternates between the two places, would walk the chain for
- * each segment. A place of 0 is no cursor; the offsets count from the front of the queue to the first byte of the chunk.
- */
-const enum Row {
-  NEXT = 0,
-  /** Where the chunk's bytes begin, and (high half) where they end. */
-  SPAN = 1,
-  LENGTH = 2,
-  TAIL = 3,
-  /** The cursor used last. */
-  RECENT = 4,
-  RECENT_OFFSET = 5,
-  OTHER = 6,
-  OTHER_OFFSET = 7,
-  /** 32 bytes a row: two to a cache line, under 1 % of the chunk it describes. */
-  SHIFT = 3,
-  INTS = 8,
-}
-
-const FREE = -1;
-
 export interface ByteArenaOptions {
   /** A power of two, 64 to 32,768. */
   readonly chunkBytes?: number;
   readonly chunksMax?: number;
+  /** Once a sixteenth of the chunks is used, short queues get a sixteenth of a chunk. Off if not given. */
+  readonly slices?: boolean;
   /** Where the bytes lie; made if not given. What is in it does not matter. */
   readonly memory?: ArrayBuffer | undefined;
 }
@@ -48,6 +26,9 @@ export interface ByteArenaOptions {
  * Stream buffers: byte queues as chains of chunks out of one block of memory. A queue is one int32, the number of its head
  * chunk, and 0 when it is empty; so an idle connection has no buffer at all. Every method that may change the head returns
  * the queue's new name, and the old name is dead.
+ *
+ * With `slices` a queue may begin in a slice. To every method it is a chunk like the others, only smaller: slices have numbers and rows of
+ * their own behind those of the chunks.
  *
  * No method is linear in the arena; none but `free`, `drop`, `truncate` and a jump to a place never read before is linear
  * in the queue's chunks.
@@ -58,15 +39,24 @@ export class ByteArena {
   readonly bytes: Uint8Array;
   /** Bytes the last `append` or `read` moved. */
   moved = 0;
+  chunksFree: number;
+  /** Chunks that queues hold whole. Those cut into slices are not among them. */
+  queued = 0;
+  readonly slices: Slices;
   readonly #shift: number;
   readonly #rows: Int32Array;
   /** Free chunks, last in first out: the chunk used next is the one most likely still in the cache. */
   #freeHead = 0;
-  #freeCount = 0;
   /** Chunks below were used at least once. Memory above was never touched, and so is not resident. */
   #highWater = 1;
   /** The offset of the first byte of the chunk that `#seek` found. */
   #seekOffset = 0;
+  /** The number of the first slice; no chunk has it. */
+  readonly #firstSlice: number;
+  /** 0 where no queue gets one. */
+  readonly #sliceBytes: number;
+  /** While more chunks are free than that, a short queue gets a whole one: that is fewer steps. */
+  readonly #slicesBelow: number;
 
   constructor(options: ByteArenaOptions = {}) {
     const chunkBytes = options.chunkBytes ?? CHUNK_BYTES;
@@ -79,16 +69,31 @@ export class ByteArena {
     assert((chunksMax + 1) * chunkBytes <= 0x80000000, 'offsets in the arena fit an int32');
     this.chunkBytes = chunkBytes;
     this.chunksMax = chunksMax;
+    this.chunksFree = chunksMax;
     this.#shift = 31 - Math.clz32(chunkBytes);
     // Chunk 0 is the empty queue; its bytes are addresses only.
     const memory = options.memory ?? new ArrayBuffer((chunksMax + 1) * chunkBytes);
     assert(memory.byteLength >= (chunksMax + 1) * chunkBytes, 'the memory given holds every chunk');
     this.bytes = new Uint8Array(memory, 0, (chunksMax + 1) * chunkBytes);
-    this.#rows = new Int32Array((chunksMax + 1) * Row.INTS);
+    const slices = options.slices === true;
+    this.#firstSlice = chunksMax + 1;
+    this.#sliceBytes = slices ? chunkBytes >>> SLICES_SHIFT : 0;
+    this.#slicesBelow = chunksMax - (chunksMax >>> SLICES_SHIFT);
+    this.#rows = new Int32Array((chunksMax + 1) * (slices ? 1 + SLICES_IN_CHUNK : 1) * Row.INTS);
+    this.slices = new Slices(this.#rows, this.#firstSlice);
   }
 
-  get chunksFree(): number {
-    return this.chunksMax + 1 - this.#highWater + this.#freeCount;
+  /** The most chunks ever used at once: a new one is touched only when no other is free. */
+  get chunksHighWater(): number {
+    return this.#highWater - 1;
+  }
+
+  /** Control path. Chunks that the queue holds whole. */
+  chunksOf(queue: number): number {
+    let count = 0;
+    for (let chunk = queue; chunk !== 0; chunk = this.#rows[(chunk << Row.SHIFT) + Row.NEXT])
+      if (chunk < this.#firstSlice) count += 1;
+    return count;
   }
 
   /** Bytes in the queue. */
@@ -98,7 +103,7 @@ export class ByteArena {
 
   /** Where in `bytes` the queue's first contiguous run begins. */
   frontAt(queue: number): number {
-    return (queue << this.#shift) + (this.#rows[(queue << Row.SHIFT) + Row.SPAN] & 0xffff);
+    return this.#baseOf(queue) + (this.#rows[(queue << Row.SHIFT) + Row.SPAN] & 0xffff);
   }
 
   /** The length of the first contiguous run; 0 when the queue is empty. */
@@ -121,18 +126,19 @@ export class ByteArena {
       tail = rows[(head << Row.SHIFT) + Row.TAIL];
       const row = tail << Row.SHIFT;
       const end = rows[row + Row.SPAN] >>> 16;
-      const n = Math.min(left, this.chunkBytes - end);
+      const n = Math.min(left, this.#capacityOf(tail) - end);
       if (n > 0) {
-        copyBytes(source, from, this.bytes, (tail << this.#shift) + end, n);
+        copyBytes(source, from, this.bytes, this.#baseOf(tail) + end, n);
         rows[row + Row.SPAN] += n << 16;
         left -= n;
       }
     }
     while (left > 0) {
-      const chunk = this.#take();
+      const short = head === 0 && left <= this.#sliceBytes && this.chunksFree <= this.#slicesBelow;
+      const chunk = short ? this.#takeSlice() : this.#take();
       if (chunk === 0) break;
       const n = Math.min(left, this.chunkBytes);
-      copyBytes(source, from + count - left, this.bytes, chunk << this.#shift, n);
+      copyBytes(source, from + count - left, this.bytes, this.#baseOf(chunk), n);
       rows[(chunk << Row.SHIFT) + Row.SPAN] = n << 16;
       left -= n;
       if (head === 0) {
@@ -165,7 +171,7 @@ export class ByteArena {
       const span = rows[(chunk << Row.SHIFT) + Row.SPAN];
       const start = (span & 0xffff) + skip;
       const n = Math.min(left, (span >>> 16) - start);
-      copyBytes(this.bytes, (chunk << this.#shift) + start, into, at + count - left, n);
+      copyBytes(this.bytes, this.#baseOf(chunk) + start, into, at + count - left, n);
       left -= n;
       if (left === 0) return;
       skip = 0;
@@ -245,7 +251,7 @@ export class ByteArena {
 
   /**
    * Puts `back` behind `front`; both names are dead, the result is the one queue. Where the chunks that meet hold together no
-   * more than one, they become one: a peer that sends its stream in single bytes, out of order, would otherwise make each of
+   * more than the first of them can, they become one: a peer that sends its stream in single bytes, out of order, would otherwise make each of
    * them cost a chunk. That is at most one chunk's copy, whatever the lengths.
    */
   concat(front: number, back: number): number {
@@ -257,7 +263,7 @@ export class ByteArena {
     const length = this.#lengthOfHead(front) + this.#lengthOfHead(back);
     const backTail = rows[(back << Row.SHIFT) + Row.TAIL];
     const tail = rows[row + Row.TAIL];
-    if (this.#chunkLength(tail) + this.#chunkLength(back) <= this.chunkBytes) {
+    if (this.#chunkLength(tail) + this.#chunkLength(back) <= this.#capacityOf(tail)) {
       const rest = rows[(back << Row.SHIFT) + Row.NEXT];
       this.#merge(tail, back);
       rows[(tail << Row.SHIFT) + Row.NEXT] = rest;
@@ -337,11 +343,11 @@ export class ByteArena {
   #merge(tail: number, chunk: number): void {
     const rows = this.#rows;
     const row = tail << Row.SHIFT;
-    const base = tail << this.#shift;
+    const base = this.#baseOf(tail);
     const n = this.#chunkLength(chunk);
     let start = rows[row + Row.SPAN] & 0xffff;
     let end = rows[row + Row.SPAN] >>> 16;
-    if (end + n > this.chunkBytes) {
+    if (end + n > this.#capacityOf(tail)) {
       copyBytes(this.bytes, base + start, this.bytes, base, end - start);
       end -= start;
       start = 0;
@@ -351,29 +357,64 @@ export class ByteArena {
     this.#give(chunk);
   }
 
+  /** Where in `bytes` a chunk or a slice begins. */
+  #baseOf(chunk: number): number {
+    const slice = chunk - this.#firstSlice;
+    return slice < 0 ? chunk << this.#shift : slice << (this.#shift - SLICES_SHIFT);
+  }
+
+  #capacityOf(chunk: number): number {
+    return chunk < this.#firstSlice ? this.chunkBytes : this.#sliceBytes;
+  }
+
+  /** A whole chunk for a queue; 0 when none is free. */
   #take(): number {
+    const chunk = this.#takeChunk();
+    if (chunk !== 0) this.queued += 1;
+    return chunk;
+  }
+
+  #takeChunk(): number {
     const rows = this.#rows;
     let chunk = this.#freeHead;
     if (chunk !== 0) {
       this.#freeHead = rows[(chunk << Row.SHIFT) + Row.NEXT];
-      this.#freeCount -= 1;
     } else {
       if (this.#highWater > this.chunksMax) return 0;
       chunk = this.#highWater;
       this.#highWater += 1;
     }
+    this.chunksFree -= 1;
     rows[(chunk << Row.SHIFT) + Row.NEXT] = 0;
     rows[(chunk << Row.SHIFT) + Row.LENGTH] = 0;
     return chunk;
   }
 
+  /** A slice of a chunk that is cut already, or of another; 0 when there is neither. */
+  #takeSlice(): number {
+    const slice = this.slices.take();
+    if (slice !== 0) return slice;
+    const chunk = this.#takeChunk();
+    return chunk === 0 ? 0 : this.slices.cut(chunk);
+  }
+
   #give(chunk: number): void {
+    if (chunk >= this.#firstSlice) {
+      const emptied = this.slices.give(chunk);
+      if (emptied !== 0) this.#giveChunk(emptied);
+      return;
+    }
+    this.queued -= 1;
+    this.#giveChunk(chunk);
+  }
+
+  #giveChunk(chunk: number): void {
     const row = chunk << Row.SHIFT;
     assert(this.#rows[row + Row.LENGTH] !== FREE, 'no chunk is given back twice');
     this.#rows[row + Row.LENGTH] = FREE;
     this.#rows[row + Row.NEXT] = this.#freeHead;
     this.#freeHead = chunk;
-    this.#freeCount += 1;
+    this.chunksFree += 1;
   }
 
   #giveChain(first: number): void {

@@ -155,6 +155,20 @@ export class Stats {
   tcpMtuProbes = 0;
   tcpMtuProbesArrived = 0;
   tcpMtuProbesLost = 0;
+  /**
+   * Pools of the streams (docs/memory.md). Memory: bytes not taken for want of it, connections reset for it. Runs out of order, records of segments sent, cold rows: requests refused, and what was
+   * let go for somebody else. Half-open connections, TIME-WAIT: the oldest made room.
+   */
+  tcpMemoryRefused = 0;
+  tcpMemoryEvicted = 0;
+  tcpRunsRefused = 0;
+  tcpRunsEvicted = 0;
+  tcpRecordsRefused = 0;
+  tcpActiveRefused = 0;
+  tcpActiveEvicted = 0;
+  tcpConnectionsRefused = 0;
+  tcpHalfOpenEvicted = 0;
+  tcpTimeWaitsEvicted = 0;
   tcpAbortOnTimeout = 0;
   tcpAbortOnMemory = 0;
   /** Closed with bytes unread; with bytes coming after; with no patience for the peer's FIN. Linux: TCPAbortOnClose, …OnData, …OnLinger. */

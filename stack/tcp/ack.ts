@@ -11,6 +11,7 @@ import type { TcpContext } from './context.js';
 import { echoArrived, noteArrival, takeCwr } from './ecn-echo.js';
 import { orphanEntersFinWait2 } from './fin-wait-2.js';
 import { recover, recoverByOld } from './loss-recovery.js';
+import { sendLimit } from './memory.js';
 import { sendShift, syncMss } from './options.js';
 import { answeredWhileProbing } from './probe.js';
 import { readBlocks } from './sack-blocks.js';
@@ -126,7 +127,7 @@ function onProgress(tcp: TcpContext, c: number, k: number): void {
 function offerRoom(tcp: TcpContext, c: number, k: number): void {
   const { hot, cold } = tcp;
   if ((hot[c + Tcb.STATE] & Flag.WRITE_BLOCKED) === 0) return;
-  const limit = cold[k + Cold.SND_LIMIT];
+  const limit = sendLimit(tcp, c, k);
   const queued = tcp.arena.length(hot[c + Tcb.SND_QUEUE]);
   if (queued * 3 > limit * 2) return;
   const lowWater = cold[k + Cold.NOTSENT_LOWAT];

@@ -55,6 +55,16 @@ export class ConnectionTable {
   get activeCount(): number {
     return this.#coldRows.used - 1;
   }
+  get activeHighWater(): number {
+    return this.#coldRows.highWater - 1;
+  }
+
+  /** The next of the cold rows in use, round and round, or 0 when the one looked at is free. */
+  nextActive(): number {
+    this.#hand = this.#hand + 1 < this.#coldRows.highWater ? this.#hand + 1 : 1;
+    return this.#coldRows.isTaken(this.#hand) ? this.#hand * Cold.SIZE : 0;
+  }
+  #hand = 0;
 
   /** A zeroed hot row, entered in the index; the offset of it, or -1 when the table is full. */
   take(local: number, remote: number, ports: number): number {
@@ -62,7 +72,10 @@ export class ConnectionTable {
     if (row < 0) return -1;
     const c = row << Tcb.SHIFT;
     const n = row * Name.SIZE;
+    // Its place in the line of those that wait for memory stays until it comes up there: one row never stands in it twice.
+    const inLine = this.hot[c + Tcb.STATE] & Flag.STARVED;
     this.hot.fill(0, c, c + Tcb.SIZE);
+    this.hot[c + Tcb.STATE] = inLine;
     this.names[n + Name.LOCAL] = local;
     this.names[n + Name.REMOTE] = remote;
     this.names[n + Name.PORTS] = ports;
@@ -85,7 +98,7 @@ export class ConnectionTable {
     const row = c >>> Tcb.SHIFT;
     assert(this.hot[c + Tcb.COLD] === 0, 'a row is given back without its cold row');
     this.disown(c);
-    this.hot[c + Tcb.STATE] = State.CLOSED;
+    this.hot[c + Tcb.STATE] = State.CLOSED | (this.hot[c + Tcb.STATE] & Flag.STARVED);
     this.#rows.give(row);
   }
 

@@ -29,6 +29,32 @@ export function tell(tcp: TcpContext, c: number, events: number): void {
   tcp.events.push(SocketKind.CONNECTION, c >>> Tcb.SHIFT, events);
 }
 
+/** What it needs is all taken: it waits for its turn. */
+export function standInLine(tcp: TcpContext, c: number): void {
+  if ((tcp.hot[c + Tcb.STATE] & Flag.STARVED) !== 0) return;
+  tcp.hot[c + Tcb.STATE] |= Flag.STARVED;
+  tcp.starved.push(c);
+}
+
+/** Memory has come back: those who found none may try again, first come, first served, and no more of them than find some. */
+export function feedStarved(tcp: TcpContext): void {
+  if (tcp.starved.length === 0) return;
+  const { hot, starved } = tcp;
+  let rows = tcp.limits.activeMax - tcp.table.activeCount;
+  let left = Math.min(starved.length, tcp.arena.chunksFree, tcp.transmits.free);
+  for (; left > 0; left--) {
+    const c = starved.at(0);
+    if (hot[c + Tcb.COLD] === 0 && --rows < 0) break;
+    starved.shift();
+    hot[c + Tcb.STATE] &= ~Flag.STARVED;
+    if ((hot[c + Tcb.STATE] & Flag.STATE_MASK) === State.CLOSED) continue;
+    if (hot[c + Tcb.SND_QUEUE] !== 0) mark(tcp, c);
+    if ((hot[c + Tcb.STATE] & Flag.WRITE_BLOCKED) === 0) continue;
+    hot[c + Tcb.STATE] &= ~Flag.WRITE_BLOCKED;
+    tell(tcp, c, Event.WRITABLE);
+  }
+}
+
 /** The cold row of `c`, taken and filled if it has none (sleep.ts); 0 when the pool is exhausted. */
 export function wake(tcp: TcpContext, c: number): number {
   const { hot, limits } = tcp;
@@ -36,9 +62,17 @@ export function wake(tcp: TcpContext, c: number): number {
   if (had !== 0) return had;
   // What is over has no use for a row, and nobody would take it back from it.
   assert((hot[c + Tcb.STATE] & Flag.STATE_MASK) !== State.CLOSED, 'a connection that is closed is not woken');
-  const k = tcp.table.takeCold(c);
-  if (k === 0) return 0;
+  let k = tcp.table.takeCold(c);
+  if (k === 0) {
+    if (oneSleeps(tcp)) k = tcp.table.takeCold(c);
+    if (k === 0) {
+      tcp.net.stats.tcpActiveRefused += 1;
+      tcp.rowsWanted = true;
+      return 0;
+    }
+  }
   fillRow(tcp, c, k);
+  tcp.holders.begin(k, c, tcp.clock.ms);
   unnote(tcp, c);
   // Somebody must notice when it falls asleep again.
   wakeBy(tcp, c, (tcp.clock.ms + limits.hibernateMs) | 0);
@@ -49,6 +83,21 @@ export function wake(tcp: TcpContext, c: number): number {
   }
   return k;
 }
+
+/** All cold rows are taken: the first that waits only for its time to sleep does so now. True when there was one among those looked at. */
+function oneSleeps(tcp: TcpContext): boolean {
+  for (let looks = ROWS_LOOKED_AT; looks > 0; looks--) {
+    const k = tcp.table.nextActive();
+    if (k === 0) continue;
+    const c = tcp.holders.ownerOf(k);
+    if (tcp.hot[c + Tcb.COLD] !== k || !quiet(tcp, c, k) || hibernate(tcp, c) > 0) continue;
+    tcp.net.stats.tcpActiveEvicted += 1;
+    return true;
+  }
+  return false;
+}
+/** The hand goes on where it stopped, so all rows are seen in the end, and none of the looks is long. */
+export const ROWS_LOOKED_AT = 64;
 
 /** Nothing is under way that the hot row could not carry alone. */
 export function quiet(tcp: TcpContext, c: number, k: number): boolean {
@@ -85,6 +134,7 @@ const BUSY =
 export function hibernate(tcp: TcpContext, c: number): number {
   const waitMs = fallAsleep(tcp, c, tcp.hot[c + Tcb.COLD]);
   if (waitMs > 0) return waitMs;
+  assert(tcp.holders.chunksOf(tcp.hot[c + Tcb.COLD]) === 0, 'who sleeps holds no chunk');
   tcp.table.giveCold(c);
   if ((tcp.hot[c + Tcb.STATE] & Flag.KEEPALIVE) !== 0) {
     tcp.wheel.arm(c >>> Tcb.SHIFT, (tcp.hot[c + Tcb.LAST_ACTIVITY] + tcp.limits.keepIdleMs) | 0);
@@ -109,11 +159,13 @@ function conclude(tcp: TcpContext, c: number): void {
   hot[c + Tcb.SND_QUEUE] = 0;
   if (k !== 0) {
     freeRuns(tcp, k);
+    tcp.holders.end(k, (hot[c + Tcb.STATE] & Flag.ORPHAN) !== 0);
     freeRecords(tcp, k);
     // Bytes limits and the like mean nothing any more; a later `receive` does without.
     cold[k + Cold.TIMERS] = 0;
     tcp.table.giveCold(c);
   }
+  tcp.holders.disregard();
   hot[c + Tcb.STATE] &= ~(Flag.MARKED | Flag.ACK_NOW | Flag.ACK_PENDING | Flag.CUSTOM);
   tcp.table.setState(c, State.CLOSED);
   if ((hot[c + Tcb.STATE] & Flag.ORPHAN) !== 0) release(tcp, c);
@@ -130,6 +182,7 @@ export function fail(tcp: TcpContext, c: number, error: ConnectionError): void {
 export function becomeOrphan(tcp: TcpContext, c: number): void {
   const state = tcp.hot[c + Tcb.STATE] & Flag.STATE_MASK;
   tcp.hot[c + Tcb.STATE] |= Flag.ORPHAN;
+  if (tcp.hot[c + Tcb.COLD] !== 0) tcp.holders.becomeOrphan(tcp.hot[c + Tcb.COLD]);
   if (state !== State.CLOSED && state !== State.FIN_WAIT_2) tcp.orphans += 1;
 }
 
@@ -144,6 +197,7 @@ export function release(tcp: TcpContext, c: number): void {
   const row = c >>> Tcb.SHIFT;
   tcp.arena.free(tcp.hot[c + Tcb.RCV_QUEUE]);
   tcp.hot[c + Tcb.RCV_QUEUE] = 0;
+  tcp.holders.disregard();
   tcp.table.errors[row] = ConnectionError.NONE;
   tcp.events.forget(SocketKind.CONNECTION, row);
   tcp.table.give(c);
@@ -161,6 +215,7 @@ export function enterTimeWait(tcp: TcpContext, c: number): void {
   tcp.net.stats.tcpTimeWaits += 1;
   tell(tcp, c, Event.CLOSED);
   const n = (c >>> Tcb.SHIFT) * Name.SIZE;
+  if (timeWaits.full) tcp.net.stats.tcpTimeWaitsEvicted += 1;
   const row = timeWaits.take(names[n + Name.LOCAL], names[n + Name.REMOTE], names[n + Name.PORTS]);
   const rows = timeWaits.rows;
   const at = row * Wait.SIZE;

@@ -11,6 +11,7 @@ import type { CongestionControl } from './congestion.js';
 import { CongestionRegistry } from './congestion-registry.js';
 import { ConnectionTable } from './connection-table.js';
 import { CookieCache } from './fast-open.js';
+import { Holders } from './holders.js';
 import type { TcpLimits } from './limits.js';
 import type { ListenerTable } from './listener-table.js';
 import { resolveProfile, type TcpProfile } from './profile.js';
@@ -55,12 +56,18 @@ export class TcpContext {
   readonly timeWaits: TimeWaitTable;
   readonly listeners: ListenerTable;
   readonly arena: ByteArena;
+  readonly holders: Holders;
+  /** With fewer free chunks there is pressure, or a crisis (memory.ts). */
+  readonly pressureBelow: number;
+  readonly crisisBelow: number;
   readonly reassembly: ReassemblyPool;
   readonly transmits: TransmitPool;
   readonly wheel: TimerWheel;
   /** Connections that output must look at, in the order they were marked. Each stands in it once: Flag.MARKED says so. */
   readonly marked = new IntRing(256);
-  /** Connections whose `send` found no memory: told WRITABLE when there is some. */
+  /** Somebody found no cold row since the last flush. */
+  rowsWanted = false;
+  /** Connections that found no memory at all, in the order they asked: WRITABLE follows when there is some, or what waits is sent. */
   readonly starved = new IntRing();
   /** The last flush ended for want of frames. */
   outOfRoom = false;
@@ -111,7 +118,11 @@ export class TcpContext {
     this.arena = new ByteArena({
       chunksMax: Math.max(16, Math.ceil(limits.bufferBytesMax / 4096)),
       memory: limits.bufferMemory,
+      slices: true,
     });
+    this.holders = new Holders(limits.activeMax, this.arena);
+    this.pressureBelow = Math.ceil((this.arena.chunksMax * 3) / 4);
+    this.crisisBelow = Math.ceil(this.arena.chunksMax / 8);
     this.reassembly = new ReassemblyPool(limits.outOfOrderMax);
     this.transmits = new TransmitPool(limits.transmitRecordsMax);
     this.wheel = new TimerWheel(limits.connectionsMax, parts.clock.ms);

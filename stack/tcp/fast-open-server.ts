@@ -7,6 +7,8 @@ import { mark } from './connection.js';
 import type { TcpContext } from './context.js';
 import { COOKIE_BYTES, checkCookie, FastOpen, FastOpenBit, KeyMatch, makeCookie, settleChild } from './fast-open.js';
 import type { Listener } from './listener-table.js';
+import { needMemory } from './make-way.js';
+import { settle } from './memory.js';
 import { sendShift } from './options.js';
 import { boundWindow, chargeInOrder } from './receive-space.js';
 import { rearmTimeout } from './retransmission-timer.js';
@@ -126,7 +128,9 @@ function takeSynText(tcp: TcpContext, c: number): number {
   const window = hot[c + Tcb.RCV_WND];
   const length = seg.textLength < window ? seg.textLength : window;
   if (length === 0) return 0;
+  needMemory(tcp, c, true);
   hot[c + Tcb.RCV_QUEUE] = arena.append(hot[c + Tcb.RCV_QUEUE], seg.bytes, seg.textAt, length);
+  settle(tcp, c);
   if (arena.moved > 0) chargeInOrder(tcp, k, 0, arena.moved);
   hot[c + Tcb.RCV_NXT] = (hot[c + Tcb.RCV_NXT] + arena.moved) | 0;
   return arena.moved;

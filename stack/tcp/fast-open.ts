@@ -170,6 +170,11 @@ export class CookieCache {
   /** How often in a row it has been: each pause is twice as long. */
   pauses = 0;
   mss = 0;
+  /** Servers known of, and how often one took another's place. */
+  used = 0;
+  highWater = 0;
+  replaced = 0;
+  readonly max = ROWS;
 
   constructor(secret0: number, secret1: number) {
     this.#secret0 = secret0;
@@ -179,6 +184,7 @@ export class CookieCache {
   /** Control path. */
   clear(): void {
     this.#rows.fill(0);
+    this.used = 0;
     this.pauses = 0;
   }
 
@@ -202,7 +208,11 @@ export class CookieCache {
   put(remote: number, mss: number, cookie: Cookie, tried: Tried): void {
     const at = this.#place(remote);
     const rows = this.#rows;
-    if (rows[at + Row.REMOTE] !== remote) rows.fill(0, at, at + Row.SIZE);
+    if (rows[at + Row.REMOTE] !== remote) {
+      if (rows[at + Row.REMOTE] !== 0) this.replaced += 1;
+      else if (++this.used > this.highWater) this.highWater = this.used;
+      rows.fill(0, at, at + Row.SIZE);
+    }
     rows[at + Row.REMOTE] = remote;
     rows[at + Row.MSS] = mss;
     if (cookie.length > 0) {

@@ -6,7 +6,7 @@ export interface TcpLimits {
   readonly profile: 'linux' | 'freebsd' | TcpProfile;
   /** Connections at once, all states with a full row. A million rows are 104 MB of address space, resident only where used. */
   readonly connectionsMax: number;
-  /** Connections with something going on at once: cold rows, 768 bytes each while used. All of them, unless memory is short. */
+  /** Connections with something going on at once: cold rows, 768 bytes each while used. All of them, unless memory is short. When all are used, those that only wait to sleep do so at once. */
   readonly activeMax: number;
   /** Half-open connections in all. 4096 as Linux's tcp_max_syn_backlog on a large machine; beyond it the oldest gives way. */
   readonly synReceivedMax: number;
@@ -15,17 +15,20 @@ export interface TcpLimits {
   readonly listenersMax: number;
   /** Default backlog of a listener: 511, as Node asks of the kernel. */
   readonly backlog: number;
-  /** Bytes of stream buffers over all connections. */
+  /**
+   * Bytes of stream buffers over all connections, counted in chunks of 4096 as they are used. With a quarter of them used a queue holds only what it makes use of, with seven eighths
+   * some who make none give way: docs/memory.md.
+   */
   readonly bufferBytesMax: number;
   /** Where they lie; made if not given. It is somewhat larger: a spare chunk, and whole ones. */
   readonly bufferMemory: ArrayBuffer | undefined;
-  /** Segments kept out of order over all connections. */
+  /** Runs of segments kept out of order over all connections. When all are taken, the newest of who has most make room for who has fewer than half as many. */
   readonly outOfOrderMax: number;
   /** … and for one connection: enough for a window of 64 KiB in full segments with every second one lost, twice. */
   readonly outOfOrderPerConnection: number;
   /**
    * Segments sent and not yet acknowledged, over all connections: 48 bytes each while used. 262,144 full ones are 360 MiB in flight, most of the stream buffers. A connection
-   * that finds none waits as it does for cwnd.
+   * that finds none waits as it does for cwnd. Half of them are anybody's; of the rest each has a share (docs/memory.md).
    */
   readonly transmitRecordsMax: number;
   /** … and for one connection: 16,384, 23 MiB of full segments, far more than a send buffer; with tiny ones it bounds what an acknowledgment can make us look through. */

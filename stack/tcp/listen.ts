@@ -100,6 +100,7 @@ function takeRow(tcp: TcpContext): number {
   if (row >= 0) return row;
   dropHalfOpen(tcp, synTable.oldest());
   tcp.net.stats.tcpListenDrops += 1;
+  tcp.net.stats.tcpHalfOpenEvicted += 1;
   return synTable.take(seg.local, seg.remote, seg.ports);
 }
 

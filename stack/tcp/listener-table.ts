@@ -29,6 +29,8 @@ export class Listener {
   fastOpenPending = 0;
   fastOpenResets = 0;
   fastOpenResetAt = 0;
+  /** The most that ever waited to be accepted. */
+  highWater = 0;
   /** Its own keys; undefined: the stack's. */
   fastOpenKeys: Int32Array | undefined;
   /** A SYN cookie was sent, and when the last one was, ms: only then is one looked for. */
@@ -69,6 +71,7 @@ export class Listener {
   push(c: number): void {
     this.queue[(this.head + this.count) % this.queue.length] = c;
     this.count += 1;
+    if (this.count > this.highWater) this.highWater = this.count;
   }
 
   /** The connection that has waited longest, or -1. */

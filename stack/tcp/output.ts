@@ -2,13 +2,14 @@ import { seqGt } from '../base/seq.js';
 import { Cause } from '../net/note.js';
 import { TcpFlag } from '../wire/tcp.js';
 import { burstSegments } from './burst.js';
-import { wake } from './connection.js';
+import { standInLine, wake } from './connection.js';
 import type { TcpContext } from './context.js';
 import { restartAfterIdle, validateCwnd } from './cwnd-validation.js';
 import { noteAnswer } from './delayed-ack.js';
 import { recordRate } from './delivery-rate.js';
 import { optionBytesNow, sendSegment } from './emit.js';
 import { isChild } from './fast-open.js';
+import { needRecord } from './make-way.js';
 import { considerMtuProbe, MtuProbe, mtuProbeBytes, mtuProbeSent } from './mtu-probe.js';
 import { sendMss } from './options.js';
 import { awaitsDeparture } from './pacing.js';
@@ -201,7 +202,7 @@ function sendWithin(tcp: TcpContext, c: number, k: number, quota: number, evenSm
       return true;
     }
     if (awaitsDeparture(tcp, c, k)) return true;
-    if (!roomForRecord(tcp, k)) return awaitRecord(tcp, c, k);
+    if (!roomForRecord(tcp, k) && !(needRecord(tcp, c) && roomForRecord(tcp, k))) return awaitRecord(tcp, c, k);
     if (burstLeft === 0) {
       burstLeft = burstSegments(tcp, c, k, mss, cwndPackets(tcp, c), left);
       burst = burstLeft > 1;
@@ -237,14 +238,11 @@ function tailLength(
   return worthSending(tcp, c, k, tail, mss, true, finQueued, mss) ? 1 : 0;
 }
 
-/** Others have all records. An acknowledgment frees some of ours, if there is one to come; else we look again in a while. */
+/** Others have all records. An acknowledgment frees some of ours, if there is one to come; else the connection stands in line. */
 function awaitRecord(tcp: TcpContext, c: number, k: number): boolean {
-  if (tcp.cold[k + Cold.PACKETS_OUT] === 0 && !timerRuns(tcp, k, Timer.PACING))
-    startTimer(tcp, c, k, Timer.PACING, RECORD_RETRY_MS);
+  if (tcp.cold[k + Cold.PACKETS_OUT] === 0) standInLine(tcp, c);
   return true;
 }
-/** A round trip of somebody else is about so long. */
-const RECORD_RETRY_MS = 10;
 
 /** One segment of new data, or the FIN, or both. */
 function sendOne(

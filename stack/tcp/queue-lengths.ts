@@ -1,4 +1,5 @@
 import type { TcpContext } from './context.js';
+import { sendLimit } from './memory.js';
 import { sendLimitAtRest } from './sleep.js';
 import { State } from './state.js';
 import { Cold, Flag, Tcb } from './tcb.js';
@@ -28,7 +29,7 @@ export function urgentBytes(tcp: TcpContext, c: number): number {
 
 export function writableBytes(tcp: TcpContext, c: number): number {
   const k = tcp.hot[c + Tcb.COLD];
-  const limit = k === 0 ? sendLimitAtRest(tcp, c) : tcp.cold[k + Cold.SND_LIMIT];
+  const limit = k === 0 ? sendLimitAtRest(tcp, c) : sendLimit(tcp, c, k);
   const word = tcp.hot[c + Tcb.STATE];
   if ((word & Flag.FIN_QUEUED) !== 0 || (word & Flag.STATE_MASK) === State.CLOSED) return 0;
   return Math.max(0, limit - unacknowledgedBytes(tcp, c));

@@ -30,6 +30,9 @@ export class ReassemblyPool {
   get count(): number {
     return this.#pool.used - 1;
   }
+  get highWater(): number {
+    return this.#pool.highWater - 1;
+  }
 
   /** The offset of a record, or 0 when all are taken. */
   take(): number {

@@ -1,7 +1,7 @@
 import { seqDiff, seqGeq, seqGt, seqLeq, seqLt, seqMin } from '../base/seq.js';
 import { Verdict } from '../wire/verdict.js';
 import type { TcpContext } from './context.js';
-
+import { settle } from './memory.js';
 import { Run } from './reassembly-pool.js';
 import { findRun, insertRun, lookAtFront, runAfter, stepTo, unlinkNext } from './run-list.js';
 import { extendDuplicate, forgetBlocks, reportDuplicate } from './sack.js';
@@ -25,7 +25,7 @@ export function keepOutOfOrder(tcp: TcpContext, c: number, k: number, cost: numb
   const before = findRun(tcp, k, seq);
   if (before !== 0 && seqGeq(runs[before + Run.END], seq)) return mergeInto(tcp, c, k, before, cost);
   const after = runAfter(tcp, k, before);
-  if (after === 0 || seqGt(runs[after + Run.SEQ], end)) return newRun(tcp, k, cost);
+  if (after === 0 || seqGt(runs[after + Run.SEQ], end)) return newRun(tcp, c, k, cost);
   stepTo(tcp, after);
   return mergeInto(tcp, c, k, after, cost);
 }
@@ -45,11 +45,19 @@ function charge(tcp: TcpContext, k: number, at: number, cost: number): void {
 }
 
 /** A run of its own where `findRun` has looked. */
-function newRun(tcp: TcpContext, k: number, cost: number): Verdict {
+function newRun(tcp: TcpContext, c: number, k: number, cost: number): Verdict {
   const { cold, seg, arena } = tcp;
   if (cold[k + Cold.OOO_COUNT] >= tcp.limits.outOfOrderPerConnection) return Verdict.TCP_REASSEMBLY_LIMIT;
-  const at = tcp.reassembly.take();
-  if (at === 0) return Verdict.TCP_REASSEMBLY_LIMIT;
+  let at = tcp.reassembly.take();
+  if (at === 0) {
+    if (!largestLetsGo(tcp, c, k)) {
+      tcp.net.stats.tcpRunsRefused += 1;
+      return Verdict.TCP_REASSEMBLY_LIMIT;
+    }
+    at = tcp.reassembly.take();
+    // The search was lost with the other's.
+    findRun(tcp, k, seg.SEQ);
+  }
   const queue = arena.append(0, seg.bytes, seg.textAt, seg.textLength);
   if (queue === 0) {
     tcp.reassembly.give(at);
@@ -63,6 +71,45 @@ function newRun(tcp: TcpContext, k: number, cost: number): Verdict {
   insertRun(tcp, k, at);
   charge(tcp, k, at, cost);
   return Verdict.OUT_OF_ORDER;
+}
+
+/**
+ * All runs are taken. As long as somebody has more than twice as many as `c`, the newest of his is let go for it: so they share, and nobody's first gap waits for
+ * another's. False when nobody has.
+ */
+function largestLetsGo(tcp: TcpContext, c: number, k: number): boolean {
+  const { cold, holders } = tcp;
+  const list = holders.runs.largest(31);
+  if (list < 0) return false;
+  const other = holders.coldOf(holders.runs.first(list));
+  if (other === k || cold[k + Cold.OOO_COUNT] >>> list !== 0) return false;
+  settle(tcp, c);
+  pruneNewest(tcp, other, 1);
+  settle(tcp, tcp.holders.ownerOf(other));
+  return true;
+}
+
+/** Lets the `count` newest runs go, the farthest from RCV.NXT: memory is short, and others have a better claim to it (RFC 2018 §8). */
+export function pruneNewest(tcp: TcpContext, k: number, count: number): void {
+  const { cold } = tcp;
+  for (let left = count; left > 0 && cold[k + Cold.OOO_COUNT] > 0; left--) {
+    dropTail(tcp, k);
+    tcp.net.stats.tcpRunsEvicted += 1;
+  }
+  forgetBlocks(tcp, k);
+}
+
+/** The last run goes. Returns what it cost of the receive buffer. */
+function dropTail(tcp: TcpContext, k: number): number {
+  const { cold } = tcp;
+  const runs = tcp.reassembly.rows;
+  const tail = cold[k + Cold.OOO_TAIL];
+  findRun(tcp, k, runs[tail + Run.SEQ]);
+  unlinkNext(tcp, k);
+  tcp.arena.free(runs[tail + Run.QUEUE]);
+  cold[k + Cold.OOO_MEM] -= runs[tail + Run.MEM];
+  tcp.reassembly.give(tail);
+  return runs[tail + Run.MEM];
 }
 
 /** The segment touches or overlaps the run at `at`: what is new of it goes in, and the run swallows those it now reaches. */
@@ -157,12 +204,7 @@ export function pruneRuns(tcp: TcpContext, k: number, allowed: number): void {
   let pruned = false;
   for (let tail = cold[k + Cold.OOO_TAIL]; tail !== 0; tail = cold[k + Cold.OOO_TAIL]) {
     if (seqGt(seg.SEQ, runs[tail + Run.SEQ])) break;
-    findRun(tcp, k, runs[tail + Run.SEQ]);
-    unlinkNext(tcp, k);
-    tcp.arena.free(runs[tail + Run.QUEUE]);
-    cold[k + Cold.OOO_MEM] -= runs[tail + Run.MEM];
-    goal -= runs[tail + Run.MEM];
-    tcp.reassembly.give(tail);
+    goal -= dropTail(tcp, k);
     pruned = true;
     if (goal > 0) continue;
     if (cold[k + Cold.OOO_MEM] <= allowed) break;

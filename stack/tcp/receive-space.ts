@@ -1,5 +1,7 @@
 import type { Address } from '../base/units.js';
+import { AckBit } from './cold-bits.js';
 import type { TcpContext } from './context.js';
+import { boundUnderPressure, isUnread, underPressure } from './memory.js';
 import { advertisedMss } from './options.js';
 import { pruneRuns } from './reassembly.js';
 import { State } from './state.js';
@@ -66,15 +68,37 @@ function memoryFor(text: number, scaling: number): number {
   return Math.floor((text * (1 << SCALING_SHIFT)) / scaling);
 }
 
+/**
+ * The limit that holds now. While memory is short for all (memory.ts) it is what the program makes use of: twice what it read in a round trip, which is what its window
+ * needs; if it leaves bytes unread, no more than the reserve; but always room for a segment, or the window of an empty queue would be shut (§3.8.6.2.2's silly-window rule). A window
+ * once offered stays offered (RFC 9293 §3.8.6), whatever becomes of what is sent into it.
+ */
+function limitNow(tcp: TcpContext, c: number, k: number): number {
+  return underPressure(tcp) ? limitUnderPressure(tcp, c, k) : tcp.cold[k + Cold.RCV_LIMIT];
+}
+
+function limitUnderPressure(tcp: TcpContext, c: number, k: number): number {
+  const { cold } = tcp;
+  const limit = cold[k + Cold.RCV_LIMIT];
+  const text = boundUnderPressure(tcp, isUnread(tcp, c, k) ? 0 : 2 * cold[k + Cold.TUNE_SPACE]);
+  const least = 2 * cold[k + Cold.RCV_MSS];
+  const bound = memoryFor(text > least ? text : least, cold[k + Cold.RCV_SCALING]);
+  return bound < limit ? bound : limit;
+}
+
+/** The window the buffer is worth with the limit that holds now. */
+export function allowedWindow(tcp: TcpContext, c: number, k: number): number {
+  return textIn(limitNow(tcp, c, k), tcp.cold[k + Cold.RCV_SCALING]);
+}
+
 /** The window the whole buffer is worth. */
-export function fullWindow(tcp: TcpContext, k: number): number {
+function fullWindow(tcp: TcpContext, k: number): number {
   return textIn(tcp.cold[k + Cold.RCV_LIMIT], tcp.cold[k + Cold.RCV_SCALING]);
 }
 
 /** The window that what is free of it is worth. */
-export function freeWindow(tcp: TcpContext, k: number): number {
-  const cold = tcp.cold;
-  return textIn(cold[k + Cold.RCV_LIMIT] - memoryUsed(tcp, k), cold[k + Cold.RCV_SCALING]);
+export function freeWindow(tcp: TcpContext, c: number, k: number): number {
+  return textIn(limitNow(tcp, c, k) - memoryUsed(tcp, k), tcp.cold[k + Cold.RCV_SCALING]);
 }
 
 function memoryUsed(tcp: TcpContext, k: number): number {
@@ -112,6 +136,10 @@ export function recallReceiveSpace(tcp: TcpContext, c: number, k: number, scalin
   boundWindow(tcp, c, k);
   if (scaling !== 0) setScaling(tcp, c, k, scaling);
   if (goal !== 0) cold[k + Cold.RCV_SSTHRESH] = goal;
+  // It may have fallen asleep with its window shut, for want of memory: the goal is a window that can open.
+  const least = 2 * ownMss(tcp, c);
+  const clamp = cold[k + Cold.WINDOW_CLAMP];
+  if (awake && cold[k + Cold.RCV_SSTHRESH] < least) cold[k + Cold.RCV_SSTHRESH] = least < clamp ? least : clamp;
 }
 
 /** A window of just so many bytes may have been offered as a little more, for the scale's sake (window.ts). */
@@ -227,6 +255,9 @@ export function chargeInOrder(tcp: TcpContext, k: number, before: number, length
 /** The program has read `count` bytes, `left` are there still. By the part that was read: which segments they came in is not kept. */
 export function releaseRead(tcp: TcpContext, k: number, count: number, left: number): void {
   const cold = tcp.cold;
+  tcp.holders.noteRead(k, tcp.clock.ms);
+  // A segment found no room, and now there is some: the ACK that has not gone yet says so, or the peer would wait for a probe of its own.
+  cold[k + Cold.ACK_BITS] &= ~AckBit.NO_ROOM;
   if (left === 0) {
     cold[k + Cold.RCV_MEM] = 0;
     cold[k + Cold.RCV_TAILROOM] = 0;
@@ -241,10 +272,10 @@ export function releaseRead(tcp: TcpContext, k: number, count: number, left: num
  */
 export function growWindow(tcp: TcpContext, c: number, k: number, length: number): void {
   const cold = tcp.cold;
-  const free = freeWindow(tcp, k);
+  const free = freeWindow(tcp, c, k);
   const clamp = cold[k + Cold.WINDOW_CLAMP];
   const room = (free < clamp ? free : clamp) - cold[k + Cold.RCV_SSTHRESH];
-  if (room <= 0 || !memoryIsEasy(tcp)) return;
+  if (room <= 0) return;
   const worth = textIn(costOfSegment(tcp), cold[k + Cold.RCV_SCALING]);
   let step = worth <= length ? 2 * ownMss(tcp, c) : stepOfWasteful(tcp, k, worth >>> 1, length);
   if (step === 0) return;
@@ -266,17 +297,12 @@ function stepOfWasteful(tcp: TcpContext, k: number, worth: number, length: numbe
   return 0;
 }
 
-/** Buffers grow only while at least a quarter of the arena is free. */
-export function memoryIsEasy(tcp: TcpContext): boolean {
-  return tcp.arena.chunksFree * 4 > tcp.arena.chunksMax;
-}
-
 /**
  * Is there room for another segment? As Linux's tcp_prune_queue, the limit may be passed by one segment; then it is raised if it may be, else what is held is counted as
  * packed, then what came out of order is let go, the last first (RFC 2018 §8 allows it). False: the segment must be refused.
  */
 export function roomForSegment(tcp: TcpContext, c: number, k: number): boolean {
-  if (memoryUsed(tcp, k) <= tcp.cold[k + Cold.RCV_LIMIT]) return true;
+  if (memoryUsed(tcp, k) <= limitNow(tcp, c, k)) return true;
   return makeRoom(tcp, c, k);
 }
 
@@ -285,10 +311,10 @@ function makeRoom(tcp: TcpContext, c: number, k: number): boolean {
   tcp.net.stats.tcpPruneCalled += 1;
   cold[k + Cold.QUICK_ACKS] = 0;
   const used = memoryUsed(tcp, k);
-  const tunable = (cold[k + Cold.CUSTOM] & Custom.RCV_LIMIT) === 0 && memoryIsEasy(tcp);
+  const tunable = (cold[k + Cold.CUSTOM] & Custom.RCV_LIMIT) === 0 && !underPressure(tcp);
   if (tunable && cold[k + Cold.RCV_LIMIT] < limits.receiveBytesMax)
     cold[k + Cold.RCV_LIMIT] = used < limits.receiveBytesMax ? used : limits.receiveBytesMax;
-  const limit = cold[k + Cold.RCV_LIMIT];
+  const limit = limitNow(tcp, c, k);
   if (used <= limit) return true;
   const least = 2 * ownMss(tcp, c);
   const clamp = cold[k + Cold.WINDOW_CLAMP];
@@ -332,7 +358,7 @@ export function tuneReceiveBuffer(tcp: TcpContext, c: number, k: number, copied:
 /** tcp_moderate_rcvbuf. A limit of the program's stands, and the window may come up to it. */
 function raiseLimit(tcp: TcpContext, k: number, wanted: number): void {
   const { cold, limits } = tcp;
-  if (!limits.moderateReceiveBuffer || !memoryIsEasy(tcp)) return;
+  if (!limits.moderateReceiveBuffer) return;
   const limit = cold[k + Cold.RCV_LIMIT];
   if ((cold[k + Cold.CUSTOM] & Custom.RCV_LIMIT) === 0) {
     if (wanted <= limit) return;

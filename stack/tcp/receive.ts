@@ -11,6 +11,7 @@ import { enterTimeWait, tell } from './connection.js';
 import type { TcpContext } from './context.js';
 import { ackNow, measureReceiveMss, noteData, quicken } from './delayed-ack.js';
 import { noteMark } from './ecn-echo.js';
+import { needMemory } from './make-way.js';
 import { deliverRuns, freeRuns, keepOutOfOrder } from './reassembly.js';
 import { measureByTimestamp, measureByWindow } from './receive-rtt.js';
 import { chargeInOrder, costOfSegment, growWindow, roomForSegment } from './receive-space.js';
@@ -105,8 +106,11 @@ function takeInOrder(tcp: TcpContext, c: number, k: number, old: number): Verdic
 function appendText(tcp: TcpContext, c: number, k: number, at: number, length: number): number {
   const { hot, cold, seg, arena } = tcp;
   const before = arena.length(hot[c + Tcb.RCV_QUEUE]);
+  needMemory(tcp, c, before === 0);
+  if (before === 0) tcp.holders.noteRead(k, tcp.clock.ms);
   hot[c + Tcb.RCV_QUEUE] = arena.append(hot[c + Tcb.RCV_QUEUE], seg.bytes, at, length);
   let taken = arena.moved;
+  if (taken < length) tcp.net.stats.tcpMemoryRefused += 1;
   if (taken < length && cold[k + Cold.OOO_COUNT] > 0) {
     // What came early must not starve what is due: it is let go, as RFC 2018 §8 allows, and will come again.
     freeRuns(tcp, k);
@@ -146,6 +150,7 @@ function takeAhead(tcp: TcpContext, c: number, k: number, end: number): Verdict 
   hot[c + Tcb.STATE] |= Flag.ACK_PENDING;
   if (seg.textLength > 0) {
     measureReceiveMss(tcp, c, k, seg.textLength);
+    needMemory(tcp, c, false);
     verdict = keepOutOfOrder(tcp, c, k, costOfSegment(tcp));
   }
   const kept = verdict === Verdict.OUT_OF_ORDER || verdict === Verdict.TCP_DUPLICATE;

@@ -63,7 +63,10 @@ export function insertRun(tcp: TcpContext, k: number, at: number): void {
     link(tcp, k, path[level], level, at);
   }
   if (following(tcp, k, at, 0) === 0) tcp.cold[k + Cold.OOO_TAIL] = at;
-  tcp.cold[k + Cold.OOO_COUNT] += 1;
+  const count = tcp.cold[k + Cold.OOO_COUNT] + 1;
+  tcp.cold[k + Cold.OOO_COUNT] = count;
+  // The list among the holders changes with the powers of two.
+  if ((count & (count - 1)) === 0) tcp.holders.runs.place(tcp.holders.placeOf(k), count);
 }
 
 /** The place looked at moves behind the next run, `at`, which has grown forward to it. */
@@ -78,7 +81,9 @@ export function unlinkNext(tcp: TcpContext, k: number): number {
   const levels = levelsOf(tcp, at);
   for (let level = 0; level < levels; level++) link(tcp, k, path[level], level, following(tcp, k, at, level));
   if (following(tcp, k, path[0], 0) === 0) tcp.cold[k + Cold.OOO_TAIL] = path[0];
-  tcp.cold[k + Cold.OOO_COUNT] -= 1;
+  const count = tcp.cold[k + Cold.OOO_COUNT];
+  tcp.cold[k + Cold.OOO_COUNT] = count - 1;
+  if ((count & (count - 1)) === 0) tcp.holders.runs.place(tcp.holders.placeOf(k), count - 1);
   return at;
 }
 

@@ -14,6 +14,7 @@ import { FastOpen, isChild, settleChild } from './fast-open.js';
 import { repeatSynText } from './fast-open-client.js';
 import { completeChild } from './fast-open-server.js';
 import { finWait2OrphanArrives } from './fin-wait-2.js';
+import { settle } from './memory.js';
 import { leastTtl, sendShift, syncMss } from './options.js';
 import { olderThanRecent, updateRecent } from './paws.js';
 import { takeData } from './receive.js';
@@ -31,6 +32,12 @@ import { processUrgent } from './urgent.js';
  * for each. A check returns OK to go on, or the verdict on a segment that goes no further.
  */
 export function segmentArrives(tcp: TcpContext, c: number): Verdict {
+  const verdict = checksInOrder(tcp, c);
+  settle(tcp, c);
+  return verdict;
+}
+
+function checksInOrder(tcp: TcpContext, c: number): Verdict {
   const { hot, seg } = tcp;
   const k = wake(tcp, c);
   if (k === 0) return Verdict.TCP_MEMORY;

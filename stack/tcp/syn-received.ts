@@ -232,6 +232,7 @@ export function becomeRow(tcp: TcpContext, rows: Int32Array, at: number, listene
   const remote = rows[at + Syn.REMOTE] as Address;
   const c = tcp.table.take(rows[at + Syn.LOCAL], remote, rows[at + Syn.PORTS]);
   if (c < 0) {
+    tcp.net.stats.tcpConnectionsRefused += 1;
     tcp.net.stats.tcpListenDrops += 1;
     return drop(tcp, Verdict.TCP_CONNECTION_LIMIT);
   }
@@ -240,7 +241,7 @@ export function becomeRow(tcp: TcpContext, rows: Int32Array, at: number, listene
   const iss = rows[at + Syn.ISS];
   const irs = rows[at + Syn.IRS];
   const scaled = (word & SynOption.WINDOW_SCALE) !== 0;
-  hot[c + Tcb.STATE] =
+  hot[c + Tcb.STATE] |=
     State.LISTEN |
     Flag.PASSIVE |
     ((word & SynOption.TIMESTAMPS) !== 0 ? Flag.TIMESTAMPS : 0) |

@@ -80,6 +80,10 @@ export class SynTable {
     return this.#pool.used;
   }
 
+  get highWater(): number {
+    return this.#pool.highWater;
+  }
+
   get full(): boolean {
     return this.#pool.used >= this.#max;
   }

@@ -1,5 +1,6 @@
 import { type ErrorCode, StackError } from '../base/errors.js';
 import type { Address, ConnectionId, ListenerId } from '../base/units.js';
+import type { PoolReport } from '../memory/pool-report.js';
 import { Event, type EventQueue, SocketKind } from '../net/event-queue.js';
 import type { Network } from '../net/network.js';
 import { Cause } from '../net/note.js';
@@ -35,6 +36,8 @@ import type { TcpLimits } from './limits.js';
 import { listenArrives } from './listen.js';
 import { ListenerTable } from './listener-table.js';
 import { type ListenOptions, openListener } from './listeners.js';
+import { LINE_MS, serveLine } from './make-way.js';
+import { type RowCounts, rowCounts, tcpPools } from './pools.js';
 import { EphemeralPorts } from './ports.js';
 import { limitsOf } from './profile.js';
 import { readableBytes, unacknowledgedBytes, unsentBytes, writableBytes } from './queue-lengths.js';
@@ -55,7 +58,7 @@ import { expireTimeWaits, giveWay, timeWaitArrives } from './time-wait.js';
 import { Wait } from './time-wait-table.js';
 import { expireTimers } from './timer-events.js';
 import { noteArrival, noteReceived } from './trace-note.js';
-import { feedStarved, markUrgent, type OpenOptions, open, receive, rowFor, send } from './user-calls.js';
+import { markUrgent, type OpenOptions, open, receive, rowFor, send } from './user-calls.js';
 
 export type { ListenOptions } from './listeners.js';
 
@@ -88,8 +91,6 @@ export class Tcp implements Transport {
     });
     parts.net.register(PROTOCOL_TCP, this);
   }
-
-  // From the network.
 
   input(packet: InboundPacket): Verdict {
     const tcp = this.context;
@@ -223,6 +224,7 @@ export class Tcp implements Transport {
     const tcp = this.context;
     const nowMs = tcp.clock.ms;
     let ms = Math.min(tcp.wheel.msToNext(nowMs), tcp.synTable.wheel.msToNext(nowMs));
+    if (tcp.starved.length > 0 && ms > LINE_MS) ms = LINE_MS;
     const wait = tcp.timeWaits.oldest();
     if (wait >= 0) ms = Math.min(ms, Math.max(0, (tcp.timeWaits.rows[wait * Wait.SIZE + Wait.DEADLINE] - nowMs) | 0));
     return ms;
@@ -230,8 +232,9 @@ export class Tcp implements Transport {
 
   /** Sends what the marked connections have to send. */
   flush(): void {
-    outputMarked(this.context);
-    feedStarved(this.context);
+    const tcp = this.context;
+    if (tcp.rowsWanted || tcp.starved.length > 0) serveLine(tcp);
+    outputMarked(tcp);
   }
 
   /** Frames ran out before all was sent, and there are some again: a flush would find something to do. */
@@ -424,17 +427,13 @@ export class Tcp implements Transport {
   }
 
   /** Control path. How many of each there are. */
-  get counts(): { connections: number; active: number; halfOpen: number; timeWait: number; listeners: number } {
-    const tcp = this.context;
-    let listeners = 0;
-    for (const _ of tcp.listeners) listeners += 1;
-    return {
-      connections: tcp.table.count,
-      active: tcp.table.activeCount,
-      halfOpen: tcp.synTable.count,
-      timeWait: tcp.timeWaits.count,
-      listeners,
-    };
+  get counts(): RowCounts {
+    return rowCounts(this.context);
+  }
+
+  /** Control path. What each pool holds: see docs/memory.md. */
+  pools(): readonly PoolReport[] {
+    return tcpPools(this.context);
   }
 
   /** For `ss`: every connection with a full row, orphans included. */

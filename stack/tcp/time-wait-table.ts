@@ -50,6 +50,13 @@ export class TimeWaitTable {
     return this.#pool.used;
   }
 
+  get highWater(): number {
+    return this.#pool.highWater;
+  }
+  get full(): boolean {
+    return this.#pool.used >= this.#pool.max;
+  }
+
   find(local: number, remote: number, ports: number): number {
     return this.index.find(local, remote, ports);
   }

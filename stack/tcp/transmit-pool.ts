@@ -71,6 +71,9 @@ export class TransmitPool {
   get count(): number {
     return this.#pool.used - 1;
   }
+  get highWater(): number {
+    return this.#pool.highWater - 1;
+  }
   get free(): number {
     return this.#pool.max - this.#pool.used;
   }

@@ -13,8 +13,26 @@ const EXPRESS_STRIDE = 64;
 
 /** Whether one more segment can be recorded. */
 export function roomForRecord(tcp: TcpContext, k: number): boolean {
-  return tcp.transmits.free > 0 && tcp.cold[k + Cold.PACKETS_OUT] < tcp.limits.transmitRecordsPerConnection;
+  const { free } = tcp.transmits;
+  const out = tcp.cold[k + Cold.PACKETS_OUT];
+  if (free > 0 && out < tcp.limits.transmitRecordsPerConnection && (out === 0 || out < shareOfRecords(tcp, free)))
+    return true;
+  tcp.net.stats.tcpRecordsRefused += 1;
+  return false;
 }
+
+/**
+ * Records that a connection may hold (docs/memory.md): any number while half of them are free, then an eighth of what is free; of the last eighth of all, as many as an initial window
+ * and some more; of the last sixteenth one, so that nobody's first segment waits for another's acknowledgments.
+ */
+function shareOfRecords(tcp: TcpContext, free: number): number {
+  const max = tcp.limits.transmitRecordsMax;
+  if (free * 2 > max) return max;
+  if (free * 16 <= max) return 1;
+  const share = free * 8 > max ? free >>> 3 : 0;
+  return share > RESERVED_RECORDS ? share : RESERVED_RECORDS;
+}
+const RESERVED_RECORDS = 16;
 
 /** [seq, end) has been sent for the first time, and is SENT_TAIL from now on. There was room. */
 export function appendRecord(tcp: TcpContext, c: number, k: number, seq: number, end: number, flags: number): void {

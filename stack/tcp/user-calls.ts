@@ -1,8 +1,7 @@
 import { type ErrorCode, StackError } from '../base/errors.js';
 import type { Address, ConnectionId } from '../base/units.js';
-import { Event } from '../net/event-queue.js';
 import { ackAfterRead } from './ack-policy.js';
-import { mark, tell, wake } from './connection.js';
+import { mark, standInLine, wake } from './connection.js';
 import { portPair } from './connection-table.js';
 import type { TcpContext } from './context.js';
 import { noteAppLimited } from './delivery-rate.js';
@@ -11,6 +10,8 @@ import { FastOpen } from './fast-open.js';
 import { prepareFirstSyn } from './fast-open-client.js';
 import { initialSequenceNumber } from './isn.js';
 import type { ConnectionDefaults } from './listener-table.js';
+import { needMemory } from './make-way.js';
+import { sendLimit, settle } from './memory.js';
 import { type EphemeralPorts, pairIsFree } from './ports.js';
 import { urgentBytes } from './queue-lengths.js';
 import { releaseRead, tuneReceiveBuffer } from './receive-space.js';
@@ -96,6 +97,7 @@ function openRow(tcp: TcpContext, local: Address, remote: Address, ports: number
   }
   const c = tcp.table.take(local, remote, ports);
   if (c < 0) {
+    tcp.net.stats.tcpConnectionsRefused += 1;
     throw new StackError('ENOBUFS', `all ${tcp.limits.connectionsMax} connections are in use; raise connectionsMax`);
   }
   hot[c + Tcb.SND_UNA] = iss;
@@ -122,9 +124,11 @@ function openRow(tcp: TcpContext, local: Address, remote: Address, ports: number
 function openFast(tcp: TcpContext, c: number, k: number, text: Uint8Array | undefined): void {
   const { hot, cold, arena } = tcp;
   cold[k + Cold.FAST_OPEN] |= FastOpen.ASKED;
+  needMemory(tcp, c, true);
   if (text !== undefined) hot[c + Tcb.SND_QUEUE] = arena.append(0, text, 0, Math.min(text.length, 0xffff));
   const length = prepareFirstSyn(tcp, c, k);
   hot[c + Tcb.SND_QUEUE] = arena.truncate(hot[c + Tcb.SND_QUEUE], length);
+  settle(tcp, c);
 }
 
 /** Throws what ended the connection, if something did. */
@@ -140,42 +144,49 @@ export function send(tcp: TcpContext, id: number, bytes: Uint8Array, from: numbe
   const { hot, cold, arena } = tcp;
   checkRange(bytes, from, to);
   const k = rowToSend(tcp, c, 'send');
-  const queued = arena.length(hot[c + Tcb.SND_QUEUE]);
-  const room = cold[k + Cold.SND_LIMIT] - queued;
-  noteAppLimited(tcp, c, k, queued - ((hot[c + Tcb.SND_NXT] - hot[c + Tcb.SND_UNA]) | 0));
   const wanted = to - from;
+  if (k === 0) {
+    if (wanted > 0) starve(tcp, c);
+    return 0;
+  }
+  const queued = arena.length(hot[c + Tcb.SND_QUEUE]);
+  const room = sendLimit(tcp, c, k) - queued;
+  noteAppLimited(tcp, c, k, queued - ((hot[c + Tcb.SND_NXT] - hot[c + Tcb.SND_UNA]) | 0));
   const take = wanted < room ? wanted : room;
   let taken = 0;
   if (take > 0) {
+    needMemory(tcp, c, queued === 0);
     hot[c + Tcb.SND_QUEUE] = arena.append(hot[c + Tcb.SND_QUEUE], bytes, from, take);
     taken = arena.moved;
+    settle(tcp, c);
     cold[k + Cold.CUSTOM] &= ~Custom.RELEASED;
     mark(tcp, c);
   }
   if (taken < wanted) {
     hot[c + Tcb.STATE] |= Flag.WRITE_BLOCKED;
-    // No acknowledgment need come to announce memory that others give back.
-    if (taken < take && (hot[c + Tcb.STATE] & Flag.STARVED) === 0) {
-      hot[c + Tcb.STATE] |= Flag.STARVED;
-      tcp.starved.push(c);
+    if (taken < take) {
+      tcp.net.stats.tcpMemoryRefused += 1;
+      // With nothing of its own under way no acknowledgment will come to announce memory that others give back.
+      if (queued + taken === 0) starve(tcp, c);
     }
   }
   return taken;
 }
 
-/** The cold row of a connection that can still send; throws what ended it, EPIPE, or ENOBUFS. */
+/** The cold row of a connection that can still send, 0 when none is left; throws what ended it, or EPIPE. */
 function rowToSend(tcp: TcpContext, c: number, call: string): number {
   const word = tcp.hot[c + Tcb.STATE];
   throwFate(tcp, c, call);
   if ((word & Flag.FIN_QUEUED) !== 0 || (word & Flag.STATE_MASK) === State.CLOSED) {
     throw new StackError('EPIPE', `${call}: this side of the connection is already closed`);
   }
-  const k = wake(tcp, c);
-  if (k !== 0) return k;
-  throw new StackError(
-    'ENOBUFS',
-    `${call}: all ${tcp.limits.activeMax} active connections are in use; raise activeMax`,
-  );
+  return wake(tcp, c);
+}
+
+/** Nothing could be taken for want of memory: WRITABLE follows. */
+function starve(tcp: TcpContext, c: number): void {
+  tcp.hot[c + Tcb.STATE] |= Flag.WRITE_BLOCKED;
+  standInLine(tcp, c);
 }
 
 function checkRange(bytes: Uint8Array, from: number, to: number): void {
@@ -202,6 +213,7 @@ export function receive(tcp: TcpContext, id: number, into: Uint8Array, from: num
   const waiting = arena.length(queue);
   const count = to - from < waiting ? to - from : waiting;
   hot[c + Tcb.RCV_QUEUE] = arena.read(queue, into, from, count);
+  settle(tcp, c);
   const k = hot[c + Tcb.COLD];
   if (k !== 0 && count > 0) {
     releaseRead(tcp, k, count, waiting - count);
@@ -227,19 +239,12 @@ export function markUrgent(tcp: TcpContext, id: number): void {
   const c = rowFor(tcp, id);
   const { hot, cold } = tcp;
   const k = rowToSend(tcp, c, 'markUrgent');
+  if (k === 0)
+    throw new StackError(
+      'ENOBUFS',
+      `markUrgent: all ${tcp.limits.activeMax} active connections are in use; raise activeMax`,
+    );
   cold[k + Cold.SND_UP] = (hot[c + Tcb.SND_UNA] + tcp.arena.length(hot[c + Tcb.SND_QUEUE])) | 0;
   hot[c + Tcb.STATE] |= Flag.SND_URGENT;
   mark(tcp, c);
-}
-
-/** Memory has come back: those who found none may try again. */
-export function feedStarved(tcp: TcpContext): void {
-  if (tcp.starved.length === 0 || tcp.arena.chunksFree * 8 < tcp.arena.chunksMax) return;
-  for (let left = tcp.starved.length; left > 0; left--) {
-    const c = tcp.starved.shift();
-    tcp.hot[c + Tcb.STATE] &= ~Flag.STARVED;
-    if ((tcp.hot[c + Tcb.STATE] & Flag.WRITE_BLOCKED) === 0) continue;
-    tcp.hot[c + Tcb.STATE] &= ~Flag.WRITE_BLOCKED;
-    tell(tcp, c, Event.WRITABLE);
-  }
 }

@@ -1,7 +1,7 @@
 import { AckBit } from './cold-bits.js';
 import type { TcpContext } from './context.js';
 import { receiveShift } from './options.js';
-import { freeWindow, fullWindow, memoryIsEasy, windowOffered } from './receive-space.js';
+import { allowedWindow, freeWindow, windowOffered } from './receive-space.js';
 import { Cold, Custom, Flag, Tcb } from './tcb.js';
 
 /** Segment path. The receive window: what is advertised, and when reading makes it worth telling. How large the buffer behind it is: receive-space.ts. */
@@ -29,11 +29,11 @@ export function selectWindow(tcp: TcpContext, c: number, k: number): number {
  */
 export function usefulWindow(tcp: TcpContext, c: number, k: number): number {
   const cold = tcp.cold;
-  const allowed = fullWindow(tcp, k);
+  const allowed = allowedWindow(tcp, c, k);
   const clamp = cold[k + Cold.WINDOW_CLAMP];
   const full = clamp < allowed ? clamp : allowed;
   const shift = receiveShift(tcp, c);
-  let free = freeWindow(tcp, k);
+  let free = freeWindow(tcp, c, k);
   let mss = cold[k + Cold.RCV_MSS];
   if (mss > full) mss = full;
   if (mss <= 0) return 0;
@@ -79,7 +79,7 @@ export function tuneSendBuffer(tcp: TcpContext, c: number, k: number): void {
   const cold = tcp.cold;
   if ((cold[k + Cold.CUSTOM] & Custom.SND_LIMIT) !== 0) return;
   const wanted = tcp.hot[c + Tcb.CWND] * 2;
-  if (wanted <= cold[k + Cold.SND_LIMIT] || !memoryIsEasy(tcp)) return;
+  if (wanted <= cold[k + Cold.SND_LIMIT]) return;
   cold[k + Cold.SND_LIMIT] = wanted < tcp.limits.sendBytesMax ? wanted : tcp.limits.sendBytesMax;
 }
 

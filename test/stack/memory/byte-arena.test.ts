@@ -180,9 +180,9 @@ function same(a: Uint8Array, b: Uint8Array, from: number, count: number): boolea
 }
 
 /** Runs random operations beside plain arrays; a digest of all that was seen is the result. */
-function fuzz(t: Test, seed: number, steps: number, chunkBytes: number, chunksMax: number): number {
+function fuzz(t: Test, seed: number, steps: number, chunkBytes: number, chunksMax: number, slices = false): number {
   const prng = new Prng(seed);
-  const arena = new ByteArena({ chunkBytes, chunksMax });
+  const arena = new ByteArena({ chunkBytes, chunksMax, slices });
   const queues: Queue[] = [];
   for (let i = 0; i < 12; i++) queues.push({ name: 0, bytes: new Uint8Array(0) });
   const source = new Uint8Array(chunkBytes * 8);
@@ -263,6 +263,7 @@ function fuzz(t: Test, seed: number, steps: number, chunkBytes: number, chunksMa
     }
     if (arena.length(queue.name) !== queue.bytes.length) wrong += 1;
     if ((queue.name === 0) !== (queue.bytes.length === 0)) wrong += 1;
+    if (step % 64 === 0 && arena.queued !== queues.reduce((sum, { name }) => sum + arena.chunksOf(name), 0)) wrong += 1;
     if (step % 16 === 0) {
       arena.copyOut(queue.name, 0, into, 0, queue.bytes.length);
       if (!same(into, queue.bytes, 0, queue.bytes.length)) wrong += 1;
@@ -277,6 +278,8 @@ function fuzz(t: Test, seed: number, steps: number, chunkBytes: number, chunksMa
   t.ok(exhausted > 0, 'the memory ran out now and then');
   for (const queue of queues) arena.free(queue.name);
   t.equal(arena.chunksFree, chunksMax, 'nothing was lost');
+  t.same([arena.queued, arena.slices.used], [0, 0], 'nor is anything still counted');
+  t.equal(arena.chunksHighWater, chunksMax);
   return digest;
 }
 
@@ -284,11 +287,53 @@ t.test('two hundred thousand random operations → as plain arrays', (t) => {
   fuzz(t, 1, 100_000, 64, 120);
   fuzz(t, 2, 60_000, 128, 80);
   fuzz(t, 3, 40_000, 4096, 12);
+  fuzz(t, 6, 100_000, 64, 80, true);
+  fuzz(t, 7, 60_000, 512, 20, true);
+  fuzz(t, 8, 40_000, 4096, 12, true);
   t.end();
 });
 
 t.test('the same seed twice → the same names and bytes', (t) => {
   t.equal(fuzz(t, 4, 5000, 64, 100), fuzz(t, 4, 5000, 64, 100));
   t.not(fuzz(t, 4, 5000, 64, 100), fuzz(t, 5, 5000, 64, 100));
+  t.end();
+});
+
+t.test('a thousand queues of one byte, with slices → sixteen share a chunk, and give it back with the last', (t) => {
+  const arena = new ByteArena({ chunkBytes: 4096, chunksMax: 100, slices: true });
+  const source = pattern(600, 3);
+  const queues = Array.from({ length: 1000 }, (_, i) => arena.append(0, source, i % 600, 1));
+  t.equal(new Set(queues).size, 1000);
+  // As long as a sixteenth of the chunks is not used each takes one.
+  t.equal(arena.chunksFree, 100 - 6 - 63);
+  t.same([arena.queued, arena.slices.used], [6, 994]);
+  queues.forEach((queue, i) => {
+    t.equal(arena.bytes[arena.frontAt(queue)], source[i % 600]);
+  });
+  const grown = arena.append(queues[7] as number, source, 0, 600);
+  t.same(
+    contents(arena, grown),
+    Uint8Array.from([source[7] as number, ...source]),
+    'a queue that grows goes on in a chunk',
+  );
+  t.equal(arena.queued, 7);
+  for (const queue of queues) if (queue !== grown) arena.free(queue);
+  t.equal(arena.chunksFree, 98);
+  arena.free(grown);
+  t.equal(arena.chunksFree, 100);
+  t.equal(arena.slices.highWater, 994);
+  t.throws(() => arena.free(queues[8] as number), 'a slice is given back once');
+  t.end();
+});
+
+t.test('slices, out of chunks → the last free slices go on serving; then nothing', (t) => {
+  const arena = new ByteArena({ chunkBytes: 64, chunksMax: 2, slices: true });
+  const source = pattern(64, 4);
+  const whole = arena.append(0, source, 0, 64);
+  const short = Array.from({ length: 17 }, () => arena.append(0, source, 0, 4));
+  t.equal(short.filter((queue) => queue !== 0).length, 16);
+  t.equal(arena.moved, 0);
+  arena.free(whole);
+  t.not(arena.append(0, source, 0, 4), 0);
   t.end();
 });

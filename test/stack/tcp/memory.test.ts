@@ -19,17 +19,26 @@ function another(peer: Peer, port: number): ConnectionId {
   return peer.tcp.accept(peer.listener) as ConnectionId;
 }
 
-t.test('send, the arena is full → what fits is taken; WRITABLE when others give memory back', (t) => {
+/** What the connection's queues may have of the sixteen chunks. */
+function fill(peer: Peer, id: ConnectionId): number {
+  return peer.tcp.send(id, new Uint8Array(100_000));
+}
+
+t.test('send, memory runs short → half of what is free, then the reserve; WRITABLE when others give some back', (t) => {
   const peer = listening(t, { tcp: TINY });
   const first = another(peer, 5001);
   const firstIss = peer.stackIss;
-  const second = another(peer, 5002);
-  const bytes = new Uint8Array(100_000);
-  t.equal(peer.tcp.send(first, bytes), 65_536);
-  peer.id = second;
+  const ids = [5002, 5003, 5004].map((port) => another(peer, port));
+  t.equal(fill(peer, first), 32_768, 'half');
+  t.equal(fill(peer, ids[0] as ConnectionId), 16_384, 'the reserve');
+  t.equal(fill(peer, ids[1] as ConnectionId), 16_384, 'the reserve');
+  t.equal(peer.tcp.context.arena.chunksFree, 0);
+  const last = ids[2] as ConnectionId;
+  peer.id = last;
   peer.events();
-  t.equal(peer.tcp.send(second, bytes), 0);
-  t.equal(peer.tcp.send(second, bytes), 0, 'asking again changes nothing');
+  t.equal(fill(peer, last), 0);
+  t.equal(fill(peer, last), 0, 'asking again changes nothing');
+  t.equal(peer.stack.pools()[0]?.refused, 2);
   peer.flush();
   t.notOk(peer.told(Event.WRITABLE));
   // The first is acknowledged in full.
@@ -42,19 +51,77 @@ t.test('send, the arena is full → what fits is taken; WRITABLE when others giv
   }
   t.equal(peer.tcp.unacknowledged(first), 0);
   t.ok(peer.told(Event.WRITABLE));
-  t.ok(peer.tcp.send(second, bytes) > 0);
+  t.ok(fill(peer, last) > 0);
+  for (const id of [first, ...ids]) peer.tcp.abort(id);
+  peer.flush();
+  peer.drain();
+  peer.expectAllFreed();
   t.end();
 });
 
 t.test('send, starved a thousand times → stands in line once', (t) => {
-  const peer = established(t, { tcp: TINY });
-  const bytes = new Uint8Array(100_000);
-  for (let i = 0; i < 1000; i++) peer.tcp.send(peer.id, bytes);
+  const peer = listening(t, { tcp: TINY });
+  const ids = [5001, 5002, 5003, 5004].map((port) => another(peer, port));
+  for (const id of ids.slice(0, 3)) fill(peer, id);
+  const last = ids.pop() as ConnectionId;
+  for (let i = 0; i < 1000; i++) fill(peer, last);
   t.equal(peer.tcp.context.starved.length, 1);
   t.end();
 });
 
-t.test('receive, the arena is full → what does not fit is not acknowledged, and taken when it comes again', (t) => {
+t.test(
+  'send, nothing free, the largest makes no use of its memory for a second → reset with ENOBUFS for an empty queue',
+  (t) => {
+    const peer = listening(t, { tcp: TINY });
+    const first = another(peer, 5001);
+    const ids = [5002, 5003, 5004].map((port) => another(peer, port));
+    for (const id of [first, ...ids.slice(0, 2)]) fill(peer, id);
+    const last = ids[2] as ConnectionId;
+    peer.flush();
+    peer.drain();
+    peer.id = last;
+    peer.events();
+    t.equal(fill(peer, last), 0, 'they have had no time to make use of it');
+    peer.advanceMs(2500);
+    t.ok(
+      peer.drain().some((segment) => segment.flags.includes('R') && segment.destinationPort === 5001),
+      'the peer of the largest learns of it',
+    );
+    t.equal(peer.tcp.takeError(first), 'ENOBUFS');
+    t.ok(peer.told(Event.WRITABLE));
+    t.ok(fill(peer, last) >= 4096);
+    t.same(
+      ids.map((id) => peer.tcp.takeError(id)),
+      [undefined, undefined, undefined],
+    );
+    t.equal(peer.stack.net.stats.tcpMemoryEvicted, 1);
+    for (const id of [first, ...ids]) peer.tcp.abort(id);
+    peer.flush();
+    peer.drain();
+    peer.expectAllFreed();
+    t.end();
+  },
+);
+
+t.test('send, nothing free, an orphan is not answered → it goes before any connection that somebody owns', (t) => {
+  const peer = listening(t, { tcp: TINY });
+  const first = another(peer, 5001);
+  const ids = [5002, 5003, 5004].map((port) => another(peer, port));
+  for (const id of [first, ...ids.slice(0, 2)]) fill(peer, id);
+  peer.tcp.close(ids[1] as ConnectionId);
+  peer.flush();
+  peer.advanceMs(2500);
+  peer.drain();
+  t.ok(fill(peer, ids[2] as ConnectionId) > 0);
+  t.same(
+    [first, ids[0] as ConnectionId].map((id) => peer.tcp.takeError(id)),
+    [undefined, undefined],
+  );
+  t.equal(peer.tcp.counts.connections, 3);
+  t.end();
+});
+
+t.test('receive, nobody reads → what is over the share is not acknowledged, and taken when it comes again', (t) => {
   const peer = established(t, { tcp: TINY });
   let at = 1;
   for (let i = 0; i < 60; i++) {
@@ -63,40 +130,48 @@ t.test('receive, the arena is full → what does not fit is not acknowledged, an
     if (peer.lastVerdict === Verdict.TCP_MEMORY) break;
   }
   t.equal(peer.lastVerdict, Verdict.TCP_MEMORY);
-  t.equal(peer.tcp.readable(peer.id), 65_536);
-  const sent = peer.drain();
-  t.equal(sent[sent.length - 1]?.ack, 65_537);
-  sameBytes(t, peer.read(), pattern(65_536), 'byte for byte');
-  t.equal(peer.inject({ seq: 65_537, data: 1460 }), Verdict.OK);
-  sameBytes(t, peer.read(), pattern(1460, 65_536), 'byte for byte');
+  const came = peer.tcp.readable(peer.id);
+  t.ok(came >= 16_384 && came < 40_000, `${came} bytes of 65,536`);
+  const last = peer.drain().at(-1);
+  t.same([last?.ack, last?.win], [1 + came, 0]);
+  sameBytes(t, peer.read(), pattern(came), 'byte for byte');
+  t.ok((peer.drain().at(-1)?.win ?? 0) > 0, 'the window is open again');
+  t.equal(peer.inject({ seq: 1 + came, data: 1460 }), Verdict.OK);
+  sameBytes(t, peer.read(), pattern(1460, came), 'byte for byte');
   t.end();
 });
 
-t.test('receive, the arena is full of bytes out of order → they give way to those in order', (t) => {
-  const peer = established(t, { tcp: TINY, syn: { mss: 1460, sackOk: true } });
-  for (let i = 1; i <= 60; i++) peer.inject({ seq: 1 + i * 1460, data: 1460 });
+t.test('receive, memory is short → bytes out of order that have waited for long give way to those in order', (t) => {
+  const peer = listening(t, { tcp: TINY, syn: { mss: 1460, sackOk: true } });
+  const first = another(peer, 5001);
+  const firstIss = peer.stackIss;
+  const ids = [5002, 5003, 5004].map((port) => another(peer, port));
+  const last = ids[2] as ConnectionId;
+  const lastIss = peer.stackIss;
+  peer.peerPort = 5001;
+  peer.stackIss = firstIss;
+  for (let i = 1; i <= 9; i++) peer.inject({ seq: 1 + i * 2000, ack: 1, data: 1460 });
+  const runs = peer.tcp.context.reassembly.count;
+  t.ok(runs >= 6, `${runs} islands are kept`);
+  peer.advanceMs(2000);
+  for (const id of ids.slice(0, 2)) fill(peer, id);
   t.equal(peer.tcp.context.arena.chunksFree, 0);
+  peer.peerPort = 5004;
+  peer.stackIss = lastIss;
+  t.equal(peer.inject({ seq: 1, ack: 1, data: 1460 }), Verdict.OK);
+  t.equal(peer.tcp.readable(last), 1460);
+  t.equal(peer.tcp.context.reassembly.count, runs - 1, 'one island went, the newest');
+  t.equal(peer.tcp.info(first).rcvOoopack > 0, true);
+  t.equal(peer.tcp.takeError(first), undefined);
+  t.equal(peer.stack.net.stats.tcpRunsEvicted, 1);
+  for (const id of [first, ...ids]) peer.tcp.abort(id);
+  peer.flush();
   peer.drain();
-  t.equal(peer.inject({ seq: 1, data: 1460 }), Verdict.OK);
-  t.equal(peer.tcp.info(peer.id).outOfOrderBytes, 0);
-  t.ok(peer.tcp.readable(peer.id) >= 1460);
-  const { ack, options } = peer.expect({ flags: '.' });
-  t.equal(ack, 1 + peer.tcp.readable(peer.id));
-  t.same(options.sack ?? [], [], 'what was let go is not told of any more');
-  // The peer sends it all again.
-  let at = ack;
-  let got = peer.read().length;
-  while (got < 61 * 1460) {
-    peer.inject({ seq: at, data: Math.min(1460, 61 * 1460 + 1 - at) });
-    got += peer.read().length;
-    at = got + 1;
-  }
-  peer.abort();
   peer.expectAllFreed();
   t.end();
 });
 
-t.test('no cold row left → segments wait to be sent again, calls fail with ENOBUFS, and all goes on later', (t) => {
+t.test('no cold row left → segments wait to be sent again, SEND for WRITABLE, OPEN fails; all goes on later', (t) => {
   const peer = listening(t, { tcp: { activeMax: 2 } });
   const first = another(peer, 5001);
   const firstIss = peer.stackIss;
@@ -110,7 +185,9 @@ t.test('no cold row left → segments wait to be sent again, calls fail with ENO
   peer.tcp.send(third, new Uint8Array(10));
   peer.flush();
   peer.drain();
-  t.throws(() => peer.tcp.send(first, new Uint8Array(1)), { code: 'ENOBUFS' });
+  t.equal(peer.tcp.send(first, new Uint8Array(1)), 0, 'taken later');
+  peer.id = first;
+  peer.events();
   t.throws(() => peer.tcp.open({ remoteAddress: peer.peerAddress, remotePort: 9 }), { code: 'ENOBUFS' });
   t.equal(peer.tcp.counts.connections, 3, 'nothing is half made');
   peer.peerPort = 5001;
@@ -123,6 +200,8 @@ t.test('no cold row left → segments wait to be sent again, calls fail with ENO
   peer.drain();
   peer.peerPort = 5001;
   peer.stackIss = firstIss;
+  t.ok(peer.told(Event.WRITABLE));
+  t.equal(peer.tcp.send(first, new Uint8Array(1)), 1);
   t.equal(peer.inject({ seq: 1, ack: 1, data: 10 }), Verdict.OK);
   t.equal(peer.tcp.readable(first), 10);
   t.end();
