@@ -75,6 +75,13 @@ function load(): Libc {
       `TAP and TUN devices need Linux, and this is ${process.platform}: use the device "loopback", or run in a Linux VM`,
     );
   }
+  // Asked for, Bun does not fail but ends the process.
+  if (process.versions.bun !== undefined) {
+    throw new StackError(
+      'EOPNOTSUPP',
+      `TAP and TUN devices need libuv's poll, which Bun ${process.versions.bun} has not: run with Node 20 or newer, or use the device "loopback"`,
+    );
+  }
   const koffi = loadKoffi();
   let library: ReturnType<typeof koffi.load>;
   try {

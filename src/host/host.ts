@@ -134,6 +134,10 @@ export class Host implements StackHost {
     setImmediate(this.#onWake);
   }
 
+  dispatch(): void {
+    if (this.#running) this.#take(false);
+  }
+
   /** As Node's servers have it: whether the host keeps the process alive when no socket on it does. */
   ref(): this {
     this.#own = true;

@@ -7,6 +7,8 @@ export interface StackHost {
   readonly reactor: Reactor;
   /** The stack was called outside an event handler: take a turn soon. */
   wake(): void;
+  /** Dispatches what was raised, and sends, without waiting for a turn. Not for event handlers: nothing happens in a turn. */
+  dispatch(): void;
   /** A socket wants the process kept alive (1), or no longer (-1). */
   reference(change: 1 | -1): void;
 }

@@ -64,6 +64,10 @@ export class VirtualHost implements StackHost {
   wake(): void {
     this.dirty = true;
   }
+  /** The world takes the turns. */
+  dispatch(): void {
+    this.dirty = true;
+  }
   /** It works until then; nothing is begun before. */
   get busyUntilUs(): number {
     return this.cpu === null ? 0 : Math.ceil(this.cpu.nowUs);

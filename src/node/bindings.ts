@@ -10,6 +10,22 @@ import type { Socket } from 'node:net';
 export interface Request {
   oncomplete(status: number): void;
 }
+
+/**
+ * A write that Node waits for, where the handle makes the request (Node 24.22.1, 26.10.0 and later). Node sets `oncomplete` and its own
+ * fields when the call has returned.
+ */
+export class WriteRequest implements Request {
+  /** Null: not complete yet. */
+  writeStatus: number | null = null;
+  error: string | undefined = undefined;
+  oncomplete: (status: number) => void = ignore;
+}
+function ignore(): void {}
+
+/** What a write returns: an error, zero when it is done, or (without `WriteState.lastError` also when it goes on) what goes on. */
+export type WriteResult = number | WriteRequest;
+
 export interface ConnectRequest {
   oncomplete(status: number, handle: unknown, request: unknown, readable: boolean, writable: boolean): void;
 }
@@ -21,6 +37,8 @@ export interface JSStream {
   emitEOF(): void;
   /** Node's `onread` option: what is read goes into this buffer, and `onread` returns the next one, if it is another. */
   useUserBuffer(buffer: Uint8Array): void;
+  /** Set by Node: called for each read. Returns the next buffer for `useUserBuffer`. */
+  onread: (bytes?: ArrayBuffer) => Uint8Array | undefined;
   finishWrite(request: Request, status: number): void;
   finishShutdown(request: Request, status: number): void;
   readonly bytesRead: number;
@@ -32,6 +50,8 @@ export interface WriteState {
   readonly state: Int32Array;
   readonly bytesWritten: number;
   readonly lastWriteWasAsync: number;
+  /** Where this Node looks for the error of a write that returned a request; undefined where handles return numbers only. */
+  readonly lastError: number | undefined;
 }
 
 export interface Bindings {
@@ -61,6 +81,7 @@ export function findBindings(): Bindings | null {
       state: wrap.streamBaseState,
       bytesWritten: wrap.kBytesWritten,
       lastWriteWasAsync: wrap.kLastWriteWasAsync,
+      lastError: wrap.kLastWriteErr,
     };
     if (typeof JSStream !== 'function' || typeof JSStream.prototype.readBuffer !== 'function') return null;
     if (!ArrayBuffer.isView(write.state) || !Number.isInteger(write.bytesWritten)) return null;

@@ -4,12 +4,14 @@ import type { Address, ConnectionId } from '../../stack/base/units.js';
 import { Event, SocketKind } from '../../stack/net/event-queue.js';
 import { TcpOption } from '../../stack/tcp/socket-options.js';
 import { State } from '../../stack/tcp/state.js';
-import type { StackHost } from '../host/stack-host.js';
-import type { EventHandler, Handle } from '../reactor/event-handler.js';
+import type { ChannelTable } from './channel-table.js';
+import { type Endpoint, fill } from './endpoint.js';
 import { codeOf } from './errno.js';
 
 /** What a channel tells the socket above it. */
 export interface ChannelOwner {
+  /** How much one `channelData` may bring; undefined: READ_BYTES. */
+  readonly readBytesMax?: number | undefined;
   /** Bytes have come: `bytes[0…count)`, which are used again as soon as this returns. */
   channelData(bytes: Uint8Array, count: number): void;
   /** The peer has sent its FIN. */
@@ -22,140 +24,171 @@ export interface ChannelOwner {
   channelWritten(code: ErrorCode | undefined): void;
 }
 
-export interface Endpoint {
-  address: string;
-  port: number;
-  family: string;
-}
-
 /** As much as libuv asks for at once; a `net.Socket` has a high-water mark of the same order. */
-const READ_BYTES = 65_536;
+export const READ_BYTES = 65_536;
 /** Reads for one channel before others get their turn: half a megabyte. */
 const READS_MAX = 8;
+/** The longest idle time of a keep-alive, as in Linux. */
+const KEEPALIVE_SECONDS_MAX = 32_767;
 
 const EVENTS = Event.READABLE | Event.WRITABLE | Event.CONNECTED | Event.PEER_CLOSED | Event.FAILED;
+/** Of those, what a reader has to be called for. */
+const READ_EVENTS = Event.READABLE | Event.PEER_CLOSED | Event.FAILED;
 
 /** Bytes on their way from the stack to a Buffer. One for the process: a read is copied out before the next begins. */
 const scratch = new Uint8Array(READ_BYTES);
 
-/** All channels of a host. One handler with the reactor for all of them; the cookie is the channel's number here. */
-export class ChannelTable implements EventHandler {
-  readonly #channels: (Channel | undefined)[] = [];
-  readonly #free: number[] = [];
-  constructor(readonly host: StackHost) {}
+/** What a channel knows of itself by yes and no. In one number, because programs keep many sockets that do nothing. */
+const enum Bit {
+  CONNECTING = 1,
+  READING = 2,
+  /** `unref` was called. */
+  UNREFERENCED = 4,
+  /** The failure of the connection has been reported. */
+  FAILED = 8,
+  /** The end of what the peer sends has been reported. */
+  ENDED = 16,
+  /** Nothing more is sent: `shutdown` was called. */
+  SHUT = 32,
+  CLOSED = 64,
+  /** The channel is one of those that keep the process alive. */
+  ALIVE = 128,
+  WAITS_FOR_TICKS = 256,
+  /** Bytes have been reported. */
+  BROUGHT_BYTES = 512,
+}
 
-  add(channel: Channel): number {
-    const cookie = this.#free.pop() ?? this.#channels.length;
-    this.#channels[cookie] = channel;
-    return cookie;
-  }
-  remove(cookie: number): void {
-    this.#channels[cookie] = undefined;
-    this.#free.push(cookie);
-  }
-  handleEvent(_handle: Handle, events: number, cookie: number): void {
-    this.#channels[cookie]?.handleEvents(events);
-  }
+/** A write that waits: chunks from `chunk` on, of the first of them the bytes from `from` on. */
+interface Waiting {
+  readonly chunks: readonly Uint8Array[];
+  chunk: number;
+  from: number;
 }
 
 /**
  * One connection as a stream socket sees it: reads that can be stopped, one write that may have to wait, half-close, close and
  * reset. Back-pressure both ways: a channel that does not read leaves the bytes in the stack, whose window closes; a write
  * the stack takes only in part is finished by WRITABLE events.
+ *
+ * Each call fails as it does on a handle of libuv's in the same state; `test/src/node/handle-states.test.ts` has the table.
  */
 export class Channel {
   readonly table: ChannelTable;
   owner: ChannelOwner;
   /** Zero before the open and after the close. */
   id = 0 as ConnectionId;
-  connecting = false;
+  /** Bytes given to `write`, whether the stack has taken them yet or not. */
   bytesWritten = 0;
+  #bits: number = 0;
   #cookie = -1;
-  #reading = false;
-  #referenced = true;
-  #failed = false;
-  #ended = false;
-  /** The write that waits: chunks from `#chunk` on, of the first of them the bytes from `#from` on. */
-  #chunks: readonly Uint8Array[] | null = null;
-  #chunk = 0;
-  #from = 0;
-  #localAddress = 0 as Address;
-  #localPort = 0;
+  /** Where the last callback was called: see `ChannelTable`. */
+  #stretch = 0;
+  #waiting: Waiting | null = null;
+  #bound: { address: Address; port: number } | null = null;
 
   constructor(table: ChannelTable, owner: ChannelOwner, accepted?: ConnectionId) {
     this.table = table;
     this.owner = owner;
-    if (accepted !== undefined) this.#take(accepted);
+    if (accepted === undefined) return;
+    this.#take(accepted);
+    // The server reports the connection.
+    this.#stretch = table.stretch;
   }
 
   get open(): boolean {
     return this.id !== 0;
   }
+  get closed(): boolean {
+    return this.#has(Bit.CLOSED);
+  }
+  get connecting(): boolean {
+    return this.#has(Bit.CONNECTING);
+  }
   /** Bytes of the waiting write that the stack has not taken. */
   get pendingBytes(): number {
-    if (this.#chunks === null) return 0;
-    let bytes = -this.#from;
-    for (let i = this.#chunk; i < this.#chunks.length; i++) bytes += this.#chunks[i].length;
+    const waiting = this.#waiting;
+    if (waiting === null) return 0;
+    let bytes = -waiting.from;
+    for (let i = waiting.chunk; i < waiting.chunks.length; i++) bytes += waiting.chunks[i].length;
     return bytes;
   }
 
-  /** The address and port the open is to come from. */
+  /** The address and port the open is to come from. Throws EBADF, EINVAL, EAFNOSUPPORT, EADDRNOTAVAIL, EADDRINUSE. */
   bind(address: string, port: number): void {
-    this.#localAddress = this.#parse(address);
-    this.#localPort = port;
+    this.#checkNotClosed();
+    const local = this.#parse(address);
+    if (local !== 0 && !this.#net.isLocal(local)) {
+      throw new StackError('EADDRNOTAVAIL', `${address} is not an address of this stack`);
+    }
+    if (this.id !== 0 || this.#bound !== null) throw new StackError('EINVAL', 'the socket has an address already');
+    if (port !== 0 && this.#tcp.context.listeners.has(local, port)) {
+      throw new StackError('EADDRINUSE', `port ${port} has a listener: choose another, or none`);
+    }
+    this.#bound = { address: local, port };
   }
 
-  /** Begins the open. Throws what `tcp.open` throws. */
+  /** Begins the open. Throws what `tcp.open` throws, and EBADF, EALREADY, EISCONN. */
   connect(address: string, port: number): void {
+    this.#checkNotClosed();
+    const remote = this.#parse(address);
+    if (this.connecting) throw new StackError('EALREADY', 'the socket is connecting');
     if (this.id !== 0) throw new StackError('EISCONN', 'the socket is connected already');
+    const bound = this.#bound;
     const id = this.#tcp.open({
-      remoteAddress: this.#parse(address),
+      // To no host in particular: to this one, as in Linux.
+      remoteAddress: remote === 0 ? this.#net.parseAddress('127.0.0.1') : remote,
       remotePort: port,
-      ...(this.#localAddress === 0 ? {} : { localAddress: this.#localAddress }),
-      ...(this.#localPort === 0 ? {} : { localPort: this.#localPort }),
+      ...(bound === null || bound.address === 0 ? {} : { localAddress: bound.address }),
+      ...(bound === null || bound.port === 0 ? {} : { localPort: bound.port }),
     });
-    this.connecting = true;
+    this.#set(Bit.CONNECTING);
     this.#take(id);
     this.table.host.wake();
   }
 
-  readStart(): void {
-    this.#reading = true;
-    if (this.id === 0 || this.connecting || this.#ended) return;
-    // What has come while nobody read is told from the event loop, as libuv does, not from within this call.
+  /** What comes is reported from now on; or, where nothing can come, the code that says why, and `connect` begins to read. */
+  readStart(): ErrorCode | undefined {
+    if (this.closed) return 'EBADF';
+    this.#set(Bit.READING);
+    this.#count();
+    if (this.id === 0 || this.#has(Bit.FAILED)) return 'ENOTCONN';
+    if (this.#has(Bit.CONNECTING | Bit.ENDED) || !this.#hasNews()) return undefined;
+    // What has come while nobody read is reported from the event loop, as libuv does, not from within this call.
     this.table.host.reactor.raise(SocketKind.CONNECTION, this.id, Event.READABLE);
     this.table.host.wake();
+    return undefined;
   }
   readStop(): void {
-    this.#reading = false;
+    this.#clear(Bit.READING);
+    this.#count();
   }
 
-  /** Sends. True when the stack has taken everything, false when `channelWritten` will follow. Throws EPIPE, ECONNRESET, … */
+  /**
+   * Sends. True when the stack has taken everything, false when `channelWritten` will follow. Throws EBADF, EPIPE, ECONNRESET, …
+   * One write at a time: `net.Socket` and the streams inside Node wait for the last one.
+   */
   write(chunks: readonly Uint8Array[]): boolean {
-    this.#chunks = chunks;
-    this.#chunk = 0;
-    this.#from = 0;
-    try {
-      return this.#push();
-    } catch (error) {
-      this.#chunks = null;
-      throw error;
-    }
+    this.#checkWritable();
+    for (const chunk of chunks) this.bytesWritten += chunk.length;
+    return this.#push(chunks, 0, 0);
   }
 
-  /** Sends what is taken at once of one run of bytes; returns how much that was. The rest is the caller's to `write`. */
-  writeSome(bytes: Uint8Array, from: number, to: number): number {
-    if (this.id === 0) throw new StackError('ENOTCONN', 'the socket is not connected');
-    const taken = this.#tcp.send(this.id, bytes, from, to);
-    this.bytesWritten += taken;
-    this.table.host.wake();
-    return taken;
+  /** Sends what is taken at once of one run of bytes; returns how much that was. The rest is the caller's to `writeRest`. */
+  writeSome(bytes: Uint8Array, length: number): number {
+    this.#checkWritable();
+    this.bytesWritten += length;
+    return this.#send(bytes, 0, length);
+  }
+  /** The rest of a `writeSome`: `channelWritten` will follow. */
+  writeRest(rest: Uint8Array): void {
+    this.#wait([rest], 0, 0);
   }
 
-  /** No more to send: FIN after what is queued. */
+  /** No more to send: FIN after what is queued. Throws ENOTCONN. */
   shutdown(): void {
-    if (this.id === 0) throw new StackError('ENOTCONN', 'the socket is not connected');
+    if (this.id === 0 || this.#has(Bit.SHUT | Bit.FAILED)) throw new StackError('ENOTCONN', 'there is nothing to shut');
     this.#tcp.shutdown(this.id);
+    this.#set(Bit.SHUT);
     this.table.host.wake();
   }
 
@@ -171,32 +204,52 @@ export class Channel {
   }
 
   setNoDelay(enable: boolean): void {
-    this.#setOption(TcpOption.NODELAY, enable ? 1 : 0);
+    this.setOption(TcpOption.NODELAY, enable ? 1 : 0);
   }
   setKeepAlive(enable: boolean, idleSeconds: number): void {
-    if (idleSeconds > 0) this.#setOption(TcpOption.KEEPALIVE_IDLE_MS, Math.min(idleSeconds, 32_767) * 1000);
-    this.#setOption(TcpOption.KEEPALIVE, enable ? 1 : 0);
+    if (idleSeconds > 0) {
+      this.setOption(TcpOption.KEEPALIVE_IDLE_MS, Math.min(idleSeconds, KEEPALIVE_SECONDS_MAX) * 1000);
+    }
+    this.setOption(TcpOption.KEEPALIVE, enable ? 1 : 0);
   }
-  /** On a connection that has ended there is nothing to set; Node's sockets say nothing about it either. */
-  #setOption(option: TcpOption, value: number): void {
+  /** On a connection that has ended there is nothing to set; Node's sockets say nothing about it either. Throws EBADF. */
+  setOption(option: TcpOption, value: number): void {
+    this.#checkNotClosed();
     if (this.id === 0 || this.#tcp.state(this.id) === State.CLOSED) return;
     this.#tcp.setOption(this.id, option, value);
     this.table.host.wake();
   }
+  /** Zero where there is no connection to ask. Throws EBADF. */
+  getOption(option: TcpOption): number {
+    this.#checkNotClosed();
+    if (this.id === 0 || this.#tcp.state(this.id) === State.CLOSED) return 0;
+    return this.#tcp.getOption(this.id, option);
+  }
 
+  /** False before it has an address, and after the close. */
   localEndpoint(into: Partial<Endpoint>): boolean {
     if (this.id !== 0) return fill(into, this.#name(this.#tcp.localAddress(this.id)), this.#tcp.localPort(this.id));
-    return fill(into, this.#name(this.#localAddress), this.#localPort);
+    if (this.#bound === null || this.closed) return false;
+    return fill(into, this.#name(this.#bound.address), this.#bound.port);
   }
   remoteEndpoint(into: Partial<Endpoint>): boolean {
-    if (this.id === 0 || this.connecting) return false;
+    if (this.id === 0) return false;
     return fill(into, this.#name(this.#tcp.remoteAddress(this.id)), this.#tcp.remotePort(this.id));
   }
 
+  get referenced(): boolean {
+    return !this.#has(Bit.UNREFERENCED);
+  }
   set referenced(value: boolean) {
-    if (value === this.#referenced) return;
-    this.#referenced = value;
-    if (this.id !== 0) this.table.host.reference(value ? 1 : -1);
+    if (value) this.#clear(Bit.UNREFERENCED);
+    else this.#set(Bit.UNREFERENCED);
+    this.#count();
+  }
+
+  /** For the table. */
+  set waitsForTicks(value: boolean) {
+    if (value) this.#set(Bit.WAITS_FOR_TICKS);
+    else this.#clear(Bit.WAITS_FOR_TICKS);
   }
 
   handleEvents(events: number): void {
@@ -205,90 +258,170 @@ export class Channel {
       return;
     }
     // Reading first, as libuv: a reset is reported as the failure of a read where there is one.
-    if (this.#reading) this.#read();
-    if (this.#chunks !== null && (events & (Event.WRITABLE | Event.FAILED)) !== 0) this.#resumeWrite();
+    if (this.#has(Bit.READING)) this.#read();
+    if (this.#waiting !== null && (events & (Event.WRITABLE | Event.FAILED)) !== 0) this.#resumeWrite();
   }
 
   #opened(events: number): void {
     if ((events & (Event.CONNECTED | Event.FAILED)) === 0) return;
-    this.connecting = false;
+    this.#clear(Bit.CONNECTING);
     const failed = (events & Event.FAILED) !== 0;
-    if (failed) this.#failed = true;
+    if (failed) this.#set(Bit.FAILED);
+    this.#count();
+    this.#stretch = this.table.stretch;
     this.owner.channelConnected(failed ? (this.#tcp.takeError(this.id) ?? 'ECONNREFUSED') : undefined);
-    // Bytes may have come with the last segment of the handshake.
-    if (!failed && this.#reading && this.id !== 0) this.#read();
+    // Bytes may have come with the last segment of the handshake, and a write may have waited for it.
+    if (this.id !== 0 && this.#has(Bit.READING)) this.#read();
+    if (this.#waiting !== null) this.#later();
   }
 
   #read(): void {
     for (let i = 0; i < READS_MAX; i++) {
-      if (!this.#reading || this.id === 0 || this.#ended || this.#failed) return;
+      if (!this.#has(Bit.READING) || this.id === 0 || this.#has(Bit.ENDED | Bit.FAILED)) return;
+      if (this.#mustWait()) {
+        this.#later();
+        return;
+      }
       let count: number;
       try {
-        count = this.#tcp.receive(this.id, scratch, 0, READ_BYTES);
+        count = this.#tcp.receive(this.id, scratch, 0, this.owner.readBytesMax ?? READ_BYTES);
       } catch (error) {
-        this.#failed = true;
+        this.#set(Bit.FAILED);
+        this.#count();
         this.owner.channelFailed(codeOf(error));
         return;
       }
       if (count === 0) return;
       if (count < 0) {
-        this.#ended = true;
+        this.#set(Bit.ENDED);
+        this.#count();
         this.owner.channelEnd();
         return;
       }
+      this.#set(Bit.BROUGHT_BYTES);
+      this.#stretch = this.table.reported();
       this.owner.channelData(scratch, count);
     }
-    if (this.#reading && this.id !== 0) {
+    if (this.#has(Bit.READING) && this.id !== 0) {
       this.table.host.reactor.raise(SocketKind.CONNECTION, this.id, Event.READABLE);
     }
   }
 
   #resumeWrite(): void {
-    let done: boolean;
-    try {
-      done = this.#push();
-    } catch (error) {
-      this.#chunks = null;
-      this.owner.channelWritten(codeOf(error));
+    if (this.#stretch === this.table.stretch) {
+      this.#later();
       return;
     }
-    if (done) this.owner.channelWritten(undefined);
+    const { chunks, chunk, from } = this.#waiting as Waiting;
+    let code: ErrorCode | undefined;
+    try {
+      if (!this.#push(chunks, chunk, from)) return;
+    } catch (error) {
+      code = codeOf(error);
+    }
+    this.#waiting = null;
+    this.#count();
+    this.#stretch = this.table.reported();
+    this.owner.channelWritten(code);
   }
 
-  /** Gives the stack what it takes of the waiting chunks. */
-  #push(): boolean {
-    const chunks = this.#chunks as readonly Uint8Array[];
-    while (this.#chunk < chunks.length) {
-      const chunk = chunks[this.#chunk];
-      if (this.#from < chunk.length) this.#from += this.writeSome(chunk, this.#from, chunk.length);
-      if (this.#from < chunk.length) return false;
-      this.#from = 0;
-      this.#chunk += 1;
+  /**
+   * What must not follow the last callback before ticks and promises have run: the end, after bytes; and a failure, which the program may
+   * have no listener for yet. Bytes may follow anything: a stream keeps them.
+   */
+  #mustWait(): boolean {
+    if (this.#stretch !== this.table.stretch || this.#tcp.readable(this.id) > 0) return false;
+    const news = this.#readiness() & READ_EVENTS;
+    return (news & Event.FAILED) !== 0 || (news !== 0 && this.#has(Bit.BROUGHT_BYTES));
+  }
+
+  /** Whether a read would give bytes, the end or an error. */
+  #hasNews(): boolean {
+    return (this.#readiness() & READ_EVENTS) !== 0;
+  }
+  #readiness(): number {
+    return this.table.host.reactor.demultiplexer.readiness(SocketKind.CONNECTION, this.id);
+  }
+
+  #later(): void {
+    if (this.#has(Bit.WAITS_FOR_TICKS)) return;
+    this.#set(Bit.WAITS_FOR_TICKS);
+    this.table.later(this);
+  }
+
+  /** Gives the stack what it takes of the chunks from here on; the rest waits. */
+  #push(chunks: readonly Uint8Array[], chunk: number, from: number): boolean {
+    for (; chunk < chunks.length; chunk++) {
+      const bytes = chunks[chunk];
+      if (from < bytes.length) from += this.#send(bytes, from, bytes.length);
+      if (from < bytes.length) {
+        this.#wait(chunks, chunk, from);
+        return false;
+      }
+      from = 0;
     }
-    this.#chunks = null;
     return true;
+  }
+  #wait(chunks: readonly Uint8Array[], chunk: number, from: number): void {
+    this.#waiting = { chunks, chunk, from };
+    this.#count();
+  }
+  #send(bytes: Uint8Array, from: number, to: number): number {
+    const taken = this.#tcp.send(this.id, bytes, from, to);
+    this.table.host.wake();
+    return taken;
   }
 
   #take(id: ConnectionId): void {
     this.id = id;
     this.#cookie = this.table.add(this);
     this.table.host.reactor.registerHandler(SocketKind.CONNECTION, id, this.table, EVENTS, this.#cookie);
-    if (this.#referenced) this.table.host.reference(1);
+    this.#count();
   }
 
   #release(): ConnectionId {
     const id = this.id;
+    this.#set(Bit.CLOSED);
+    this.#clear(Bit.CONNECTING | Bit.READING);
+    this.#waiting = null;
     if (id === 0) return id;
-    const host = this.table.host;
-    host.reactor.removeHandler(SocketKind.CONNECTION, id);
+    this.table.host.reactor.removeHandler(SocketKind.CONNECTION, id);
     this.table.remove(this.#cookie);
-    if (this.#referenced) host.reference(-1);
     this.id = 0 as ConnectionId;
-    this.connecting = false;
-    this.#reading = false;
-    this.#chunks = null;
-    host.wake();
+    this.#count();
+    this.table.host.wake();
     return id;
+  }
+
+  /** libuv's rule of what keeps the process alive: whoever connects or writes, and whoever reads unless it was told not to. */
+  #count(): void {
+    const reads = (this.#bits & (Bit.READING | Bit.UNREFERENCED | Bit.ENDED | Bit.FAILED)) === Bit.READING;
+    const alive = this.id !== 0 && (reads || this.#has(Bit.CONNECTING) || this.#waiting !== null);
+    if (alive === this.#has(Bit.ALIVE)) return;
+    this.#bits ^= Bit.ALIVE;
+    this.table.host.reference(alive ? 1 : -1);
+  }
+
+  #checkNotClosed(): void {
+    if (this.closed) throw new StackError('EBADF', 'the socket is closed');
+  }
+  #checkWritable(): void {
+    if (this.id === 0) {
+      const bound = this.#bound !== null && !this.closed;
+      throw new StackError(bound ? 'EPIPE' : 'EBADF', 'the socket has no connection to write to');
+    }
+    // Its failure has been reported already; a write that comes later finds a shut connection (as Linux).
+    if (this.#has(Bit.SHUT | Bit.FAILED)) throw new StackError('EPIPE', 'this side of the connection is shut');
+  }
+
+  #has(bits: number): boolean {
+    return (this.#bits & bits) !== 0;
+  }
+  #set(bits: number): void {
+    this.#bits |= bits;
+  }
+  #clear(bits: number): void {
+    this.#bits &= ~bits;
   }
 
   get #tcp() {
@@ -305,11 +438,4 @@ export class Channel {
   #name(address: Address): string {
     return address === 0 ? '0.0.0.0' : this.#net.formatAddress(address);
   }
-}
-
-function fill(into: Partial<Endpoint>, address: string, port: number): boolean {
-  into.address = address;
-  into.family = address.includes(':') ? 'IPv6' : 'IPv4';
-  into.port = port;
-  return true;
 }

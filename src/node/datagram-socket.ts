@@ -8,8 +8,9 @@ import { UdpOption } from '../../stack/udp/options.js';
 import { Verdict } from '../../stack/wire/verdict.js';
 import type { StackHost } from '../host/stack-host.js';
 import type { EventHandler } from '../reactor/event-handler.js';
-import type { Endpoint } from './channel.js';
-import { codeOf, connectionError, listenError, systemError } from './errno.js';
+import { publishDatagramSocket } from './diagnostics.js';
+import type { Endpoint } from './endpoint.js';
+import { codeOf, connectionError, errnoOf, listenError, systemError } from './errno.js';
 import { coded, portNumber } from './listen-arguments.js';
 
 export interface RemoteInfo {
@@ -56,6 +57,8 @@ export class DatagramSocket extends EventEmitter<Events> implements EventHandler
   #referenced = true;
   #remote: { address: string; port: number } | null = null;
   #broadcast = false;
+  /** The next datagram is read when ticks and promises have run. */
+  #reads = false;
 
   constructor(host: StackHost, options: DatagramSocketOptions, listener?: MessageListener) {
     super();
@@ -69,6 +72,7 @@ export class DatagramSocket extends EventEmitter<Events> implements EventHandler
     this.#host = host;
     this.#options = options;
     if (listener !== undefined) this.on('message', listener);
+    publishDatagramSocket(this);
   }
 
   bind(port?: number | BindOptions | (() => void), address?: string | (() => void), callback?: () => void): this {
@@ -117,6 +121,7 @@ export class DatagramSocket extends EventEmitter<Events> implements EventHandler
     });
   }
   disconnect(): void {
+    this.#check();
     this.#connected();
     this.#udp.disconnect(this.#id);
     this.#remote = null;
@@ -154,10 +159,12 @@ export class DatagramSocket extends EventEmitter<Events> implements EventHandler
   }
 
   address(): Endpoint {
+    this.#check();
     if (this.#id === 0) throw systemError('EBADF', 'getsockname');
     return endpoint(this.#text(this.#udp.localAddress(this.#id)), this.#udp.localPort(this.#id));
   }
   remoteAddress(): Endpoint {
+    this.#check();
     const remote = this.#connected();
     return endpoint(remote.address, remote.port);
   }
@@ -176,21 +183,29 @@ export class DatagramSocket extends EventEmitter<Events> implements EventHandler
     return this;
   }
 
+  /** Options may be set before the socket is bound, where Node's are EBADF: the socket is bound then. */
   setBroadcast(enable: boolean): void {
+    this.#check();
     this.#broadcast = enable;
     if (this.#id !== 0) this.#udp.setOption(this.#id, UdpOption.BROADCAST, enable ? 1 : 0);
   }
-  /** 1…255. Throws ERR_OUT_OF_RANGE. */
+  /** 1…255. Throws EINVAL. */
   setTTL(ttl: number): number {
-    this.#udp.setOption(this.#bound(), UdpOption.TTL, ttl);
+    this.#setOption(UdpOption.TTL, 'ttl', ttl, 'setTTL');
     return ttl;
   }
+  /** 1…255. Throws EINVAL. */
   setMulticastTTL(ttl: number): number {
-    this.#udp.setOption(this.#bound(), UdpOption.MULTICAST_TTL, ttl);
+    this.#setOption(UdpOption.MULTICAST_TTL, 'ttl', ttl, 'setMulticastTTL');
     return ttl;
   }
   setRecvBufferSize(bytes: number): void {
-    this.#udp.setOption(this.#bound(), UdpOption.RECEIVE_BYTES_MAX, bytes);
+    if (!Number.isInteger(bytes) || bytes < 0 || bytes > 0xffffffff) {
+      throw coded(TypeError, 'ERR_SOCKET_BAD_BUFFER_SIZE', 'Buffer size must be a positive integer');
+    }
+    // As Linux: of what cannot be had, the nearest that can.
+    const within = Math.min(Math.max(bytes, 1), 0x7fffffff);
+    this.#setOption(UdpOption.RECEIVE_BYTES_MAX, 'size', within, 'uv_recv_buffer_size');
   }
   getRecvBufferSize(): number {
     return this.#udp.getOption(this.#bound(), UdpOption.RECEIVE_BYTES_MAX);
@@ -205,17 +220,50 @@ export class DatagramSocket extends EventEmitter<Events> implements EventHandler
   handleEvent(_handle: number, events: number): void {
     if ((events & Event.FAILED) !== 0) {
       const code = this.#udp.takeError(this.#id);
-      if (code !== undefined) this.emit('error', systemError(code, 'recvmsg'));
+      if (code !== undefined) {
+        this.#readLater(READS_MAX);
+        this.emit('error', systemError(code, 'recvmsg'));
+      }
     }
-    for (let i = 0; i < READS_MAX; i++) {
-      if (this.#id === 0) return;
-      const length = this.#udp.receive(this.#id, scratch, 0, scratch.length);
-      if (length < 0) return;
-      const from = endpoint(this.#text(this.#udp.lastSource), this.#udp.lastPort);
-      const message = Buffer.from(scratch.subarray(0, length));
-      this.emit('message', message, { ...from, family: from.family as 'IPv4' | 'IPv6', size: length });
+    if (!this.#reads) this.#read(READS_MAX);
+  }
+
+  #readLater(left: number): void {
+    if (this.#reads) return;
+    this.#reads = true;
+    queueMicrotask(() => process.nextTick(() => this.#read(left)));
+  }
+
+  /**
+   * One datagram. The next follows when the program's ticks and promises have run, as after each `message` of Node's own sockets: a program
+   * that awaits the next message in a loop would miss it otherwise. A microtask that sets a tick comes after all of both.
+   */
+  #read(left: number): void {
+    this.#reads = false;
+    if (this.#id === 0) return;
+    if (left === 0) {
+      this.#host.reactor.raise(SocketKind.UDP, this.#id, Event.READABLE);
+      this.#host.wake();
+      return;
     }
-    if (this.#id !== 0) this.#host.reactor.raise(SocketKind.UDP, this.#id, Event.READABLE);
+    const length = this.#udp.receive(this.#id, scratch, 0, scratch.length);
+    if (length < 0) return;
+    const from = endpoint(this.#text(this.#udp.lastSource), this.#udp.lastPort);
+    const message = Buffer.from(scratch.subarray(0, length));
+    this.#readLater(left - 1);
+    this.emit('message', message, { ...from, family: from.family as 'IPv4' | 'IPv6', size: length });
+  }
+
+  #setOption(option: UdpOption, name: string, value: unknown, syscall: string): void {
+    if (typeof value !== 'number') {
+      throw coded(TypeError, 'ERR_INVALID_ARG_TYPE', `The "${name}" argument must be of type number`);
+    }
+    try {
+      this.#udp.setOption(this.#bound(), option, value);
+    } catch (error) {
+      const code = codeOf(error);
+      throw systemError(errnoOf(code) === errnoOf('EINVAL') ? 'EINVAL' : code, syscall);
+    }
   }
 
   #open(address: string, port: number): void {

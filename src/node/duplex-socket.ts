@@ -1,9 +1,12 @@
 import { lookup } from 'node:dns';
-import { isIP, type Server } from 'node:net';
+import { isIP, type OnReadOpts, type Server } from 'node:net';
 import { addAbortSignal, Duplex, type DuplexOptions } from 'node:stream';
 import type { ErrorCode } from '../../stack/base/errors.js';
 import type { ConnectionId } from '../../stack/base/units.js';
-import { Channel, type ChannelOwner, type ChannelTable, type Endpoint } from './channel.js';
+import { Channel, type ChannelOwner } from './channel.js';
+import type { ChannelTable } from './channel-table.js';
+import { closeSoon } from './closing.js';
+import type { Endpoint } from './endpoint.js';
 import { codeOf, connectionError, systemError } from './errno.js';
 import { coded } from './listen-arguments.js';
 
@@ -15,7 +18,12 @@ interface CountingServer extends Server {
 
 type WriteCallback = (error?: Error | null) => void;
 
-export interface DuplexSocketOptions extends Pick<DuplexOptions, 'allowHalfOpen' | 'signal' | 'highWaterMark'> {}
+export interface DuplexSocketOptions extends Pick<DuplexOptions, 'allowHalfOpen' | 'signal' | 'highWaterMark'> {
+  /** Bytes go into a buffer of the program's and to its callback, not through the stream. */
+  readonly onread?: OnReadOpts | undefined;
+  /** An accepted connection is not read from until the program says so. */
+  readonly pauseOnCreate?: boolean;
+}
 
 export interface DuplexConnectOptions {
   readonly port: number;
@@ -36,6 +44,10 @@ export class DuplexSocket extends Duplex implements ChannelOwner {
   server: Server | null = null;
   readonly #channel: Channel;
   #written: WriteCallback | null = null;
+  /** Bytes of the write that waits: the stream still counts them as queued. */
+  #writing = 0;
+  readonly #onread: OnReadOpts | null;
+  #buffer: Uint8Array | null = null;
   #resetting = false;
   #timer: NodeJS.Timeout | null = null;
   #peer: Endpoint = { address: '', port: 0, family: '' };
@@ -45,12 +57,15 @@ export class DuplexSocket extends Duplex implements ChannelOwner {
 
   constructor(table: ChannelTable, options: DuplexSocketOptions = {}, accepted?: ConnectionId) {
     // `close` is emitted here: with `hadError`, as `net.Socket` does.
-    const { signal, ...rest } = options;
+    const { signal, onread, pauseOnCreate, ...rest } = options;
     super({ ...rest, allowHalfOpen: options.allowHalfOpen ?? false, emitClose: false });
+    this.#onread = onread ?? null;
+    if (onread !== undefined) this.#buffer = typeof onread.buffer === 'function' ? onread.buffer() : onread.buffer;
     this.#channel = new Channel(table, this, accepted);
     // Not by `super`, which destroys at once where the signal is aborted already.
     if (signal !== undefined) addAbortSignal(signal, this);
-    if (accepted !== undefined) this.read(0);
+    if (pauseOnCreate === true) this.pause();
+    else if (accepted !== undefined) this.read(0);
   }
 
   connect(options: DuplexConnectOptions, callback?: () => void): this {
@@ -79,7 +94,7 @@ export class DuplexSocket extends Duplex implements ChannelOwner {
     return this.writable ? 'writeOnly' : 'closed';
   }
   get bytesWritten(): number {
-    return this.#channel.bytesWritten + this.writableLength;
+    return this.#channel.bytesWritten + this.writableLength - this.#writing;
   }
   get bufferSize(): number {
     return this.writableLength;
@@ -165,6 +180,19 @@ export class DuplexSocket extends Duplex implements ChannelOwner {
     this.destroy(error);
     return false;
   }
+  /** Reads with `onread` do not fill the stream, so that its own rules do not stop them. */
+  override pause(): this {
+    if (this.#onread !== null) this.#channel.readStop();
+    return super.pause();
+  }
+  override resume(): this {
+    if (this.#onread !== null && !this.connecting) this.#channel.readStart();
+    return super.resume();
+  }
+  /** The most that a program with `onread` takes at once. */
+  get readBytesMax(): number | undefined {
+    return this.#buffer?.length;
+  }
   override _read(): void {
     this.#channel.readStart();
   }
@@ -186,7 +214,9 @@ export class DuplexSocket extends Duplex implements ChannelOwner {
       if (this.#channel.open) this.#channel.shutdown();
       callback();
     } catch (error) {
-      callback(systemError(codeOf(error), 'shutdown'));
+      // Nothing is left to shut: the connection is gone, and the reader hears why.
+      const code = codeOf(error);
+      callback(code === 'ENOTCONN' ? null : systemError(code, 'shutdown'));
     }
   }
   override _destroy(error: Error | null, callback: WriteCallback): void {
@@ -195,8 +225,7 @@ export class DuplexSocket extends Duplex implements ChannelOwner {
     this.#remote();
     if (this.#resetting) this.#channel.reset();
     else this.#channel.close();
-    const written = this.#written;
-    this.#written = null;
+    const written = this.#takeWritten();
     written?.(error ?? coded(Error, 'ERR_SOCKET_CLOSED', 'Socket is closed'));
     const server = this.server as CountingServer | null;
     if (server !== null) {
@@ -204,13 +233,22 @@ export class DuplexSocket extends Duplex implements ChannelOwner {
       server._emitCloseIfDrained();
     }
     callback(error);
-    setImmediate(() => this.emit('close', error !== null));
+    closeSoon(() => this.emit('close', error !== null));
   }
 
   channelData(bytes: Uint8Array, count: number): void {
     this.#refresh();
     this.bytesRead += count;
-    if (!this.push(Buffer.from(bytes.subarray(0, count)))) this.#channel.readStop();
+    const more = this.#onread === null ? this.push(Buffer.from(bytes.subarray(0, count))) : this.#fill(bytes, count);
+    if (!more) this.#channel.readStop();
+  }
+  #fill(bytes: Uint8Array, count: number): boolean {
+    const { buffer, callback } = this.#onread as OnReadOpts;
+    const into = this.#buffer as Uint8Array;
+    into.set(bytes.subarray(0, count));
+    const more = callback(count, into) !== false;
+    if (typeof buffer === 'function') this.#buffer = buffer();
+    return more;
   }
   channelEnd(): void {
     this.push(null);
@@ -234,8 +272,7 @@ export class DuplexSocket extends Duplex implements ChannelOwner {
     if (!this.destroyed && !this.isPaused()) this.read(0);
   }
   channelWritten(code: ErrorCode | undefined): void {
-    const written = this.#written;
-    this.#written = null;
+    const written = this.#takeWritten();
     this.#refresh();
     written?.(code === undefined ? null : systemError(code, 'write'));
   }
@@ -245,11 +282,20 @@ export class DuplexSocket extends Duplex implements ChannelOwner {
     this.#peer = { address, port: options.port, family: address.includes(':') ? 'IPv6' : 'IPv4' };
     try {
       if (options.localAddress !== undefined || options.localPort !== undefined) {
-        this.#channel.bind(options.localAddress ?? '0.0.0.0', options.localPort ?? 0);
+        this.#bind(options.localAddress ?? '0.0.0.0', options.localPort ?? 0);
+        if (this.destroyed) return;
       }
       this.#channel.connect(address, options.port);
     } catch (error) {
       this.destroy(connectionError(codeOf(error), 'connect', address, options.port));
+    }
+  }
+
+  #bind(address: string, port: number): void {
+    try {
+      this.#channel.bind(address, port);
+    } catch (error) {
+      this.destroy(connectionError(codeOf(error), 'bind', address, port));
     }
   }
 
@@ -260,20 +306,28 @@ export class DuplexSocket extends Duplex implements ChannelOwner {
       return;
     }
     this.#refresh();
+    for (const chunk of chunks) this.#writing += chunk.length;
     let done: boolean;
     try {
       done = this.#channel.write(chunks);
     } catch (error) {
-      this.#written = null;
+      this.#takeWritten();
       callback(systemError(codeOf(error), 'write'));
       return;
     }
     if (!done) return;
-    this.#written = null;
+    this.#takeWritten();
     callback();
+  }
+  #takeWritten(): WriteCallback | null {
+    const written = this.#written;
+    this.#written = null;
+    this.#writing = 0;
+    return written;
   }
 
   #remote(): Partial<Endpoint> {
+    if (this.connecting) return {};
     if (this.#peer.port === 0) this.#channel.remoteEndpoint(this.#peer);
     return this.#peer.port === 0 ? {} : this.#peer;
   }

@@ -10,6 +10,7 @@ for (const [number, [name, words]] of getSystemErrorMap()) {
 }
 
 export const UV_ECANCELED = errnoOf('ECANCELED');
+export const UV_EBADF = errnoOf('EBADF');
 
 /** What Node shows for an operation that failed: `code`, `errno`, `syscall`, and where it went. */
 export interface SystemError extends Error {
@@ -20,7 +21,9 @@ export interface SystemError extends Error {
   port?: number;
 }
 
+/** An argument that the stack refuses by a code of Node's (`ERR_OUT_OF_RANGE`) is invalid to a handle. */
 export function errnoOf(code: string): number {
+  if (code.startsWith('ERR_')) return errnoOf('EINVAL');
   return NUMBERS.get(code) ?? NUMBERS.get('EIO') ?? -5;
 }
 
@@ -38,9 +41,9 @@ export function systemError(code: string, syscall: string): SystemError {
   return Object.assign(new Error(`${syscall} ${code}`), { code, errno: errnoOf(code), syscall });
 }
 
-/** `connect ECONNREFUSED 10.0.0.1:80`. */
+/** `connect ECONNREFUSED 10.0.0.1:80`; without a port `bind EADDRNOTAVAIL 192.0.2.1`. */
 export function connectionError(code: string, syscall: string, address: string, port: number): SystemError {
-  const error = new Error(`${syscall} ${code} ${address}:${port}`);
+  const error = new Error(`${syscall} ${code} ${port > 0 ? `${address}:${port}` : address}`);
   return Object.assign(error, { code, errno: errnoOf(code), syscall, address, port });
 }
 

@@ -3,7 +3,7 @@ import type { Address, ConnectionId, ListenerId } from '../../stack/base/units.j
 import { Event, SocketKind } from '../../stack/net/event-queue.js';
 import type { StackHost } from '../host/stack-host.js';
 import type { EventHandler } from '../reactor/event-handler.js';
-import type { Endpoint } from './channel.js';
+import type { Endpoint } from './endpoint.js';
 import { codeOf } from './errno.js';
 
 /** A listening port as servers of both kinds see it. */
@@ -80,6 +80,9 @@ export class Listener implements EventHandler {
     this.#host.wake();
   }
 
+  get referenced(): boolean {
+    return this.#referenced;
+  }
   set referenced(value: boolean) {
     if (value === this.#referenced) return;
     this.#referenced = value;

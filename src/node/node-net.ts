@@ -5,8 +5,9 @@ import tls from 'node:tls';
 import type { ConnectionId } from '../../stack/base/units.js';
 import type { StackHost } from '../host/stack-host.js';
 import { findBindings, type SocketInside } from './bindings.js';
-import { ChannelTable } from './channel.js';
+import { ChannelTable } from './channel-table.js';
 import { DatagramSocket, type DatagramSocketOptions, type MessageListener } from './datagram-socket.js';
+import { publishAccepted, publishClient, publishListen, publishListenError } from './diagnostics.js';
 import { DuplexSocket } from './duplex-socket.js';
 import { coded, listenArguments, portNumber } from './listen-arguments.js';
 import { guardTls, makeConnect, markOurs, refuseConnect, refusePath } from './second-connect.js';
@@ -86,13 +87,22 @@ export class NodeNet {
     if (inside._handle) {
       throw coded(Error, 'ERR_SERVER_ALREADY_LISTEN', 'the server listens already: close it before it listens again');
     }
+    if (typeof inside._listen2 !== 'function') {
+      throw coded(
+        Error,
+        'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM',
+        "servers on a stack need Node's own net.Server, and this runtime has another: run with Node 20 or newer (docs/runtimes.md)",
+      );
+    }
     const { port, address, backlog, signal, callback } = listenArguments(args);
+    publishListen(server, { port, host: address, backlog });
     if (callback !== undefined) server.once('listening', callback);
     if (signal !== undefined) closeOnAbort(server, signal);
     let handle: ServerHandle;
     try {
       handle = new ServerHandle(this.host, address, port);
     } catch (error) {
+      publishListenError(server, error);
       process.nextTick(() => server.emit('error', error));
       return server;
     }
@@ -159,12 +169,14 @@ export class NodeNet {
     // Reading begins when the connection stands, not when the socket is made.
     const socket = new net.Socket({ ...options, handle, manualStart: true } as net.SocketConstructorOpts);
     this.#equip(socket);
+    publishClient(socket);
     if (options.timeout) socket.setTimeout(options.timeout);
     return socket.connect(options, listener);
   }
 
   #connectPlain(options: ConnectOptions, listener?: () => void): net.Socket {
     const socket = new DuplexSocket(this.#table, streamOptions(options));
+    publishClient(socket);
     if (options.noDelay) socket.setNoDelay(true);
     if (options.keepAlive) socket.setKeepAlive(true, options.keepAliveInitialDelay);
     if (options.timeout) socket.setTimeout(options.timeout);
@@ -175,7 +187,8 @@ export class NodeNet {
 
   /** What Node's server does with a handle, for a stream without one. */
   #acceptPlain(server: ServerInside, id: ConnectionId): void {
-    const socket = new DuplexSocket(this.#table, { allowHalfOpen: server.allowHalfOpen }, id);
+    const { allowHalfOpen, pauseOnConnect } = server;
+    const socket = new DuplexSocket(this.#table, { allowHalfOpen, pauseOnCreate: pauseOnConnect }, id);
     if (server.maxConnections && server._connections >= server.maxConnections) {
       server.emit('drop', {
         localAddress: socket.localAddress,
@@ -190,10 +203,10 @@ export class NodeNet {
     }
     if (server.noDelay) socket.setNoDelay(true);
     if (server.keepAlive) socket.setKeepAlive(true, server.keepAliveInitialDelay * 1000);
-    if (server.pauseOnConnect) socket.pause();
     server._connections += 1;
     socket.server = server;
     server.emit('connection', onlyOnce(socket));
+    publishAccepted(socket);
     if (server instanceof tls.Server) leaveEndToTls(socket);
   }
 }
@@ -226,6 +239,7 @@ function streamOptions(options: ConnectOptions) {
   return {
     ...(options.allowHalfOpen === undefined ? {} : { allowHalfOpen: options.allowHalfOpen }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ...(options.onread === undefined ? {} : { onread: options.onread }),
   };
 }
 

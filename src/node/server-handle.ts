@@ -1,8 +1,9 @@
 import type { Server } from 'node:net';
 import type { ConnectionId } from '../../stack/base/units.js';
 import type { StackHost } from '../host/stack-host.js';
-import type { Endpoint } from './channel.js';
-import { errnoOfError } from './errno.js';
+import { closeSoon } from './closing.js';
+import type { Endpoint } from './endpoint.js';
+import { errnoOfError, UV_EBADF } from './errno.js';
 import { Listener } from './listener.js';
 
 /** What `net.Server` asks of its handle. It sets `onconnection` itself, to be called with a handle for each connection. */
@@ -11,12 +12,14 @@ export class ServerHandle {
   /** What becomes of an accepted connection. */
   onaccept: ((id: ConnectionId) => void) | null = null;
   readonly #listener: Listener;
+  #closed = false;
 
   /** Throws EINVAL or EAFNOSUPPORT for an address that is none. */
   constructor(host: StackHost, address: string, port: number) {
     this.#listener = new Listener(host, address, port, (id) => this.onaccept?.(id));
   }
   listen(backlog: number): number {
+    if (this.#closed) return UV_EBADF;
     try {
       this.#listener.listen(backlog);
       return 0;
@@ -25,10 +28,13 @@ export class ServerHandle {
     }
   }
   close(callback?: () => void): void {
+    if (this.#closed) return;
+    this.#closed = true;
     this.#listener.close();
-    if (callback !== undefined) setImmediate(callback);
+    if (callback !== undefined) closeSoon(callback);
   }
   getsockname(into: Partial<Endpoint>): number {
+    if (this.#closed) return UV_EBADF;
     this.#listener.endpoint(into);
     return 0;
   }
@@ -39,7 +45,7 @@ export class ServerHandle {
     this.#listener.referenced = false;
   }
   hasRef(): boolean {
-    return this.#listener.listening;
+    return !this.#closed && this.#listener.referenced;
   }
 }
 

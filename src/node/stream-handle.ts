@@ -1,9 +1,21 @@
 import type { Socket } from 'node:net';
 import type { ErrorCode } from '../../stack/base/errors.js';
 import type { ConnectionId } from '../../stack/base/units.js';
-import type { Bindings, ConnectRequest, JSStream, Request, SocketInside } from './bindings.js';
-import { Channel, type ChannelOwner, type ChannelTable, type Endpoint } from './channel.js';
-import { errnoOf, errnoOfError, systemError, UV_ECANCELED } from './errno.js';
+import { TcpOption } from '../../stack/tcp/socket-options.js';
+import {
+  type Bindings,
+  type ConnectRequest,
+  type JSStream,
+  type Request,
+  type SocketInside,
+  WriteRequest,
+  type WriteResult,
+} from './bindings.js';
+import { Channel, type ChannelOwner } from './channel.js';
+import type { ChannelTable } from './channel-table.js';
+import { closeSoon } from './closing.js';
+import type { Endpoint } from './endpoint.js';
+import { errnoOf, errnoOfError, systemError, UV_EBADF, UV_ECANCELED } from './errno.js';
 
 /** What `net.Socket` asks of its handle, and we of ours. */
 export interface StreamHandle extends JSStream {
@@ -17,18 +29,6 @@ export type StreamHandleClass = new (table: ChannelTable, accepted?: ConnectionI
 const textEncoder = new TextEncoder();
 /** Strings up to a third of this are encoded here and sent without a Buffer of their own: the heads of HTTP messages. */
 const encoded = new Uint8Array(16_384);
-
-/** Close callbacks of one tick, called together. An immediate, since `close` must come after `error`, which is a tick. */
-let closing: (() => void)[] = [];
-function closeSoon(callback: () => void): void {
-  closing.push(callback);
-  if (closing.length === 1) setImmediate(callClosed);
-}
-function callClosed(): void {
-  const callbacks = closing;
-  closing = [];
-  for (const callback of callbacks) callback();
-}
 
 /**
  * The class of our handles, derived from this Node's `JSStream`.
@@ -46,8 +46,13 @@ export function createStreamHandleClass({ JSStream, write }: Bindings): StreamHa
     #write: Request | null = null;
     /** The waiting write came from inside Node. */
     #writeInside = false;
+    /** Bytes are being handed to whoever reads. A write from inside Node is done, and Node has not been told. */
+    #reads = false;
+    #writtenInside = false;
     /** A shutdown from inside Node that came while a write was waiting. */
     #shutdown: Request | null = null;
+    /** Bytes of the program's own buffer (`onread`), where it has one: no read may bring more, so that the program can stop after each. */
+    readBytesMax: number | undefined = undefined;
 
     constructor(table: ChannelTable, accepted?: ConnectionId) {
       super();
@@ -80,18 +85,26 @@ export function createStreamHandleClass({ JSStream, write }: Bindings): StreamHa
       return this.bind(address, port);
     }
     getsockname(into: Partial<Endpoint>): number {
-      return this.channel.localEndpoint(into) ? 0 : errnoOf('EBADF');
+      return this.channel.localEndpoint(into) ? 0 : UV_EBADF;
     }
     getpeername(into: Partial<Endpoint>): number {
-      return this.channel.remoteEndpoint(into) ? 0 : errnoOf('ENOTCONN');
+      if (this.channel.remoteEndpoint(into)) return 0;
+      return this.channel.localEndpoint({}) ? errnoOf('ENOTCONN') : UV_EBADF;
     }
     setNoDelay(enable: boolean): number {
-      this.channel.setNoDelay(enable);
-      return 0;
+      return statusOf(() => this.channel.setNoDelay(enable));
     }
     setKeepAlive(enable: boolean, idleSeconds: number): number {
-      this.channel.setKeepAlive(enable, idleSeconds);
-      return 0;
+      return statusOf(() => this.channel.setKeepAlive(enable, idleSeconds));
+    }
+    /** Node 24.22 and later have them for `socket.setTypeOfService`. */
+    setTypeOfService(service: number): number {
+      if (!this.channel.closed && !this.channel.localEndpoint({})) return UV_EBADF;
+      return statusOf(() => this.channel.setOption(TcpOption.TOS, service));
+    }
+    getTypeOfService(): number {
+      if (!this.channel.localEndpoint({})) return UV_EBADF;
+      return this.channel.getOption(TcpOption.TOS);
     }
     ref(): void {
       this.channel.referenced = true;
@@ -101,32 +114,48 @@ export function createStreamHandleClass({ JSStream, write }: Bindings): StreamHa
     }
 
     readStart(): number {
-      this.channel.readStart();
-      return 0;
+      const code = this.channel.readStart();
+      return code === undefined ? 0 : errnoOf(code);
     }
     readStop(): number {
       this.channel.readStop();
       return 0;
     }
 
-    writeBuffer(request: Request, bytes: Uint8Array): number {
+    /**
+     * The buffer of the `onread` option. Node's C++ would fill it again and again from one read of ours, and go on after the program has
+     * paused; so a read of ours never brings more than it holds.
+     */
+    override useUserBuffer(buffer: Uint8Array): void {
+      super.useUserBuffer(buffer);
+      this.readBytesMax = buffer.length;
+      const onread = this.onread;
+      this.onread = function (this: MillraceStream, bytes?: ArrayBuffer): Uint8Array | undefined {
+        const next = onread.call(this, bytes);
+        if (next !== undefined) this.readBytesMax = next.length;
+        return next;
+      };
+    }
+
+    // Null for a request: Node waits for what is returned.
+    writeBuffer(request: Request | null, bytes: Uint8Array): WriteResult {
       return this.#writeRun(request, bytes, bytes.length);
     }
-    writeUtf8String(request: Request, text: string): number {
+    writeUtf8String(request: Request | null, text: string): WriteResult {
       if (text.length * 3 > encoded.length) return this.writeBuffer(request, textEncoder.encode(text));
       return this.#writeRun(request, encoded, textEncoder.encodeInto(text, encoded).written);
     }
-    writeLatin1String(request: Request, text: string): number {
+    writeLatin1String(request: Request | null, text: string): WriteResult {
       return this.writeBuffer(request, Buffer.from(text, 'latin1'));
     }
-    writeAsciiString(request: Request, text: string): number {
+    writeAsciiString(request: Request | null, text: string): WriteResult {
       return this.writeBuffer(request, Buffer.from(text, 'latin1'));
     }
-    writeUcs2String(request: Request, text: string): number {
+    writeUcs2String(request: Request | null, text: string): WriteResult {
       return this.writeBuffer(request, Buffer.from(text, 'utf16le'));
     }
     /** Chunks, or chunks and encodings in turn. */
-    writev(request: Request, chunks: (Uint8Array | string)[], allBuffers: boolean): number {
+    writev(request: Request | null, chunks: (Uint8Array | string)[], allBuffers: boolean): WriteResult {
       return this.#writeChunks(request, allBuffers ? (chunks as Uint8Array[]) : toBuffers(chunks));
     }
 
@@ -141,17 +170,19 @@ export function createStreamHandleClass({ JSStream, write }: Bindings): StreamHa
     }
 
     close(callback?: () => void): void {
+      if (this.channel.closed) return;
       this.channel.close();
       this.#closed(callback);
     }
     /** As `close`, with RST. */
     reset(callback?: () => void): number {
+      if (!this.channel.localEndpoint({})) return UV_EBADF;
       this.channel.reset();
       this.#closed(callback);
       return 0;
     }
     hasRef(): boolean {
-      return this.channel.open;
+      return !this.channel.closed && this.channel.referenced;
     }
 
     get bytesWritten(): number {
@@ -165,7 +196,7 @@ export function createStreamHandleClass({ JSStream, write }: Bindings): StreamHa
     // As the inside of Node calls us.
 
     isClosing(): boolean {
-      return !this.channel.open;
+      return this.channel.closed;
     }
     onreadstart(): number {
       return this.readStart();
@@ -182,7 +213,9 @@ export function createStreamHandleClass({ JSStream, write }: Bindings): StreamHa
       }
       this.#write = request;
       this.#writeInside = true;
-      if (done) setImmediate(() => this.channelWritten(undefined));
+      if (!done) return 0;
+      this.#writtenInside = true;
+      if (!this.#reads) setImmediate(() => this.#completeInside());
       return 0;
     }
     onshutdown(request: Request): number {
@@ -194,7 +227,16 @@ export function createStreamHandleClass({ JSStream, write }: Bindings): StreamHa
     // As the channel calls us.
 
     channelData(bytes: Uint8Array, count: number): void {
-      this.readBuffer(count === bytes.length ? bytes : bytes.subarray(0, count));
+      // Before the program hears of the bytes, and again before its ticks: HTTP/2 drops what it has not begun to write when the program
+      // destroys a stream while a write is not complete.
+      this.#completeInside();
+      this.#reads = true;
+      try {
+        this.readBuffer(count === bytes.length ? bytes : bytes.subarray(0, count));
+      } finally {
+        this.#reads = false;
+      }
+      this.#completeInside();
     }
     channelEnd(): void {
       this.emitEOF();
@@ -214,38 +256,51 @@ export function createStreamHandleClass({ JSStream, write }: Bindings): StreamHa
     }
 
     /** One run of bytes, which are ours only until we return when they lie in `encoded`. */
-    #writeRun(request: Request, bytes: Uint8Array, length: number): number {
+    #writeRun(request: Request | null, bytes: Uint8Array, length: number): WriteResult {
       let taken: number;
       try {
-        taken = this.channel.writeSome(bytes, 0, length);
-        if (taken < length) {
-          const rest = bytes === encoded ? bytes.slice(taken, length) : bytes.subarray(taken, length);
-          return this.#writeChunks(request, [rest], taken);
-        }
+        taken = this.channel.writeSome(bytes, length);
       } catch (error) {
         return errnoOfError(error);
       }
-      write.state[write.bytesWritten] = length;
-      write.state[write.lastWriteWasAsync] = 0;
-      return 0;
+      if (taken < length) {
+        this.channel.writeRest(bytes === encoded ? bytes.slice(taken, length) : bytes.subarray(taken, length));
+      }
+      return this.#written(request, length, taken === length);
     }
 
-    #writeChunks(request: Request, chunks: readonly Uint8Array[], takenBefore = 0): number {
+    #writeChunks(request: Request | null, chunks: readonly Uint8Array[]): WriteResult {
+      const before = this.channel.bytesWritten;
       let done: boolean;
       try {
         done = this.channel.write(chunks);
       } catch (error) {
         return errnoOfError(error);
       }
-      let bytes = takenBefore;
-      for (const chunk of chunks) bytes += chunk.length;
+      return this.#written(request, this.channel.bytesWritten - before, done);
+    }
+
+    /** Tells Node what became of a write; a write that goes on has a request: the caller's, or where it gave none, ours. */
+    #written(request: Request | null, bytes: number, done: boolean): WriteResult {
       write.state[write.bytesWritten] = bytes;
       write.state[write.lastWriteWasAsync] = done ? 0 : 1;
-      if (!done) {
+      if (done) return 0;
+      this.#writeInside = false;
+      if (request !== null) {
         this.#write = request;
-        this.#writeInside = false;
+        return 0;
       }
-      return 0;
+      const own = new WriteRequest();
+      this.#write = own;
+      if (write.lastError !== undefined) write.state[write.lastError] = 0;
+      return own;
+    }
+
+    /** A write from inside Node that was done at once; not from within `onwrite`, which must answer first. */
+    #completeInside(): void {
+      if (!this.#writtenInside) return;
+      this.#writtenInside = false;
+      this.channelWritten(undefined);
     }
 
     #finishWrite(status: number): void {
@@ -269,6 +324,10 @@ export function createStreamHandleClass({ JSStream, write }: Bindings): StreamHa
     #closed(callback: (() => void) | undefined): void {
       this.socket = null;
       closeSoon(() => {
+        this.#writtenInside = false;
+        const connect = this.#connect;
+        this.#connect = null;
+        connect?.oncomplete(UV_ECANCELED, this, connect, false, false);
         this.#finishWrite(UV_ECANCELED);
         const shutdown = this.#shutdown;
         this.#shutdown = null;
@@ -277,6 +336,15 @@ export function createStreamHandleClass({ JSStream, write }: Bindings): StreamHa
       });
     }
   };
+}
+
+function statusOf(call: () => void): number {
+  try {
+    call();
+    return 0;
+  } catch (error) {
+    return errnoOfError(error);
+  }
 }
 
 function toBuffers(chunks: (Uint8Array | string)[]): Uint8Array[] {

@@ -27,4 +27,8 @@ export class AnswerLimits {
     this.#ctx.stats.tcpSynRateLimited += 1;
     return false;
   }
+  /** The one who sent a SYN has become a connection: only the others count. */
+  synWasHonest(): void {
+    this.#synAnswers.giveBack();
+  }
 }

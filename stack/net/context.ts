@@ -39,7 +39,7 @@ export interface NetworkLimits {
   readonly icmpErrorsPerSecond: number;
   readonly icmpErrorsBurst: number;
   /**
-   * Replies sent to echo requests in a second, and at once. A `ping -f` over a TAP reaches some 10,000 a second; a flood of requests
+   * Replies sent to echo requests in a second, and at once. A `ping -f` over a TAP stays below that; a flood of requests
    * must not cost more than that. Deviation: Linux has no limit, FreeBSD 200 a second (net.inet.icmp.icmplim).
    */
   readonly echoAnswersPerSecond: number;
@@ -51,8 +51,9 @@ export interface NetworkLimits {
   readonly resetsPerSecond: number;
   readonly resetsBurst: number;
   /**
-   * SYNs answered in a second, and at once: more than a program over a TAP accepts, and a crowd that comes back together. Each
-   * answer to a forged address may cost a RST that comes back. Deviation: Linux has no limit.
+   * SYNs answered in a second, and at once, of those that do not become connections: however many connections a program accepts, they
+   * do not count. At once: a crowd that comes back together. Each answer to a forged address may cost a RST that comes back.
+   * Deviation: Linux has no limit.
    */
   readonly synAnswersPerSecond: number;
   readonly synAnswersBurst: number;
@@ -79,7 +80,7 @@ export const DEFAULT_NETWORK_LIMITS: NetworkLimits = {
   localQueueFrames: 256,
   icmpErrorsPerSecond: 1000,
   icmpErrorsBurst: 50,
-  echoAnswersPerSecond: 10_000,
+  echoAnswersPerSecond: 40_000,
   echoAnswersBurst: 1000,
   resetsPerSecond: 1000,
   resetsBurst: 500,

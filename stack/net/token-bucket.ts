@@ -38,4 +38,9 @@ export class TokenBucket {
     this.#credit -= 1000;
     return true;
   }
+
+  /** One that was taken counts no longer. */
+  giveBack(): void {
+    this.#credit = Math.min(this.#creditMax, this.#credit + 1000);
+  }
 }

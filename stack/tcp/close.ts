@@ -4,18 +4,19 @@ import { becomeOrphan, finish, mark, release, wake } from './connection.js';
 import type { TcpContext } from './context.js';
 import { lingerInFinWait2 } from './fin-wait-2.js';
 import { tooManyOrphans } from './give-up.js';
+import { output } from './output.js';
 import { sendOwnReset } from './own-reset.js';
 import { State, stateName } from './state.js';
 import { Cold, Custom, Flag, Tcb } from './tcb.js';
-import { rowFor, throwFate } from './user-calls.js';
+import { rowFor } from './user-calls.js';
 
 /** CLOSE and ABORT, RFC 9293 §3.9.1.4, §3.10.4 and §3.10.5, and what sockets have made of them: shutdown, SO_LINGER, orphans. */
 
-/** CLOSE of one half: nothing more to send. The other direction stays open. */
+/**
+ * CLOSE of one half: nothing more to send. The other direction stays open. Whatever ended a connection, shutdown(2) says ENOTCONN of it (as Linux).
+ */
 export function shutdown(tcp: TcpContext, id: number): void {
-  const c = rowFor(tcp, id);
-  throwFate(tcp, c, 'shutdown');
-  queueFin(tcp, c);
+  queueFin(tcp, rowFor(tcp, id));
 }
 
 /**
@@ -24,7 +25,6 @@ export function shutdown(tcp: TcpContext, id: number): void {
  */
 export function shutdownReceive(tcp: TcpContext, id: number): void {
   const c = rowFor(tcp, id);
-  throwFate(tcp, c, 'shutdown');
   if ((tcp.hot[c + Tcb.STATE] & Flag.STATE_MASK) === State.CLOSED)
     throw new StackError('ENOTCONN', 'shutdown: the connection is CLOSED');
   readNoMore(tcp, c);
@@ -64,12 +64,24 @@ function queueFin(tcp: TcpContext, c: number): void {
 }
 
 /**
+ * A RST is about to end the connection. What the program has sent since the last flush leaves before it, as far as the windows allow: a send(2) of Linux
+ * would have sent it at once.
+ */
+function sendBeforeReset(tcp: TcpContext, c: number): void {
+  const { hot } = tcp;
+  const word = hot[c + Tcb.STATE];
+  if ((word & Flag.MARKED) === 0) return;
+  if (hot[c + Tcb.SND_QUEUE] !== 0 || (word & Flag.FIN_QUEUED) !== 0) output(tcp, c);
+}
+
+/**
  * Received bytes that were never read are lost, and the peer is told so with a RST (RFC 9293 §3.6.1, SHLD-3; RFC 2525 §2.17). Its window is the
  * one that holds once they are thrown away. True when there were any.
  */
 function resetUnread(tcp: TcpContext, c: number): boolean {
   const { hot } = tcp;
   if (hot[c + Tcb.RCV_QUEUE] === 0) return false;
+  sendBeforeReset(tcp, c);
   tcp.arena.free(hot[c + Tcb.RCV_QUEUE]);
   hot[c + Tcb.RCV_QUEUE] = 0;
   sendOwnReset(tcp, c, Cause.RST_UNREAD_DATA);
@@ -141,6 +153,7 @@ export function abort(tcp: TcpContext, id: number): void {
   // peer must learn that they are lost.
   const closedBoth = state === State.CLOSING || state === State.LAST_ACK;
   if (state !== State.SYN_SENT && !(closedBoth && (word & Flag.FIN_SENT) !== 0)) {
+    sendBeforeReset(tcp, c);
     sendOwnReset(tcp, c, Cause.RST_ABORT);
     tcp.net.stats.tcpEstabResets += 1;
   }

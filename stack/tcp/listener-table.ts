@@ -142,6 +142,12 @@ export class ListenerTable {
     return this.#byPort.has(port);
   }
 
+  /** Control path. Whether one listens on this port of this address, or of all where either is 0: to bind it is EADDRINUSE. */
+  has(address: Address, port: number): boolean {
+    const here = this.#byPort.get(port) ?? [];
+    return here.some((other) => other.address === address || other.address === 0 || address === 0);
+  }
+
   /** Control path. Throws EADDRINUSE and EMFILE. */
   open(address: Address, port: number, backlog: number, defaults: ConnectionDefaults, sharesPort = false): Listener {
     const here = this.#byPort.get(port) ?? [];

@@ -236,6 +236,7 @@ export function becomeRow(tcp: TcpContext, rows: Int32Array, at: number, listene
     tcp.net.stats.tcpListenDrops += 1;
     return drop(tcp, Verdict.TCP_CONNECTION_LIMIT);
   }
+  tcp.net.answers.synWasHonest();
   const word = rows[at + Syn.OPTIONS];
   const iss = rows[at + Syn.ISS];
   const irs = rows[at + Syn.IRS];

@@ -54,9 +54,10 @@ export function open(tcp: TcpContext, ports: EphemeralPorts, options: OpenOption
   const remote = options.remoteAddress;
   checkPort('remotePort', options.remotePort, 1);
   checkPort('localPort', options.localPort ?? 0, 0);
-  if (remote === 0 || net.isBroadcast(remote)) {
-    // MUST-46 and MUST-57: no connection to a broadcast or multicast address, nor to nobody.
-    throw new StackError('EADDRNOTAVAIL', `${net.formatAddress(remote)} is not the address of one host`);
+  // MUST-46 and MUST-57: no connection to a broadcast or multicast address, nor to nobody. The codes are Linux's.
+  if (remote === 0) throw new StackError('EADDRNOTAVAIL', '0.0.0.0 is not the address of a host');
+  if (net.isBroadcast(remote)) {
+    throw new StackError('ENETUNREACH', `${net.formatAddress(remote)} is not the address of one host`);
   }
   const local = options.localAddress || net.sourceFor(remote);
   if (local !== 0 && !net.isLocal(local)) {
@@ -131,7 +132,7 @@ function openFast(tcp: TcpContext, c: number, k: number, text: Uint8Array | unde
 }
 
 /** Throws what ended the connection, if something did. */
-export function throwFate(tcp: TcpContext, c: number, call: string): void {
+function throwFate(tcp: TcpContext, c: number, call: string): void {
   const error: ConnectionError = tcp.table.errors[c >>> Tcb.SHIFT];
   const code: ErrorCode | undefined = errorCode(error);
   if (code !== undefined) throw new StackError(code, `${call}: ${errorWords(error)}`);
@@ -204,6 +205,8 @@ export function receive(tcp: TcpContext, id: number, into: Uint8Array, from: num
   checkRange(into, from, to);
   const queue = hot[c + Tcb.RCV_QUEUE];
   if (queue === 0) {
+    // After the peer's FIN the end is the end, whatever has become of the connection since (Linux: SOCK_DONE).
+    if ((hot[c + Tcb.STATE] & Flag.FIN_RECEIVED) !== 0) return -1;
     throwFate(tcp, c, 'receive');
     return atEnd(tcp, c) ? -1 : 0;
   }
@@ -224,10 +227,10 @@ export function receive(tcp: TcpContext, id: number, into: Uint8Array, from: num
   return count;
 }
 
-/** Nothing will come that the program could read. */
+/** Nothing will come that the program could read, and no FIN has said so. */
 function atEnd(tcp: TcpContext, c: number): boolean {
   const word = tcp.hot[c + Tcb.STATE];
-  if ((word & Flag.FIN_RECEIVED) !== 0 || (word & Flag.STATE_MASK) === State.CLOSED) return true;
+  if ((word & Flag.STATE_MASK) === State.CLOSED) return true;
   return (word & Flag.CUSTOM) !== 0 && (tcp.cold[tcp.hot[c + Tcb.COLD] + Cold.CUSTOM] & Custom.RECEIVE_SHUT) !== 0;
 }
 

@@ -428,7 +428,8 @@ export class Udp implements Transport {
   /** RFC 1122 §4.1.3.6 and POSIX: a program says beforehand that it means to speak to everybody. */
   #checkBroadcast(s: number, remote: Address): void {
     if ((this.#sockets.t[s + Socket.FLAGS] & SocketFlag.BROADCAST) !== 0) return;
-    if (this.#net.isBroadcast(remote) && !this.#net.isMulticast(remote))
+    // No route comes before no right, as in Linux.
+    if (this.#net.isBroadcast(remote) && !this.#net.isMulticast(remote) && this.#net.hasRoute(remote))
       throw new StackError('EACCES', `${this.#net.formatAddress(remote)} is a broadcast address; open with broadcast`);
   }
 }

@@ -13,7 +13,7 @@ const UNLIMITED = {
   synAnswersBurst: 1e6,
 };
 
-const ECHOES = 500;
+const ECHOES = 300;
 
 for (const kind of FLOODS) {
   t.test(`flood of ${kind} at half the saturating rate → p99 of an echo at most doubled`, (t) => {

@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { NODE_VERSIONS } from '../../tools/nodes/versions.js';
 import { PROJECT_ROOT } from '../../tools/tidy.js';
 
 t.test("a run's output, counted → passed, failed, skipped", (t) => {
@@ -33,6 +34,15 @@ t.test('scripts, read by their own interpreters → no error', (t) => {
   const ruby = spawnSync('ruby', ['-c', vagrantfile], { encoding: 'utf8' });
   if (ruby.error) t.pass('Vagrantfile', { skip: 'no ruby here to read it' });
   else t.equal(ruby.status, 0, ruby.stderr);
+  t.end();
+});
+
+t.test('the gate → runs the tests of the sockets by the two newest versions of Node', (t) => {
+  const text = readFileSync(join(PROJECT_ROOT, '.ci', 'run'), 'utf8');
+  const newest = NODE_VERSIONS.slice(-2).map(({ version }) => version.split('.')[0]);
+  t.match(text, `test:nodes -- --only ${newest.join(',')})`);
+  t.match(text, /^step '[^']*test:nodes[^']*' \d+ bash -c nodes$/m);
+  t.match(text, /^export -f .*\bnodes\b/m, 'known to the shell that the step starts');
   t.end();
 });
 

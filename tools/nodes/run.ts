@@ -8,7 +8,6 @@ import { env as environment } from 'node:process';
 export const FOLDERS = ['test/src/node', 'test/src/reactor', 'test/src/host', 'test/src/apps', 'test/examples'];
 /** And single files elsewhere that use Node's sockets: as peer of ours over a TAP, or as a channel of their own. */
 export const FILES = [
-  'test/e2e/connections.test.js',
   'test/e2e/outgoing.test.js',
   'test/e2e/udp.test.js',
   'test/src/cli/control.test.js',

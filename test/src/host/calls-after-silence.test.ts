@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap';
-import { Channel, ChannelTable } from '../../../src/node/channel.js';
+import { Channel } from '../../../src/node/channel.js';
+import { ChannelTable } from '../../../src/node/channel-table.js';
 import { DatagramSocket } from '../../../src/node/datagram-socket.js';
 import { Listener } from '../../../src/node/listener.js';
 import { Acceptor, Connector } from '../../../src/reactor/acceptor.js';
@@ -197,16 +198,24 @@ function channel(w: SilentWorld): Channel {
 
 const CHANNEL: Rows = {
   open: (w) => channel(w).open,
+  closed: (w) => channel(w).closed,
+  connecting: (w) => channel(w).connecting,
   pendingBytes: (w) => channel(w).pendingBytes,
   bind: (w) => new Channel(new ChannelTable(w.host), OWNER).bind('10.0.0.1', 5000),
   connect: (w) => new Channel(new ChannelTable(w.host), OWNER).connect('10.0.0.2', 80),
   readStart: (w) => channel(w).readStart(),
   readStop: (w) => channel(w).readStop(),
   write: (w) => t.ok(channel(w).write([w.buffer])),
-  writeSome: (w) => channel(w).writeSome(w.buffer, 0, 10),
+  writeSome: (w) => channel(w).writeSome(w.buffer, 10),
+  writeRest: (w) => channel(w).writeRest(w.buffer),
   shutdown: (w) => channel(w).shutdown(),
   close: (w) => channel(w).close(),
   reset: (w) => channel(w).reset(),
+  setOption: (w) => channel(w).setOption(TcpOption.NODELAY, 1),
+  getOption: (w) => channel(w).getOption(TcpOption.NODELAY),
+  waitsForTicks: (w) => {
+    channel(w).waitsForTicks = false;
+  },
   setNoDelay: (w) => channel(w).setNoDelay(true),
   setKeepAlive: (w) => channel(w).setKeepAlive(true, 1000),
   localEndpoint: (w) => channel(w).localEndpoint({}),

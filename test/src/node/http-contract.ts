@@ -6,6 +6,7 @@ import https from 'node:https';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import tls from 'node:tls';
 import type t from 'tap';
+import type { CutShort } from '../../../src/apps/delivery.js';
 import { createPageServer } from '../../../src/apps/page-server.js';
 import type { NodeNet } from '../../../src/node/node-net.js';
 import { selfSigned } from './certificate.js';
@@ -56,6 +57,30 @@ export function httpContract(t: Test, name: string, makeWorld: (t: Test) => Http
       text.match(/\[\/\d+\]/g),
       Array.from({ length: 20 }, (_, i) => `[/${i}]`),
     );
+  });
+
+  test('a client of HTTP/1.0 ends its half after the request → the whole answer; pipelined, then RST → cut off', async (t, world) => {
+    const cuts: (CutShort | undefined)[] = [];
+    let all = (): void => {};
+    const four = new Promise<void>((resolve) => {
+      all = resolve;
+    });
+    const onAnswer = (_request: http.IncomingMessage, _status: number, cut: CutShort | undefined): void => {
+      if (cuts.push(cut) === 4) all();
+    };
+    const { port } = await listen(t, world, createPageServer({ onAnswer }));
+    const old = world.client.connect({ host: world.serverAddress, port, allowHalfOpen: true });
+    old.end('GET /bytes/1000000 HTTP/1.0\r\n\r\n');
+    const answer = await collect(old);
+    t.equal(answer.length - answer.indexOf('\r\n\r\n') - 4, 1_000_000);
+    const hasty = world.client.connect({ host: world.serverAddress, port });
+    hasty.write('GET /bytes/30000000 HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(3));
+    await once(hasty, 'readable');
+    hasty.resetAndDestroy();
+    await four;
+    t.equal(cuts[0], undefined);
+    t.equal(cuts.filter((cut) => cut?.of === 30_000_000).length, 1);
+    t.equal(cuts.filter((cut) => cut !== undefined && cut.of === undefined).length, 2);
   });
 
   test('bodies of many sizes, both ways → the same bytes', async (t, world) => {

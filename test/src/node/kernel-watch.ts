@@ -1,7 +1,10 @@
 import { createHook } from 'node:async_hooks';
 
-/** Node's names for what lies on a socket of the kernel's, server or client, stream or datagram, pipes included. */
-const KERNEL = /^(TCP|UDP|PIPE)/;
+/**
+ * Node's names for what connects, listens or sends by the kernel. Not `TCPWRAP` itself: a handle that does none of these has no socket of the
+ * kernel's, and ours may keep one for the order of close callbacks.
+ */
+const KERNEL = /^(TCPCONNECT|TCPSERVER|PIPECONNECT|PIPESERVER|UDP)/;
 
 /** Whatever is made between `begin` and `end` on the kernel: the list of its kinds. Node reports each handle as it is made. */
 export class KernelWatch {

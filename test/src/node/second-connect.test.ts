@@ -295,5 +295,5 @@ t.test('sockets of the kernel beside ours → as they were; and the watch sees t
   t.equal((await once(secure, 'error'))[0].code, 'ECONNREFUSED');
   await closed(secure);
   echo.close();
-  t.ok(watch.end().includes('TCPWRAP'));
+  t.ok(watch.end().includes('TCPCONNECTWRAP'));
 });

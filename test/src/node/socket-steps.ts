@@ -10,6 +10,8 @@ export type Test = typeof t;
 export interface SocketWorld {
   createServer(options?: net.ServerOpts): Server;
   connect(options: net.TcpNetConnectOpts & net.SocketConstructorOpts): Socket;
+  /** As `connect`, from the machine of the servers. */
+  connectHome(options: net.TcpNetConnectOpts & net.SocketConstructorOpts): Socket;
   /** Where servers listen. */
   readonly serverAddress: string;
   /** Where clients come from. */
@@ -117,6 +119,11 @@ export async function drainsSoon(socket: Socket): Promise<boolean> {
   for (let i = 0; i < 200 && !drained; i++) await new Promise(setImmediate);
   socket.off('drain', listener);
   return drained;
+}
+
+/** So many passes of the event loop: by then what both ends had to say to each other has arrived. */
+export async function passes(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await new Promise(setImmediate);
 }
 
 export function writeError(socket: Socket): Promise<Error | null | undefined> {

@@ -74,11 +74,12 @@ const CALLS: Readonly<Record<string, Call>> = {
   ),
   shutdown: both(
     (tcp, id) => tcp.shutdown(id),
-    (fate) => FAILURES[fate],
+    // Whatever ended it: as shutdown(2).
+    (fate) => (fate in FAILURES ? 'ENOTCONN' : undefined),
   ),
   shutdownReceive: both(
     (tcp, id) => tcp.shutdownReceive(id),
-    (fate) => FAILURES[fate] ?? (isOver(fate) ? 'ENOTCONN' : undefined),
+    (fate) => (isOver(fate) ? 'ENOTCONN' : undefined),
   ),
   closeLingering: both(
     (tcp, id) => tcp.closeLingering(id),

@@ -293,7 +293,8 @@ t.test('SYN-SENT, shutdown → the FIN follows the handshake', (t) => {
 t.test('CLOSED by reset, shutdown and close → the error is told, the id goes', (t) => {
   const peer = established(t);
   peer.inject({ flags: 'R' });
-  t.throws(() => peer.tcp.shutdown(peer.id), { code: 'ECONNRESET' });
+  t.throws(() => peer.tcp.shutdown(peer.id), { code: 'ENOTCONN' });
+  t.throws(() => peer.tcp.shutdownReceive(peer.id), { code: 'ENOTCONN' });
   t.equal(peer.tcp.takeError(peer.id), 'ECONNRESET');
   peer.close();
   peer.expectAllFreed();
@@ -305,6 +306,7 @@ t.test('CLOSE-WAIT, RST → EPIPE: the reader has gone', (t) => {
   peer.fin();
   peer.inject({ flags: 'R' });
   t.equal(peer.tcp.takeError(peer.id), 'EPIPE');
+  t.equal(peer.tcp.receive(peer.id, new Uint8Array(10)), -1, 'and the end stays the end');
   t.end();
 });
 
