@@ -177,7 +177,7 @@ const OTHERS = [
   'constructor',
   ...['input', 'error', 'advance', 'msToNext', 'flush', 'mayGoOn'],
   ...['listen', 'open', 'mayOpenFast', 'registerCongestionControl', 'congestionControls'],
-  ...['idOf', 'listenerOf', 'counts', 'connections', 'listeners'],
+  ...['idOf', 'listenerOf', 'counts', 'pools', 'connections', 'listeners'],
 ];
 
 function outcome(call: () => unknown): Result {
