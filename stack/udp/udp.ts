@@ -1,6 +1,7 @@
 import { type ErrorCode, StackError } from '../base/errors.js';
 import type { Address, UdpId } from '../base/units.js';
 import { copyBytes } from '../memory/copy.js';
+import type { PoolReport } from '../memory/pool-report.js';
 import { Event, type EventQueue, SocketKind } from '../net/event-queue.js';
 import type { Network } from '../net/network.js';
 import { Cause } from '../net/note.js';
@@ -29,13 +30,19 @@ export interface UdpLimits {
   readonly socketsMax: number;
   /** For each socket, waiting to be read: Linux's rmem_default, 208 KiB. */
   readonly receiveBytesMax: number;
-  /** For all of them: as many as 300 sockets at their limit. Resident only where used. */
+  /** For all of them, in whole chunks of 4 KiB: 150 sockets at their limit beside everybody's reserve. Resident only where used. */
   readonly receiveBytesTotal: number;
+  /**
+   * Of it kept for each of `socketsMax`, used or not: two chunks, five datagrams of a full Ethernet frame, twice Linux's udp_rmem_min. That is half
+   * of the default total, so that the other half is there for those that need more. Less where the total is too small to promise it.
+   */
+  readonly receiveBytesReserve: number;
 }
 export const DEFAULT_UDP_LIMITS: UdpLimits = {
   socketsMax: 4096,
   receiveBytesMax: 212_992,
   receiveBytesTotal: 64 << 20,
+  receiveBytesReserve: 8192,
 };
 
 export interface UdpOptions {
@@ -75,7 +82,7 @@ export class Udp implements Transport {
     this.#net = options.net;
     this.#events = options.events;
     this.#sockets = new SocketTable(this.limits.socketsMax, options.net.prng);
-    this.#queues = new DatagramQueues(this.limits.receiveBytesTotal);
+    this.#queues = new DatagramQueues(this.limits);
     options.net.register(IpProtocol.UDP, this);
   }
 
@@ -259,6 +266,14 @@ export class Udp implements Transport {
   drops(id: UdpId): number {
     return this.#sockets.t[this.#sockets.rowOf(id) * Socket.STRIDE + Socket.DROPS];
   }
+  /** What the waiting datagrams take of the memory that all sockets share. */
+  memoryBytes(id: UdpId): number {
+    return this.#queues.memoryBytes(this.#sockets.t[this.#sockets.rowOf(id) * Socket.STRIDE + Socket.QUEUE]);
+  }
+  /** Control path. */
+  pools(): readonly PoolReport[] {
+    return [this.#sockets.report(), this.#queues.report()];
+  }
   /** For tables beside ours: valid until `close`. */
   rowOf(id: UdpId): number {
     return this.#sockets.rowOf(id);
@@ -308,7 +323,8 @@ export class Udp implements Transport {
     const s = row * Socket.STRIDE;
     if (report.error === PathError.TOO_BIG) {
       // Longer datagrams will be fragmented here; who forbade that has to know.
-      this.#net.lowerPathMtu(report.destination, report.mtu);
+      // Who is not connected sends to anybody: his quote proves nothing.
+      this.#net.lowerPathMtu(report.destination, report.mtu, (t[s + Socket.FLAGS] & SocketFlag.CONNECTED) !== 0);
       if ((t[s + Socket.FLAGS] & SocketFlag.DONT_FRAGMENT) === 0) return Verdict.OK;
     }
     if ((t[s + Socket.FLAGS] & SocketFlag.CONNECTED) === 0 || isPassing(report.error)) return Verdict.OK;
@@ -336,7 +352,7 @@ export class Udp implements Transport {
     const cost = this.#queues.cost(length);
     // A limit too small for one datagram would make the socket deaf: one may always wait.
     const over = t[s + Socket.QUEUE] !== 0 && t[s + Socket.QUEUED_BYTES] + cost > t[s + Socket.RECEIVE_BYTES_MAX];
-    if (over || !this.#queues.fits(length)) {
+    if (over || !this.#queues.fits(t[s + Socket.QUEUE], length)) {
       t[s + Socket.DROPS] += 1;
       this.#net.stats.udpRcvbufErrors += 1;
       this.#net.stats.udpInErrors += 1;
