@@ -1,6 +1,7 @@
 import { Prng } from './base/prng.js';
 import type { Us } from './base/units.js';
 import { FrameSlab } from './memory/frame-slab.js';
+import type { PoolReport } from './memory/pool-report.js';
 import type { NetworkLimits } from './net/context.js';
 import { EventQueue } from './net/event-queue.js';
 import { Network } from './net/network.js';
@@ -101,6 +102,11 @@ export class Stack {
     this.tcp.flush();
     for (let round = 0; round < LOCAL_ROUNDS && this.net.deliverLocal() > 0; round++) this.tcp.flush();
     this.net.admitAnswers();
+  }
+
+  /** Control path. Everything of which there is only so much: who uses how much of it, for `ss --memory` and tests. */
+  pools(): readonly PoolReport[] {
+    return [...this.net.pools(), ...this.udp.pools()];
   }
 
   /** When `advance` must be called next, µs on the clock; Infinity when nothing is pending. */

@@ -62,8 +62,8 @@ export class TcpContext {
   readonly marked = new IntRing(256);
   /** Connections whose `send` found no memory: told WRITABLE when there is some. */
   readonly starved = new IntRing();
-  /** The last flush ended for want of frames. */
-  outOfRoom = false;
+  /** Those that found no room for their frames, still marked, by `Network.wayTo` + 1. */
+  readonly blocked: IntRing[] = [];
   /** A timer that came up late waits for the next look; see `expireTimers`. */
   putOff = false;
   readonly seg = new Segment();
