@@ -19,7 +19,7 @@ import {
 import { FIRST_DROP, Verdict } from '../wire/verdict.js';
 import { DatagramQueues } from './datagram-queue.js';
 import { errorCodeOf, isPassing } from './errors.js';
-import { checkPort, getSocketOption, setSocketOption, type UdpOption } from './options.js';
+import { checkBytes, checkPort, getSocketOption, setSocketOption, type UdpOption } from './options.js';
 import { Socket, SocketFlag, SocketTable } from './socket-table.js';
 
 /** The longest datagram: 65,535 less the headers. */
@@ -162,8 +162,7 @@ export class Udp implements Transport {
     const t = this.#sockets.t;
     const s = row * Socket.STRIDE;
     const length = to - from;
-    if (!isRange(from, to, bytes.length))
-      throw new StackError('ERR_OUT_OF_RANGE', `bytes ${from} to ${to} do not lie in the ${bytes.length} given`);
+    checkBytes(from, to, bytes.length);
     if (length > UDP_PAYLOAD_BYTES_MAX)
       throw new StackError('EMSGSIZE', `a datagram holds ${UDP_PAYLOAD_BYTES_MAX} bytes at most, not ${length}`);
     let remote = t[s + Socket.REMOTE] as Address;
@@ -192,23 +191,21 @@ export class Udp implements Transport {
   receive(id: UdpId, into: Uint8Array, from: number, to: number): number {
     const s = this.#sockets.rowOf(id) * Socket.STRIDE;
     const t = this.#sockets.t;
-    if (!isRange(from, to, into.length))
-      throw new StackError('ERR_OUT_OF_RANGE', `bytes ${from} to ${to} do not lie in the ${into.length} given`);
+    checkBytes(from, to, into.length);
     if (t[s + Socket.QUEUE] === 0) return -1;
     t[s + Socket.QUEUE] = this.#queues.take(t[s + Socket.QUEUE], into, from, to - from);
     t[s + Socket.QUEUED_BYTES] -= this.#queues.cost(this.#queues.length);
-    this.lastSource = this.#queues.source;
-    this.lastPort = this.#queues.port;
-    this.lastDestination = this.#queues.destination;
-    return this.#queues.length;
+    return this.#told();
   }
   /** As `receive`, but the datagram stays: MSG_PEEK. */
   peek(id: UdpId, into: Uint8Array, from: number, to: number): number {
     const queue = this.#sockets.t[this.#sockets.rowOf(id) * Socket.STRIDE + Socket.QUEUE];
-    if (!isRange(from, to, into.length))
-      throw new StackError('ERR_OUT_OF_RANGE', `bytes ${from} to ${to} do not lie in the ${into.length} given`);
+    checkBytes(from, to, into.length);
     if (queue === 0) return -1;
     this.#queues.look(queue, into, from, to - from);
+    return this.#told();
+  }
+  #told(): number {
     this.lastSource = this.#queues.source;
     this.lastPort = this.#queues.port;
     this.lastDestination = this.#queues.destination;
@@ -447,8 +444,4 @@ export class Udp implements Transport {
     if (this.#net.isBroadcast(remote) && !this.#net.isMulticast(remote))
       throw new StackError('EACCES', `${this.#net.formatAddress(remote)} is a broadcast address; open with broadcast`);
   }
-}
-
-function isRange(from: number, to: number, length: number): boolean {
-  return Number.isInteger(from) && Number.isInteger(to) && from >= 0 && to >= from && to <= length;
 }
