@@ -104,9 +104,9 @@ export class Stack {
     this.net.admitAnswers();
   }
 
-  /** Control path. What each pool of the stack holds now: see docs/memory.md. */
+  /** Control path. What each pool of the stack holds now, for `ss --memory` and tests: see docs/memory.md. */
   pools(): readonly PoolReport[] {
-    return [...this.tcp.pools()];
+    return [...this.net.pools(), ...this.tcp.pools(), ...this.udp.pools()];
   }
 
   /** When `advance` must be called next, µs on the clock; Infinity when nothing is pending. */

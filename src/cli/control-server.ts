@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { claimSocket, listenPrivately } from './control-path.js';
 import {
+  type PoolRow,
   parseRequest,
   REQUEST_BYTES_MAX,
   type Request,
@@ -14,6 +15,7 @@ import {
 export interface ControlSource {
   sockets(request: Request & { query: 'sockets' }): Iterator<SocketRow>;
   stats(): StatsRow;
+  pools(): readonly PoolRow[];
 }
 
 /**
@@ -89,6 +91,9 @@ export class ControlServer {
       client.end(lineOf({ type: 'error', code: 'ERR_INVALID_ARG_VALUE', message: request }));
     } else if (request.query === 'stats') {
       client.end(lineOf(this.source.stats()) + lineOf({ type: 'end', count: 1 }));
+    } else if (request.query === 'pools') {
+      const rows = this.source.pools();
+      client.end(rows.map(lineOf).join('') + lineOf({ type: 'end', count: rows.length }));
     } else {
       sendPages(client, this.source.sockets(request));
     }

@@ -1,23 +1,32 @@
-import type { Address } from '../../stack/base/units.js';
+import type { Address, ConnectionId, UdpId } from '../../stack/base/units.js';
 import type { TcpInfo } from '../../stack/tcp/info.js';
+import { TcpOption } from '../../stack/tcp/socket-options.js';
 import { stateName } from '../../stack/tcp/state.js';
+import { UdpOption } from '../../stack/udp/options.js';
 import { verdictName, verdicts } from '../../stack/wire/verdict-text.js';
 import type { Host } from '../host/host.js';
-import type { SocketInfo, SocketRow, StatsRow } from './control-protocol.js';
+import type { SocketInfo, SocketMemory, SocketRow, StatsRow } from './control-protocol.js';
 import type { ControlSource } from './control-server.js';
 
 /** Answers from a running host. Connections come and go while they are listed: each row is true at its own moment. */
 export function stackSource(host: Host): ControlSource {
   return {
-    sockets: ({ listening, connected, info }) => sockets(host, listening, connected, info),
+    sockets: ({ listening, connected, info, memory }) => sockets(host, listening, connected, info, memory),
     stats: () => stats(host),
+    pools: () => host.stack.pools().map((pool) => ({ type: 'pool', ...pool })),
   };
 }
 
-function* sockets(host: Host, listening: boolean, connected: boolean, info: boolean): Generator<SocketRow> {
+function* sockets(
+  host: Host,
+  listening: boolean,
+  connected: boolean,
+  info: boolean,
+  memory: boolean,
+): Generator<SocketRow> {
   if (listening) yield* listeners(host);
-  if (listening) yield* datagramSockets(host);
-  if (connected) yield* connections(host, info);
+  if (listening) yield* datagramSockets(host, memory);
+  if (connected) yield* connections(host, info, memory);
 }
 
 function* listeners(host: Host): Generator<SocketRow> {
@@ -38,7 +47,7 @@ function* listeners(host: Host): Generator<SocketRow> {
   }
 }
 
-function* connections(host: Host, info: boolean): Generator<SocketRow> {
+function* connections(host: Host, info: boolean, memory: boolean): Generator<SocketRow> {
   const { tcp, net } = host.stack;
   const text = (address: Address): string => net.formatAddress(address);
   for (const id of tcp.connections()) {
@@ -53,11 +62,12 @@ function* connections(host: Host, info: boolean): Generator<SocketRow> {
       remoteAddress: text(tcp.remoteAddress(id)),
       remotePort: tcp.remotePort(id),
       ...(info ? { info: withoutNames(tcp.info(id)) } : {}),
+      ...(memory ? { memory: streamMemory(host, id) } : {}),
     };
   }
 }
 
-function* datagramSockets(host: Host): Generator<SocketRow> {
+function* datagramSockets(host: Host, memory: boolean): Generator<SocketRow> {
   const { udp, net } = host.stack;
   for (const id of udp.sockets()) {
     const connected = udp.remotePort(id) !== 0;
@@ -72,8 +82,33 @@ function* datagramSockets(host: Host): Generator<SocketRow> {
       localPort: udp.localPort(id),
       remoteAddress: connected ? net.formatAddress(udp.remoteAddress(id)) : '',
       remotePort: udp.remotePort(id),
+      ...(memory ? { memory: datagramMemory(host, id) } : {}),
     };
   }
+}
+
+function streamMemory({ stack: { tcp } }: Host, id: ConnectionId): SocketMemory {
+  const sendBytes = tcp.unacknowledged(id);
+  return {
+    receiveBytes: tcp.readable(id),
+    receiveBytesMax: tcp.getOption(id, TcpOption.RECEIVE_BYTES),
+    inFlightBytes: sendBytes - tcp.unsent(id),
+    sendBytes,
+    sendBytesMax: tcp.getOption(id, TcpOption.SEND_BYTES),
+    drops: 0,
+  };
+}
+
+/** Datagrams are handed to the link as they are sent: none waits in a socket. */
+function datagramMemory({ stack: { udp } }: Host, id: UdpId): SocketMemory {
+  return {
+    receiveBytes: udp.memoryBytes(id),
+    receiveBytesMax: udp.getOption(id, UdpOption.RECEIVE_BYTES_MAX),
+    inFlightBytes: 0,
+    sendBytes: 0,
+    sendBytesMax: 0,
+    drops: udp.drops(id),
+  };
 }
 
 function withoutNames(info: TcpInfo): SocketInfo {

@@ -1,4 +1,4 @@
-import type { SocketInfo, SocketRow, StatsRow } from './control-protocol.js';
+import type { PoolRow, SocketInfo, SocketMemory, SocketRow, StatsRow } from './control-protocol.js';
 
 /**
  * Rows as `ss` prints them. Widths come from the first rows, since there may be a million and nobody waits for the last to
@@ -17,7 +17,10 @@ export class SocketTable {
 
   row(row: SocketRow): string {
     const line = this.#line(cells(row));
-    return row.info === undefined ? line : `${line}\n\t ${formatInfo(row.info)}`;
+    const words = [row.memory && formatMemory(row.memory), row.info && formatInfo(row.info)].filter(
+      (text) => text !== undefined,
+    );
+    return words.length === 0 ? line : `${line}\n\t ${words.join(' ')}`;
   }
 
   #line(texts: readonly string[]): string {
@@ -101,6 +104,31 @@ export function formatInfo(info: SocketInfo): string {
     `rcv_wnd:${info.rcvWnd}`,
   ];
   return words.filter((word) => typeof word === 'string' && word !== '').join(' ');
+}
+
+/**
+ * As `ss -m` of iproute2 has it: received and its limit, in flight and the limit of what is to be sent, memory taken in advance, queued to be sent, options, backlog,
+ * drops. Nothing is taken in advance here, options and a backlog cost nothing.
+ */
+export function formatMemory(memory: SocketMemory): string {
+  const { receiveBytes, receiveBytesMax, inFlightBytes, sendBytes, sendBytesMax, drops } = memory;
+  return `skmem:(r${receiveBytes},rb${receiveBytesMax},t${inFlightBytes},tb${sendBytesMax},f0,w${sendBytes},o0,bl0,d${drops})`;
+}
+
+const POOL_HEADER = ['Pool', 'Unit', 'Used', 'Limit', 'Reserve', 'High water', 'Refused', 'Evicted'];
+
+/** A line for each pool under a line of titles. */
+export function formatPools(pools: readonly PoolRow[], header: boolean): string {
+  const rows = pools.map((pool) => [
+    pool.name,
+    pool.unit,
+    ...[pool.used, pool.limit, pool.reserve, pool.highWater, pool.refused, pool.evicted].map(String),
+  ]);
+  const all = header ? [POOL_HEADER, ...rows] : rows;
+  const widths = POOL_HEADER.map((_, i) => Math.max(...all.map((row) => row[i].length)));
+  return all
+    .map((row) => row.map((text, i) => (i < 2 ? text.padEnd(widths[i]) : text.padStart(widths[i]))).join('  '))
+    .join('\n');
 }
 
 function count(name: string, value: number): string {

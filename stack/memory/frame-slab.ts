@@ -1,8 +1,15 @@
 import { assert } from '../base/assert.js';
+import type { PoolReport } from './pool-report.js';
 import { RowPool } from './row-pool.js';
 
 /** Room before a frame for headers put in front of it: Ethernet, one VLAN tag, IPv6 with an extension, TCP with options. */
 export const HEADROOM_BYTES = 128;
+
+/**
+ * Slots that only what is received may take: one batch of a device (`BATCH_FRAMES` of the host's turn), or an eighth of a small slab. Without
+ * them queues that do not drain could hold every slot, and the ACKs and ARP replies that would drain them could not come in.
+ */
+const RECEIVE_RESERVE = 64;
 
 export interface FrameSlabOptions {
   /** A power of two; it bounds the frame to `slotBytes - headroom`. 2048 carries an MTU of 1500 with room for every header. */
@@ -28,8 +35,11 @@ export class FrameSlab {
   /** `noteInts` ints for each slot, or null when nobody asked for notes. */
   notes: Int32Array | null;
   readonly noteInts: number;
+  /** Slots kept for frames that come in. */
+  readonly receiveReserve: number;
   readonly #pool: RowPool;
   readonly #shift: number;
+  #refused = 0;
 
   constructor(options: FrameSlabOptions = {}) {
     this.slotBytes = options.slotBytes ?? 2048;
@@ -47,17 +57,28 @@ export class FrameSlab {
     this.notes = this.noteInts > 0 ? new Int32Array(this.noteInts * this.slots) : null;
     this.#shift = 31 - Math.clz32(this.slotBytes);
     this.#pool = new RowPool(this.slots);
+    this.receiveReserve = Math.min(RECEIVE_RESERVE, this.slots >>> 3);
   }
 
   /** The offset of a free slot's first byte, or -1 when all are taken. Its note, if any, is cleared. */
   take(): number {
     const index = this.#pool.take();
-    if (index < 0) return -1;
+    if (index < 0) {
+      this.#refused += 1;
+      return -1;
+    }
     if (this.notes !== null) {
       const row = index * this.noteInts;
       for (let i = 0; i < this.noteInts; i++) this.notes[row + i] = 0;
     }
     return index << this.#shift;
+  }
+
+  /** The same for a frame that is to be sent and may wait in a queue: not out of the slots kept for receiving. */
+  takeToSend(): number {
+    if (this.freeToSend > 0) return this.take();
+    this.#refused += 1;
+    return -1;
   }
 
   /** Gives back the slot that `offset` lies in. */
@@ -67,6 +88,23 @@ export class FrameSlab {
 
   get freeCount(): number {
     return this.slots - this.#pool.used;
+  }
+  /** Slots that `takeToSend` may take; below 1 when there are none. */
+  get freeToSend(): number {
+    return this.slots - this.#pool.used - this.receiveReserve;
+  }
+  /** Control path. */
+  report(): PoolReport {
+    return {
+      name: 'net.frames',
+      unit: 'frames',
+      used: this.#pool.used,
+      limit: this.slots,
+      reserve: this.receiveReserve,
+      highWater: this.#pool.highWater,
+      refused: this.#refused,
+      evicted: 0,
+    };
   }
   /** The first byte of the slot that `offset` lies in. */
   slotOf(offset: number): number {

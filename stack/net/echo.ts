@@ -1,4 +1,5 @@
 import type { Address, Us } from '../base/units.js';
+import type { PoolReport } from '../memory/pool-report.js';
 import { emitIcmpv4, finishIcmpv4Checksum, Icmpv4, Icmpv4Type, icmpv4Id, icmpv4Seq } from '../wire/icmpv4.js';
 import { IpProtocol, Ipv4 } from '../wire/ipv4.js';
 import { Verdict } from '../wire/verdict.js';
@@ -62,6 +63,8 @@ export class Echo {
   readonly #times: Float64Array;
   #head = 0;
   #count = 0;
+  #highWater = 0;
+  #evicted = 0;
   /** One bit for each identifier ever used: a reply with another is none of ours, and must not fill the queue. */
   readonly #ids = new Uint8Array(8192);
   /** Where requests are built. Made by the first one. */
@@ -130,6 +133,20 @@ export class Echo {
     return true;
   }
 
+  /** Control path. */
+  report(): PoolReport {
+    return {
+      name: 'net.echoReplies',
+      unit: 'entries',
+      used: this.#count,
+      limit: this.#times.length,
+      reserve: 0,
+      highWater: this.#highWater,
+      refused: 0,
+      evicted: this.#evicted,
+    };
+  }
+
   /** An echo reply, its checksum verified. */
   reply(packet: InboundPacket): Verdict {
     const id = icmpv4Id(packet.view, packet.at);
@@ -179,6 +196,7 @@ export class Echo {
     if (this.#count === size) {
       this.#head = (this.#head + 1) % size;
       this.#count -= 1;
+      this.#evicted += 1;
     }
     const i = (this.#head + this.#count) % size;
     const r = i * Row.STRIDE;
@@ -192,5 +210,6 @@ export class Echo {
     this.#rows[r + Row.INTACT] = intact;
     this.#times[i] = this.#ctx.clock.us;
     this.#count += 1;
+    if (this.#count > this.#highWater) this.#highWater = this.#count;
   }
 }

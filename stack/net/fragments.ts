@@ -1,6 +1,7 @@
 import { ByteArena } from '../memory/byte-arena.js';
 import { copyBytes } from '../memory/copy.js';
 import { HashIndex } from '../memory/hash-index.js';
+import type { PoolReport } from '../memory/pool-report.js';
 import { RowPool } from '../memory/row-pool.js';
 import {
   Ecn,
@@ -19,6 +20,7 @@ import {
 } from '../wire/ipv4.js';
 import { Verdict } from '../wire/verdict.js';
 import type { Context } from './context.js';
+import { FragmentShares } from './fragment-shares.js';
 
 /** RFC 1122 §3.3.2: between 60 and 120 s. Deviation: 30 s as Linux: with 16-bit IDs a minute is long enough to mix two datagrams up (RFC 4963). */
 const TIMEOUT_MS = 30_000;
@@ -74,8 +76,8 @@ export type ReassemblyTimeout = (view: DataView, at: number, length: number, bro
  * Fragments are where attacks on hosts used to begin, so everything is bounded: bytes, datagrams, fragments of one
  * datagram, time. Overlaps refuse the whole datagram (RFC 5722 for IPv6; Linux since 4.19 for both; the attacks are RFC 1858's): no
  * honest sender makes them. An exact duplicate is the network's doing and just dropped (RFC 8200 §4.5).
- * When there is no room the oldest datagram gives way: under a flood of fragments that never complete, a real
- * datagram, whose pieces come together, still has a chance.
+ * When there is no room the source that holds most gives its oldest datagram; where nobody has more than his reserve, the oldest of all gives
+ * way: under a flood of fragments from forged sources a real datagram, whose pieces come together, still has a chance.
  */
 export class Reassembly {
   /** The datagram that the last `input` completed: header, without options copied only into the first fragment, and payload. */
@@ -93,6 +95,11 @@ export class Reassembly {
   readonly #pieceRows: RowPool;
   readonly #arena: ByteArena;
   readonly #onTimeout: ReassemblyTimeout;
+  readonly #shares: FragmentShares;
+  readonly #chunks: number;
+  #chunksHighWater = 0;
+  #refused = 0;
+  #evicted = 0;
   /** Rows + 1. */
   #oldest = 0;
   #youngest = 0;
@@ -104,7 +111,11 @@ export class Reassembly {
     const chunks = Math.max(1, Math.floor(ctx.limits.fragmentBytesMax / CHUNK_BYTES));
     this.#t = new Int32Array(datagrams * Datagram.STRIDE);
     this.#rows = new RowPool(datagrams);
-    this.#index = new HashIndex(this.#t, Datagram.STRIDE, ctx.prng.next(), ctx.prng.next());
+    const secret0 = ctx.prng.next();
+    const secret1 = ctx.prng.next();
+    this.#index = new HashIndex(this.#t, Datagram.STRIDE, secret0, secret1);
+    this.#shares = new FragmentShares(datagrams, chunks, secret0, secret1);
+    this.#chunks = chunks;
     this.#headers = new Uint8Array(datagrams * Ipv4.HEADER_BYTES_MAX);
     this.#pieces = new Int32Array(chunks * Piece.STRIDE);
     this.#pieceRows = new RowPool(chunks);
@@ -115,8 +126,31 @@ export class Reassembly {
   get size(): number {
     return this.#rows.used;
   }
-  get bytesFree(): number {
-    return this.#arena.chunksFree * CHUNK_BYTES;
+  /** Control path. */
+  reports(): readonly PoolReport[] {
+    const { reserve } = this.#shares;
+    return [
+      {
+        name: 'net.reassemblies',
+        unit: 'datagrams',
+        used: this.#rows.used,
+        limit: this.#rows.max,
+        reserve: Math.floor(reserve / 2 / Math.max(1, Math.floor(this.#chunks / this.#rows.max))),
+        highWater: this.#rows.highWater,
+        refused: this.#refused,
+        evicted: this.#evicted,
+      },
+      {
+        name: 'net.fragments',
+        unit: 'chunks',
+        used: this.#chunks - this.#arena.chunksFree,
+        limit: this.#chunks,
+        reserve: Math.floor(reserve / 2),
+        highWater: this.#chunksHighWater,
+        refused: this.#refused,
+        evicted: this.#evicted,
+      },
+    ];
   }
 
   /** One fragment whose header has been checked. OK: the datagram is complete, and in `bytes`. */
@@ -157,6 +191,7 @@ export class Reassembly {
       return this.#fail(Verdict.FRAGMENT_LIMIT);
     }
     if (!this.#store(row, before, bytes, at + headerBytes, start, end)) {
+      this.#refused += 1;
       this.#remove(row);
       return this.#fail(Verdict.FRAGMENT_LIMIT);
     }
@@ -239,8 +274,7 @@ export class Reassembly {
     const count = end - start;
     const chunks = Math.ceil(count / CHUNK_BYTES);
     while (this.#arena.chunksFree < chunks || this.#pieceRows.used === this.#pieceRows.max) {
-      if (this.#oldest === 0 || this.#oldest - 1 === row) return false;
-      this.#evictOldest();
+      if (!this.#evict(row)) return false;
     }
     const piece = this.#pieceRows.take();
     const p = piece * Piece.STRIDE;
@@ -249,6 +283,9 @@ export class Reassembly {
     this.#pieces[p + Piece.START] = start;
     this.#pieces[p + Piece.END] = end;
     this.#pieces[p + Piece.QUEUE] = this.#arena.append(0, bytes, from, count);
+    this.#shares.charge(row, chunks);
+    const used = this.#chunks - this.#arena.chunksFree;
+    if (used > this.#chunksHighWater) this.#chunksHighWater = used;
     if (before === 0) {
       this.#pieces[p + Piece.NEXT] = t[d + Datagram.HEAD];
       t[d + Datagram.HEAD] = piece + 1;
@@ -315,7 +352,7 @@ export class Reassembly {
   #create(source: number, destination: number, protocolId: number): number {
     let row = this.#rows.take();
     if (row < 0) {
-      this.#evictOldest();
+      this.#evict(-1);
       row = this.#rows.take();
     }
     const t = this.#t;
@@ -331,12 +368,19 @@ export class Reassembly {
     else this.#oldest = row + 1;
     this.#youngest = row + 1;
     this.#index.insert(row);
+    this.#shares.add(row, source);
     return row;
   }
 
-  #evictOldest(): void {
-    if (this.#t[(this.#oldest - 1) * Datagram.STRIDE + Datagram.REFUSED] === 0) this.#ctx.stats.ipReasmFails += 1;
-    this.#remove(this.#oldest - 1);
+  /** One datagram gives way. False when it would be the one that needs the room: its source is over its share, or it is the oldest of all. */
+  #evict(forRow: number): boolean {
+    const largest = this.#shares.oldestOfLargest();
+    const victim = largest >= 0 ? largest : this.#oldest - 1;
+    if (victim < 0 || victim === forRow) return false;
+    if (this.#t[victim * Datagram.STRIDE + Datagram.REFUSED] === 0) this.#ctx.stats.ipReasmFails += 1;
+    this.#evicted += 1;
+    this.#remove(victim);
+    return true;
   }
 
   #freePieces(row: number): void {
@@ -344,6 +388,7 @@ export class Reassembly {
     const d = row * Datagram.STRIDE;
     for (let next = t[d + Datagram.HEAD]; next !== 0; ) {
       const p = (next - 1) * Piece.STRIDE;
+      this.#shares.charge(row, -Math.ceil((this.#pieces[p + Piece.END] - this.#pieces[p + Piece.START]) / CHUNK_BYTES));
       this.#arena.free(this.#pieces[p + Piece.QUEUE]);
       this.#pieceRows.give(next - 1);
       next = this.#pieces[p + Piece.NEXT];
@@ -356,6 +401,7 @@ export class Reassembly {
 
   #remove(row: number): void {
     this.#freePieces(row);
+    this.#shares.remove(row);
     this.#index.remove(row);
     const t = this.#t;
     const d = row * Datagram.STRIDE;

@@ -17,6 +17,7 @@ import type { Context } from './context.js';
 import type { IpOutput } from './ip-output.js';
 import { Local, type LocalAddresses } from './local-addresses.js';
 import { Cause, Note, NoteKind } from './note.js';
+import { PeerBuckets } from './peer-buckets.js';
 import { TokenBucket } from './token-bucket.js';
 import { OutputFlag } from './transport.js';
 
@@ -34,13 +35,16 @@ export class IcmpErrors {
   readonly #local: LocalAddresses;
   readonly #output: IpOutput;
   readonly #bucket: TokenBucket;
+  /** Who asks for an error with every datagram does not use up what others are owed. */
+  readonly #peers: PeerBuckets;
 
   constructor(ctx: Context, local: LocalAddresses, output: IpOutput) {
     this.#ctx = ctx;
     this.#local = local;
     this.#output = output;
-    const { icmpErrorsPerSecond, icmpErrorsBurst } = ctx.limits;
+    const { icmpErrorsPerSecond, icmpErrorsBurst, icmpErrorsPeerPerSecond, icmpErrorsPeerBurst } = ctx.limits;
     this.#bucket = new TokenBucket(ctx.clock, ctx.prng, icmpErrorsPerSecond, icmpErrorsBurst);
+    this.#peers = new PeerBuckets(ctx.clock, icmpErrorsPeerPerSecond, icmpErrorsPeerBurst);
   }
 
   /**
@@ -58,12 +62,14 @@ export class IcmpErrors {
     broadcast: boolean,
   ): Verdict {
     if (broadcast || !this.#mayReport(view, at, length)) return Verdict.ICMP_BROADCAST;
-    if (!this.#bucket.take()) {
+    const peer = this.#output.peerHash(ipv4Source(view, at));
+    if (!this.#peers.has(peer) || !this.#bucket.take()) {
       this.#ctx.stats.icmpOutRateLimited += 1;
       return Verdict.ICMP_RATE_LIMITED;
     }
+    this.#peers.take(peer);
     const slab = this.#ctx.slab;
-    const slot = slab.take();
+    const slot = slab.takeToSend();
     if (slot < 0) return Verdict.NO_BUFFER;
     const to = slot + slab.headroom;
     const quoted = Math.min(length, ERROR_DATAGRAM_BYTES_MAX - Ipv4.HEADER_BYTES - Icmpv4.QUOTE);

@@ -119,7 +119,7 @@ export class Icmp implements Transport {
         Cause.ICMP_ECHO_REPLY,
       );
     }
-    const slot = slab.take();
+    const slot = slab.takeToSend();
     if (slot < 0) return Verdict.NO_BUFFER;
     const at = slot + slab.headroom;
     copyBytes(packet.bytes, packet.at, slab.bytes, at, packet.length);

@@ -2,6 +2,7 @@ import { assert } from '../base/assert.js';
 import { StackError } from '../base/errors.js';
 import type { Address } from '../base/units.js';
 import type { FrameSlab } from '../memory/frame-slab.js';
+import type { PoolReport } from '../memory/pool-report.js';
 import { Ethernet } from '../wire/ethernet.js';
 import { Verdict } from '../wire/verdict.js';
 import { Vlan } from '../wire/vlan.js';
@@ -21,11 +22,16 @@ export class TransmitQueue extends FrameBatch {
   /** Of all frames that were ever queued: how many the device has, and how many there were up to the last answer to a stranger. */
   #taken = 0;
   #answersEnd = 0;
+  /** Frames that may wait: what was asked for, or the interface's share of the slab's slots where that is less (`shareSlots`). */
+  limit: number;
+  highWater = 0;
+
   constructor(
-    readonly limit: number,
+    readonly limitMax: number,
     answersMax: number,
   ) {
-    super((limit + answersMax) * 2);
+    super((limitMax + answersMax) * 2);
+    this.limit = limitMax;
   }
   get length(): number {
     return this.count - this.first;
@@ -46,6 +52,7 @@ export class TransmitQueue extends FrameBatch {
     this.offsets[this.count] = offset;
     this.lengths[this.count] = length;
     this.count += 1;
+    if (this.length > this.highWater) this.highWater = this.length;
   }
   /** The frame queued last is an answer to a stranger. */
   markAnswer(): void {
@@ -130,13 +137,18 @@ export class Interface {
   };
   /** Answers to strangers that wait for `admitAnswers`, oldest first. */
   readonly #answers: FrameBatch;
+  /** How many may: as many as was asked for, or the interface's share. */
+  answersLimit: number;
+  #answersHighWater = 0;
+  #answersRefused = 0;
   readonly #slab: FrameSlab;
+  #refused = 0;
 
   constructor(
     readonly index: number,
     options: InterfaceOptions,
     slab: FrameSlab,
-    answersMax: number,
+    readonly answersMax: number,
   ) {
     this.name = options.name;
     this.medium = options.medium;
@@ -145,6 +157,7 @@ export class Interface {
     this.vlan = options.vlan ?? 0;
     this.transmitQueue = new TransmitQueue(options.transmitQueueFrames ?? 1024, answersMax);
     this.#answers = new FrameBatch(answersMax);
+    this.answersLimit = answersMax;
     this.#slab = slab;
     const mac = new DataView(this.mac.buffer);
     this.macHi = mac.getUint16(0);
@@ -157,6 +170,7 @@ export class Interface {
   enqueue(offset: number, length: number): Verdict {
     if (!this.up || this.transmitQueue.full) {
       this.counters.dropsSent += 1;
+      if (this.up) this.#refused += 1;
       this.#slab.give(offset);
       return this.up ? Verdict.NO_BUFFER : Verdict.INTERFACE_DOWN;
     }
@@ -166,9 +180,36 @@ export class Interface {
     return Verdict.OK;
   }
 
+  /** Control path. */
+  reports(): readonly PoolReport[] {
+    const { length, limit, highWater } = this.transmitQueue;
+    return [
+      {
+        name: `net.transmitQueue.${this.name}`,
+        unit: 'frames',
+        used: length,
+        limit,
+        reserve: limit,
+        highWater,
+        refused: this.#refused,
+        evicted: 0,
+      },
+      {
+        name: `net.answerQueue.${this.name}`,
+        unit: 'frames',
+        used: this.#answers.count,
+        limit: this.answersLimit,
+        reserve: this.answersLimit,
+        highWater: this.#answersHighWater,
+        refused: this.#answersRefused,
+        evicted: 0,
+      },
+    ];
+  }
+
   /** How many answers to strangers may still be queued. */
   get answerRoom(): number {
-    return this.#answers.capacity - this.#answers.count;
+    return this.answersLimit - this.#answers.count;
   }
   /** Answers wait, because those before them are not the device's yet. */
   get hasAnswersWaiting(): boolean {
@@ -181,12 +222,14 @@ export class Interface {
    */
   enqueueAnswer(offset: number, length: number): Verdict {
     const answers = this.#answers;
-    if (!this.up || answers.full) {
+    if (!this.up || this.answerRoom <= 0) {
       this.counters.dropsSent += 1;
+      if (this.up) this.#answersRefused += 1;
       this.#slab.give(offset);
       return this.up ? Verdict.ANSWER_QUEUE_FULL : Verdict.INTERFACE_DOWN;
     }
     answers.push(offset, length);
+    if (answers.count > this.#answersHighWater) this.#answersHighWater = answers.count;
     return Verdict.OK;
   }
 
@@ -234,6 +277,20 @@ export class Interface {
       if (((own.address ^ address) & maskOf(own.prefixLength)) === 0) return true;
     }
     return false;
+  }
+}
+
+/**
+ * Control path. Interfaces share half of the slots for what connections and programs send, and an eighth for answers to strangers that wait (twice: as many may
+ * be in the transmit queue). So one whose device does not drain leaves the others theirs; the rest is for what waits for neighbours and for what comes in. With the
+ * default slab two interfaces have the queues they ask for.
+ */
+export function shareSlots(interfaces: readonly Interface[], slab: FrameSlab): void {
+  const frames = Math.max(1, Math.floor(slab.slots / 2 / interfaces.length));
+  const answers = Math.max(1, Math.floor(slab.slots / 8 / interfaces.length));
+  for (const iface of interfaces) {
+    iface.transmitQueue.limit = Math.min(iface.transmitQueue.limitMax, frames);
+    iface.answersLimit = Math.min(iface.answersMax, answers);
   }
 }
 

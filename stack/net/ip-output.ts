@@ -113,7 +113,7 @@ export class IpOutput {
       if (refused !== Verdict.OK) return refused;
       return this.#fragment(bytes, at, length, protocol, source, destination, tos, ttl, flags, p, -1 - cause);
     }
-    const slot = slab.take();
+    const slot = slab.takeToSend();
     if (slot < 0) {
       ctx.stats.ipOutDiscards += 1;
       return Verdict.NO_BUFFER;
@@ -168,7 +168,7 @@ export class IpOutput {
     const count = Math.ceil(length / perFragment);
     const isAnswer = (flags & OutputFlag.ANSWER) !== 0;
     const room = t[p + Path.KIND] === PathKind.LOCAL ? this.#localQueue.room : this.#roomFor(p, isAnswer);
-    if (slab.freeCount < count || room < count) {
+    if (slab.freeToSend < count || room < count) {
       ctx.stats.ipFragFails += 1;
       return Verdict.NO_BUFFER;
     }
@@ -176,7 +176,7 @@ export class IpOutput {
     let verdict: Verdict = Verdict.OK;
     for (let offset = 0; offset < length; offset += perFragment) {
       const size = Math.min(perFragment, length - offset);
-      const to = slab.take() + slab.headroom;
+      const to = slab.takeToSend() + slab.headroom;
       copyBytes(bytes, at + offset, slab.bytes, to, size);
       if (slab.notes !== null) {
         if (noteFrom < 0) this.#noteCause(to, -1 - noteFrom);
@@ -241,7 +241,13 @@ export class IpOutput {
     else if (kind === PathKind.UNICAST) {
       let row = t[p + Path.NEIGHBOR];
       if (row < 0 || !this.#neighbors.holds(row, iface.index, t[p + Path.NEXT_HOP])) {
-        row = this.#neighbors.entry(iface.index, t[p + Path.NEXT_HOP]);
+        row = this.#neighbors.find(iface.index, t[p + Path.NEXT_HOP]);
+        if (row < 0 && isAnswer && !this.#neighbors.mayAnswerUnknown()) {
+          ctx.slab.give(ipAt);
+          ctx.stats.ipOutDiscards += 1;
+          return Verdict.NO_NEIGHBOR;
+        }
+        if (row < 0) row = this.#neighbors.create(iface.index, t[p + Path.NEXT_HOP]);
         t[p + Path.NEIGHBOR] = row;
       }
       verdict = this.#neighbors.send(row, iface, ipAt, total, isAnswer);
@@ -262,6 +268,11 @@ export class IpOutput {
     if (verdict !== Verdict.OK) ctx.stats.ipOutDiscards += 1;
     if (verdict === Verdict.ANSWER_QUEUE_FULL) ctx.stats.answerQueueDrops += 1;
     return verdict;
+  }
+
+  /** A hash of an address that nobody outside can foresee: for tables of peers. */
+  peerHash(address: number): number {
+    return keyedHash(this.#secret0, this.#secret1, address, ~address, -1);
   }
 
   #nextId(source: number, destination: number, protocol: number): number {

@@ -1,4 +1,6 @@
-import { ALL_HOSTS, isLoopback, LIMITED_BROADCAST, maskOf } from './address.js';
+import { StackError } from '../base/errors.js';
+import type { Address } from '../base/units.js';
+import { ALL_HOSTS, formatAddress, isLoopback, isThisNetwork, LIMITED_BROADCAST, maskOf } from './address.js';
 import type { Interface } from './interface.js';
 
 /** What an address is to this host. */
@@ -63,6 +65,20 @@ export class LocalAddresses {
         // RFC 3021 §2.2 and common sense: prefixes of 31 and 32 bits have no broadcast address.
         if (prefixLength <= 30) this.#insert(address | ~maskOf(prefixLength), Local.BROADCAST, iface.index);
       }
+  }
+
+  /** Control path. Throws where an address cannot become ours. */
+  checkNew(address: Address, prefixLength: number): void {
+    const text = formatAddress(address);
+    if (!Number.isInteger(prefixLength) || prefixLength < 1 || prefixLength > 32)
+      throw new StackError('ERR_OUT_OF_RANGE', `the prefix length of ${text} is 1 to 32, not ${prefixLength}`);
+    if (isThisNetwork(address) || isLoopback(address) || address >>> 28 >= 0xe)
+      throw new StackError('EINVAL', `${text} cannot be a host's address; take one from the link's network`);
+    const host = address & ~maskOf(prefixLength);
+    if (prefixLength <= 30 && (host === 0 || host === ~maskOf(prefixLength)))
+      throw new StackError('EINVAL', `${text}/${prefixLength} is the network or its broadcast address, not a host's`);
+    if (this.classify(address) !== Local.NONE)
+      throw new StackError('EADDRINUSE', `${text} is ours, or a broadcast address, already`);
   }
 
   #insert(address: number, kind: Local, iface: number): void {

@@ -1,3 +1,4 @@
+import type { PoolReport } from '../memory/pool-report.js';
 import { Verdict } from '../wire/verdict.js';
 import type { Context } from './context.js';
 
@@ -11,6 +12,8 @@ export class LocalQueue {
   readonly #lengths: Int32Array;
   #head = 0;
   #count = 0;
+  #highWater = 0;
+  #refused = 0;
 
   constructor(ctx: Context) {
     this.#ctx = ctx;
@@ -23,10 +26,24 @@ export class LocalQueue {
   get room(): number {
     return this.#offsets.length - this.#count;
   }
+  /** Control path. */
+  report(): PoolReport {
+    return {
+      name: 'net.localQueue',
+      unit: 'frames',
+      used: this.#count,
+      limit: this.#offsets.length,
+      reserve: 0,
+      highWater: this.#highWater,
+      refused: this.#refused,
+      evicted: 0,
+    };
+  }
   /** Takes the slot that `at`, the IP header, lies in. */
   push(at: number, length: number): Verdict {
     if (this.#count === this.#offsets.length) {
       this.#ctx.slab.give(at);
+      this.#refused += 1;
       this.#ctx.stats.ipOutDiscards += 1;
       return Verdict.NO_BUFFER;
     }
@@ -34,6 +51,7 @@ export class LocalQueue {
     this.#offsets[i] = at;
     this.#lengths[i] = length;
     this.#count += 1;
+    if (this.#count > this.#highWater) this.#highWater = this.#count;
     this.#ctx.stats.ipLoopback += 1;
     return Verdict.OK;
   }

@@ -1,4 +1,6 @@
 import { HashIndex } from '../memory/hash-index.js';
+import type { PoolReport } from '../memory/pool-report.js';
+import { RowLists } from '../memory/row-lists.js';
 import { RowPool } from '../memory/row-pool.js';
 import { TimerWheel } from '../time/timer-wheel.js';
 import { EtherType, Mac } from '../wire/ethernet.js';
@@ -7,8 +9,9 @@ import { sendArpRequest } from './arp-output.js';
 import type { Context } from './context.js';
 import type { Interface } from './interface.js';
 import { emitLink } from './link.js';
-import { SlotChain } from './neighbor-queue.js';
+import { NeighborQueues } from './neighbor-queue.js';
 import type { QuoteReader } from './quote.js';
+import { TokenBucket } from './token-bucket.js';
 import { PathError } from './transport.js';
 
 /** RFC 4861 §7.3.2, applied to ARP as Linux does (its NUD states): RFC 826 knows of no neighbour that goes away. */
@@ -36,16 +39,24 @@ export const enum Neighbor {
   MAC_LO = 5,
   /** Requests sent in INCOMPLETE or PROBE. */
   PROBES = 6,
-  /** Packets waiting: the first and last offset, 0 for none, and how many. */
-  HEAD = 7,
-  TAIL = 8,
-  WAITING = 9,
-  USED_MS = 10,
-  CONFIRMED_MS = 11,
-  UPDATED_MS = 12,
+  USED_MS = 7,
+  CONFIRMED_MS = 8,
+  UPDATED_MS = 9,
   /** This entry's reachable time. */
-  REACHABLE_MS = 13,
-  STRIDE = 16,
+  REACHABLE_MS = 10,
+  /** Proof: what we know of it being there. */
+  PROOF = 11,
+  STRIDE = 12,
+}
+
+/** What an entry rests on. Also the list it stands in: entries without proof are kept in the order they were made, to give way in it. */
+const enum Proof {
+  /** Nothing: we asked, and nobody has answered. */
+  NONE = 0,
+  /** Its own word: it asked us, which anybody on the link can forge. */
+  HEARD = 1,
+  /** It answered us, or a transport made progress through it. */
+  CONFIRMED = 2,
 }
 
 /** How a sender's address pair reached us. */
@@ -77,11 +88,18 @@ export class NeighborCache {
   readonly #rows: RowPool;
   readonly #index: HashIndex;
   readonly #timers: TimerWheel;
-  readonly #chain: SlotChain;
+  readonly #queues: NeighborQueues;
   readonly #quotes: QuoteReader;
-  #waiting = 0;
+  /** By `Proof`; of those confirmed there is none, since the clock hand finds them. */
+  readonly #unproven: RowLists;
+  #unresolved = 0;
+  #unresolvedHighWater = 0;
+  #unresolvedEvicted = 0;
   /** Where the search for a victim goes on. */
   #hand = 0;
+  /** Resolutions that may be begun now for answers to strangers. */
+  readonly #answers: TokenBucket;
+  #answersRefused = 0;
 
   constructor(ctx: Context, quotes: QuoteReader) {
     this.#ctx = ctx;
@@ -91,7 +109,14 @@ export class NeighborCache {
     this.#rows = new RowPool(max);
     this.#index = new HashIndex(this.t, Neighbor.STRIDE, ctx.prng.next(), ctx.prng.next());
     this.#timers = new TimerWheel(max, ctx.clock.ms);
-    this.#chain = new SlotChain(ctx.slab);
+    this.#queues = new NeighborQueues(ctx);
+    this.#unproven = new RowLists(max, Proof.CONFIRMED);
+    this.#answers = new TokenBucket(
+      ctx.clock,
+      ctx.prng,
+      ctx.limits.neighborAnswersPerSecond,
+      ctx.limits.neighborAnswersBurst,
+    );
   }
 
   get size(): number {
@@ -99,16 +124,21 @@ export class NeighborCache {
   }
   /** Packets waiting for any neighbour. */
   get waiting(): number {
-    return this.#waiting;
+    return this.#queues.used;
   }
   /** Row, or -1. */
   find(iface: number, address: number): number {
     return this.#index.find(address, iface, 0);
   }
-  /** Row, made if need be: INCOMPLETE, and nobody asked yet. */
-  entry(iface: number, address: number): number {
-    const row = this.find(iface, address);
-    return row >= 0 ? row : this.#create(iface, address);
+  /**
+   * Whether an answer to a stranger may begin a resolution: false where that many were begun already. Who asks us on the link has asked for our MAC
+   * before, which makes him known, and who asks from elsewhere is answered by the gateway. So what is left are nearly always forged senders, and
+   * each would make us send three broadcasts (RFC 6583 §6.4).
+   */
+  mayAnswerUnknown(): boolean {
+    if (this.#answers.take()) return true;
+    this.#answersRefused += 1;
+    return false;
   }
   /** Whether the row still is that neighbour's. */
   holds(row: number, iface: number, address: number): boolean {
@@ -161,8 +191,7 @@ export class NeighborCache {
     let row = this.find(iface.index, address);
     if (row < 0) {
       if (how !== Heard.ASKING_US || !iface.onLink(address)) return;
-      row = this.#create(iface.index, address);
-      if (row < 0) return;
+      row = this.create(iface.index, address, Proof.HEARD);
       this.#setMac(row, macHi, macLo);
       this.#enter(row, NeighborState.STALE, 0);
       return;
@@ -173,6 +202,7 @@ export class NeighborCache {
     const answer = how === Heard.ANSWERING_US && (state === NeighborState.INCOMPLETE || state === NeighborState.PROBE);
     if (state === NeighborState.INCOMPLETE) {
       this.#setMac(row, macHi, macLo);
+      this.#prove(row, Proof.HEARD);
       if (answer) this.#reachable(row);
       else this.#enter(row, NeighborState.STALE, 0);
       this.#release(row, iface);
@@ -194,6 +224,34 @@ export class NeighborCache {
       if (this.t[n + Neighbor.STATE] !== NeighborState.FREE && this.t[n + Neighbor.IFACE] === iface)
         this.#remove(row, false);
     }
+  }
+
+  /** Control path. */
+  reports(): readonly PoolReport[] {
+    const { neighborsMax, neighborsUnresolvedMax } = this.#ctx.limits;
+    return [
+      {
+        name: 'net.neighbors',
+        unit: 'entries',
+        used: this.#rows.used,
+        limit: neighborsMax,
+        reserve: 0,
+        highWater: this.#rows.highWater,
+        refused: 0,
+        evicted: this.#ctx.stats.neighborEvictions,
+      },
+      {
+        name: 'net.neighborsUnresolved',
+        unit: 'entries',
+        used: this.#unresolved,
+        limit: neighborsUnresolvedMax,
+        reserve: 0,
+        highWater: this.#unresolvedHighWater,
+        refused: this.#answersRefused,
+        evicted: this.#unresolvedEvicted,
+      },
+      this.#queues.report(),
+    ];
   }
 
   advance(): void {
@@ -244,68 +302,31 @@ export class NeighborCache {
     );
   }
 
-  /**
-   * RFC 1122 §2.3.2.2: the latest packet must be kept, not thrown away, until the address is resolved. RFC 4861 §7.2.2: when the queue
-   * is full the new packet replaces the oldest.
-   */
+  /** Asking costs no place in a queue: whatever becomes of the packet, the neighbour is asked for, once a second as long as there is an entry. */
   #wait(row: number, iface: Interface, at: number, length: number): Verdict {
-    const t = this.t;
-    const n = row * Neighbor.STRIDE;
-    const limits = this.#ctx.limits;
     if (!iface.up) {
       this.#ctx.slab.give(at);
       return Verdict.INTERFACE_DOWN;
     }
-    if (t[n + Neighbor.WAITING] >= limits.neighborQueueFrames || this.#waiting >= limits.neighborQueueFramesTotal) {
-      this.#ctx.stats.neighborQueueDrops += 1;
-      if (t[n + Neighbor.WAITING] === 0) {
-        this.#ctx.slab.give(at);
-        return Verdict.NEIGHBOR_QUEUE_FULL;
-      }
-      const oldest = t[n + Neighbor.HEAD];
-      t[n + Neighbor.HEAD] = this.#chain.nextOf(oldest);
-      t[n + Neighbor.WAITING] -= 1;
-      this.#waiting -= 1;
-      this.#ctx.slab.give(oldest);
-    }
-    this.#chain.put(at, length);
-    if (t[n + Neighbor.WAITING] === 0) t[n + Neighbor.HEAD] = at;
-    else this.#chain.link(t[n + Neighbor.TAIL], at);
-    t[n + Neighbor.TAIL] = at;
-    t[n + Neighbor.WAITING] += 1;
-    this.#waiting += 1;
-    if (t[n + Neighbor.PROBES] === 0) this.#ask(row);
-    return Verdict.NEIGHBOR_PENDING;
+    const queued = this.#queues.put(row, at, length);
+    if (this.t[row * Neighbor.STRIDE + Neighbor.PROBES] === 0) this.#ask(row);
+    return queued ? Verdict.NEIGHBOR_PENDING : Verdict.NEIGHBOR_QUEUE_FULL;
   }
 
   /** The MAC is known: what waited goes, in order. */
   #release(row: number, iface: Interface): void {
-    for (let at = this.#takeWaiting(row); at !== 0; ) {
+    for (let at = this.#queues.takeAll(row); at !== 0; ) {
       // `send` may give the slot away, chain and all.
-      const next = this.#chain.nextOf(at);
-      if (this.send(row, iface, at, this.#chain.lengthOf(at)) >= FIRST_DROP) this.#ctx.stats.neighborQueueDrops += 1;
+      const next = this.#queues.nextOf(at);
+      if (this.send(row, iface, at, this.#queues.lengthOf(at)) >= FIRST_DROP) this.#ctx.stats.neighborQueueDrops += 1;
       at = next;
     }
   }
 
-  /** Unhooks the packets that wait; returns the first, or 0. */
-  #takeWaiting(row: number): number {
-    const n = row * Neighbor.STRIDE;
-    const head = this.t[n + Neighbor.WAITING] === 0 ? 0 : this.t[n + Neighbor.HEAD];
-    this.#waiting -= this.t[n + Neighbor.WAITING];
-    this.t[n + Neighbor.WAITING] = 0;
-    this.t[n + Neighbor.HEAD] = 0;
-    this.t[n + Neighbor.TAIL] = 0;
-    return head;
-  }
-
-  #create(iface: number, address: number): number {
-    let row = this.#rows.take();
-    if (row < 0) {
-      this.#remove(this.#victim(), false);
-      this.#ctx.stats.neighborEvictions += 1;
-      row = this.#rows.take();
-    }
+  /** A row for a neighbour that has none: INCOMPLETE, and nobody asked yet. */
+  create(iface: number, address: number, proof = Proof.NONE): number {
+    this.#makeRoom(proof);
+    const row = this.#rows.take();
     const n = row * Neighbor.STRIDE;
     this.t.fill(0, n, n + Neighbor.STRIDE);
     this.t[n + Neighbor.ADDRESS] = address;
@@ -313,33 +334,69 @@ export class NeighborCache {
     this.t[n + Neighbor.STATE] = NeighborState.INCOMPLETE;
     this.t[n + Neighbor.USED_MS] = this.#ctx.clock.ms;
     this.#index.insert(row);
+    this.#list(row, proof);
     return row;
   }
 
   /**
-   * The least useful of a few, found by a clock hand. An entry that only waits for an answer is worth less than one that had
-   * one, since a scan or a forged flood makes thousands of those; among equals the one unused for longest goes.
+   * Who gives way, RFC 6583 §7.1: a scan of the link must not push out the neighbours that are there. Entries that nobody has answered for
+   * have a share of the table, and beyond it the one asked for longest ago goes. When the table is full, the oldest of those goes that are known
+   * by their own word alone, then one that was confirmed and is not in use.
    */
-  #victim(): number {
+  #makeRoom(proof: Proof): void {
+    let victim = -1;
+    if (proof === Proof.NONE && this.#unresolved >= this.#ctx.limits.neighborsUnresolvedMax) {
+      victim = this.#unproven.first(Proof.NONE);
+      this.#unresolvedEvicted += 1;
+    } else if (this.#rows.used === this.#rows.max) {
+      victim = this.#unproven.first(Proof.HEARD);
+      if (victim < 0) victim = this.#leastUsed();
+    }
+    if (victim < 0) return;
+    this.#remove(victim, false);
+    this.#ctx.stats.neighborEvictions += 1;
+  }
+
+  /** Of a few confirmed entries, found by a clock hand, the one unused for longest; one in use only where there is nothing else. */
+  #leastUsed(): number {
     const t = this.t;
     const now = this.#ctx.clock.ms;
     let victim = -1;
-    let worst = -1;
+    let longest = -1;
     for (let i = 0; i < VICTIM_SAMPLE; i++) {
       const row = this.#hand;
       this.#hand = row + 1 === this.#rows.max ? 0 : row + 1;
       const n = row * Neighbor.STRIDE;
-      const state = t[n + Neighbor.STATE];
+      if (t[n + Neighbor.STATE] !== NeighborState.STALE) continue;
       const idle = (now - t[n + Neighbor.USED_MS]) | 0;
-      const rank = state === NeighborState.INCOMPLETE ? 2 : state === NeighborState.STALE ? 1 : 0;
-      // Ranks are 2^31 ms apart: idleness only decides between equals. Unused STALE entries of a minute are worth nothing.
-      const score = (rank === 1 && idle > 60_000 ? 3 : rank) * 0x8000_0000 + Math.max(0, idle);
-      if (score > worst) {
-        worst = score;
+      if (idle > longest) {
+        longest = idle;
         victim = row;
       }
     }
-    return victim;
+    if (victim >= 0) return victim;
+    const unresolved = this.#unproven.first(Proof.NONE);
+    return unresolved >= 0 ? unresolved : this.#hand;
+  }
+
+  /** Enters a new row into the list of its kind. */
+  #list(row: number, proof: Proof): void {
+    this.t[row * Neighbor.STRIDE + Neighbor.PROOF] = proof;
+    if (proof === Proof.CONFIRMED) return;
+    this.#unproven.append(proof, row);
+    if (proof !== Proof.NONE) return;
+    this.#unresolved += 1;
+    if (this.#unresolved > this.#unresolvedHighWater) this.#unresolvedHighWater = this.#unresolved;
+  }
+  #unlist(row: number): void {
+    const proof = this.t[row * Neighbor.STRIDE + Neighbor.PROOF];
+    if (proof === Proof.CONFIRMED) return;
+    this.#unproven.remove(proof, row);
+    if (proof === Proof.NONE) this.#unresolved -= 1;
+  }
+  #prove(row: number, proof: Proof): void {
+    this.#unlist(row);
+    this.#list(row, proof);
   }
 
   /**
@@ -348,15 +405,16 @@ export class NeighborCache {
    */
   #remove(row: number, failed: boolean): void {
     const n = row * Neighbor.STRIDE;
-    let at = this.#takeWaiting(row);
+    let at = this.#queues.takeAll(row);
+    this.#unlist(row);
     this.#index.remove(row);
     this.#timers.cancel(row);
     this.t[n + Neighbor.STATE] = NeighborState.FREE;
     this.#rows.give(row);
     const slab = this.#ctx.slab;
     while (at !== 0) {
-      const next = this.#chain.nextOf(at);
-      const length = this.#chain.lengthOf(at);
+      const next = this.#queues.nextOf(at);
+      const length = this.#queues.lengthOf(at);
       this.#ctx.stats.neighborQueueDrops += 1;
       // A transport may send from here, and even make a new entry for this neighbour: the row is no longer ours.
       if (failed) this.#quotes.deliver(slab.view, at, length, PathError.HOST_DOWN, 0, 0, 0);
@@ -375,6 +433,7 @@ export class NeighborCache {
   #reachable(row: number): void {
     const n = row * Neighbor.STRIDE;
     const ms = REACHABLE_MS_BASE / 2 + this.#ctx.prng.below(REACHABLE_MS_BASE + 1);
+    this.#prove(row, Proof.CONFIRMED);
     this.t[n + Neighbor.CONFIRMED_MS] = this.#ctx.clock.ms;
     this.t[n + Neighbor.REACHABLE_MS] = ms;
     this.#enter(row, NeighborState.REACHABLE, ms);

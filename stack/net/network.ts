@@ -2,11 +2,12 @@ import { StackError } from '../base/errors.js';
 import type { Prng } from '../base/prng.js';
 import type { Address } from '../base/units.js';
 import { type FrameSlab, HEADROOM_BYTES } from '../memory/frame-slab.js';
+import type { PoolReport } from '../memory/pool-report.js';
 import type { Clock } from '../time/clock.js';
 import { Icmpv4Type, Unreachable } from '../wire/icmpv4.js';
 import { IpProtocol, Ipv4, ipv4PseudoSum, ipv4TotalLength } from '../wire/ipv4.js';
 import { FIRST_DROP, Verdict } from '../wire/verdict.js';
-import { type AddressTable, Ipv4AddressTable, isLoopback, isThisNetwork, maskOf } from './address.js';
+import { type AddressTable, Ipv4AddressTable, maskOf } from './address.js';
 import { AnswerLimits } from './answer-limits.js';
 import { Arp } from './arp.js';
 import { type Context, type NetworkLimits, networkLimits } from './context.js';
@@ -14,7 +15,7 @@ import { Medium } from './device.js';
 import { Echo, type EchoResult } from './echo.js';
 import { Icmp } from './icmp.js';
 import { IcmpErrors } from './icmp-error.js';
-import { checkInterface, Interface, type InterfaceOptions } from './interface.js';
+import { checkInterface, Interface, type InterfaceOptions, shareSlots } from './interface.js';
 import { IFACE_LOCAL, IpInput } from './ip-input.js';
 import { IpOutput } from './ip-output.js';
 import { LinkInput } from './link-input.js';
@@ -25,7 +26,7 @@ import { Cause, Note, NoteKind } from './note.js';
 import { Path, PathCache, PathKind } from './path.js';
 import { PathMtuTable } from './path-mtu.js';
 import { QuoteReader } from './quote.js';
-import { Route, type RouteOptions, RouteTable } from './route.js';
+import { type RouteOptions, RouteTable } from './route.js';
 import { Stats } from './stats.js';
 import { type InboundPacket, OutputFlag, type Transport } from './transport.js';
 
@@ -98,6 +99,7 @@ export class Network {
     checkInterface(options, this.slab);
     const iface = new Interface(this.interfaces.length, options, this.slab, this.limits.answerQueueFrames);
     this.interfaces.push(iface);
+    shareSlots(this.interfaces, this.slab);
     for (const { address, prefixLength } of options.addresses ?? [])
       this.addAddress(iface.index, address, prefixLength);
     this.#paths.invalidate();
@@ -107,11 +109,11 @@ export class Network {
   /** Control path. Gives an interface an address, with the route to its link, and announces it there. */
   addAddress(index: number, address: Address, prefixLength: number): void {
     const iface = this.#interface(index);
-    this.#checkAddress(address, prefixLength);
+    this.#local.checkNew(address, prefixLength);
     iface.addresses.push({ address, prefixLength });
     const network = (address & maskOf(prefixLength)) as Address;
     // A second address on the same link needs no second route.
-    if (prefixLength < 32 && !this.#hasConnectedRoute(index, network, prefixLength))
+    if (prefixLength < 32 && !this.routes.hasConnected(network, prefixLength, index))
       this.routes.add({ destination: network, prefixLength }, index);
     this.#local.rebuild(this.interfaces);
     this.#paths.invalidate();
@@ -244,7 +246,7 @@ export class Network {
 
   /** A slot; returns where the transport header begins, or -1. Room for every lower header is before it. */
   takeSegment(): number {
-    const slot = this.slab.take();
+    const slot = this.slab.takeToSend();
     return slot < 0 ? -1 : slot + HEADROOM_BYTES;
   }
   /** Gives back a slot that `takeSegment` returned and that is not sent after all. */
@@ -252,14 +254,19 @@ export class Network {
     this.slab.give(at);
   }
 
-  /** How many frames may still be queued, whichever way they go. */
-  room(): number {
-    let room = Math.min(this.slab.freeCount, this.#localQueue.room);
-    for (let i = 0; i < this.interfaces.length; i++) {
-      const queue = this.interfaces[i].transmitQueue;
-      if (queue.room < room) room = queue.room;
-    }
-    return room;
+  /** The queue that a datagram to there goes through: an interface's index, or `IFACE_LOCAL` where it never leaves us. */
+  wayTo(destination: Address): number {
+    const t = this.#paths.t;
+    const p = this.#paths.find(destination);
+    return t[p + Path.KIND] === PathKind.LOCAL ? IFACE_LOCAL : t[p + Path.IFACE];
+  }
+  /** How many frames that queue still takes. Each has its own, so that a device that takes nothing stops only what goes by it. */
+  roomOn(way: number): number {
+    const room = way < 0 ? this.#localQueue.room : this.interfaces[way].transmitQueue.room;
+    return Math.min(this.slab.freeToSend, room);
+  }
+  roomTo(destination: Address): number {
+    return this.roomOn(this.wayTo(destination));
   }
 
   /**
@@ -335,10 +342,8 @@ export class Network {
 
   /** A transport saw its bytes acknowledged: the way there works, and so does the neighbour on it (RFC 4861 §7.3.1). */
   confirmReachable(destination: Address): void {
-    const p = this.#paths.find(destination);
-    const t = this.#paths.t;
-    const row = t[p + Path.NEIGHBOR];
-    if (row >= 0 && this.neighbors.holds(row, t[p + Path.IFACE], t[p + Path.NEXT_HOP])) this.neighbors.confirm(row);
+    const row = this.#neighborOf(destination);
+    if (row >= 0) this.neighbors.confirm(row);
   }
 
   /**
@@ -347,18 +352,24 @@ export class Network {
    */
   doubtReachable(destination: Address): void {
     this.stats.pathDoubts += 1;
+    const row = this.#neighborOf(destination);
+    if (row >= 0) this.neighbors.doubt(row);
+  }
+
+  /** The neighbour that the last datagram to there went to, if it is still known: its row, or -1. */
+  #neighborOf(destination: Address): number {
     const p = this.#paths.find(destination);
     const t = this.#paths.t;
     const row = t[p + Path.NEIGHBOR];
-    if (row >= 0 && this.neighbors.holds(row, t[p + Path.IFACE], t[p + Path.NEXT_HOP])) this.neighbors.doubt(row);
+    return row >= 0 && this.neighbors.holds(row, t[p + Path.IFACE], t[p + Path.NEXT_HOP]) ? row : -1;
   }
 
-  /** A router refused a datagram as too big and the transport believes it: RFC 1191 §3, with RFC 5927's checks done. */
-  lowerPathMtu(destination: Address, mtu: number): void {
+  /** A router refused a datagram as too big and the transport believes it: RFC 1191 §3. `proven`: with RFC 5927's checks done, against forged reports. */
+  lowerPathMtu(destination: Address, mtu: number, proven = true): void {
     const t = this.#paths.t;
     const p = this.#paths.find(destination);
     if (t[p + Path.KIND] !== PathKind.UNICAST) return;
-    if (!this.#pathMtu.lower(destination, mtu, t[p + Path.MTU])) return;
+    if (!this.#pathMtu.lower(destination, mtu, t[p + Path.MTU], proven)) return;
     this.stats.pathMtuLowered += 1;
     this.#paths.invalidate();
   }
@@ -396,6 +407,19 @@ export class Network {
     return this.#ip.reassembly.size;
   }
 
+  /** Control path. See `docs/memory.md`. */
+  pools(): readonly PoolReport[] {
+    return [
+      this.slab.report(),
+      ...this.interfaces.flatMap((iface) => iface.reports()),
+      ...this.neighbors.reports(),
+      ...this.#ip.reassembly.reports(),
+      this.#pathMtu.report(),
+      this.#localQueue.report(),
+      this.#echo.report(),
+    ];
+  }
+
   #noteReceived(offset: number, verdict: Verdict): void {
     const notes = this.slab.notes;
     if (notes === null) return;
@@ -411,32 +435,6 @@ export class Network {
     const iface = this.interfaces[index];
     if (iface === undefined) throw new StackError('ENODEV', `there is no interface number ${index}`);
     return iface;
-  }
-
-  #checkAddress(address: Address, prefixLength: number): void {
-    const text = this.formatAddress(address);
-    if (!Number.isInteger(prefixLength) || prefixLength < 1 || prefixLength > 32)
-      throw new StackError('ERR_OUT_OF_RANGE', `the prefix length of ${text} is 1 to 32, not ${prefixLength}`);
-    if (isThisNetwork(address) || isLoopback(address) || address >>> 28 >= 0xe)
-      throw new StackError('EINVAL', `${text} cannot be a host's address; take one from the link's network`);
-    const host = address & ~maskOf(prefixLength);
-    if (prefixLength <= 30 && (host === 0 || host === ~maskOf(prefixLength)))
-      throw new StackError('EINVAL', `${text}/${prefixLength} is the network or its broadcast address, not a host's`);
-    if (this.#local.classify(address) !== Local.NONE)
-      throw new StackError('EADDRINUSE', `${text} is ours, or a broadcast address, already`);
-  }
-
-  #hasConnectedRoute(index: number, network: number, prefixLength: number): boolean {
-    const rows = this.routes.rows;
-    for (let r = 0; r < this.routes.count * Route.STRIDE; r += Route.STRIDE)
-      if (
-        rows[r + Route.NETWORK] === network &&
-        rows[r + Route.LENGTH] === prefixLength &&
-        rows[r + Route.IFACE] === index &&
-        rows[r + Route.GATEWAY] === 0
-      )
-        return true;
-    return false;
   }
 
   /** Where a route leads: said, or found by the gateway. */

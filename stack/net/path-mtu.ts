@@ -1,3 +1,4 @@
+import type { PoolReport } from '../memory/pool-report.js';
 import type { Clock } from '../time/clock.js';
 
 /**
@@ -10,7 +11,8 @@ export const PATH_MTU_MIN = 552;
 const AGE_MS_MAX = 600_000;
 /**
  * Destinations remembered. Each costs 16 bytes; a thousand paths narrower than their first link is far more than a host
- * sees. Beyond it the oldest of a set of four gives way, so a forger can at worst make us learn again.
+ * sees. Beyond it one of a set of four gives way: the oldest whose report proved nothing, then the oldest. A report that proves nothing takes no place
+ * from one that did: else a forger could make a connection learn its path again and again, and each time costs it a round trip and a loss.
  */
 const SETS = 256;
 const WAYS = 4;
@@ -20,8 +22,16 @@ const enum Entry {
   /** 0: the entry is free. */
   MTU = 1,
   EXPIRES_MS = 2,
-  LOCKED = 3,
+  /** EntryBit bits. */
+  BITS = 3,
   STRIDE = 4,
+}
+
+const enum EntryBit {
+  /** The report was below the minimum. */
+  LOCKED = 1,
+  /** Whoever sent it has seen what only the path to there sees. */
+  PROVEN = 2,
 }
 
 /** MTUs that links really have, RFC 1191 §7, table 7-1, without those below our minimum. */
@@ -39,6 +49,9 @@ export class PathMtuTable {
   #count = 0;
   /** No entry expires before this moment. */
   #nextMs = 0;
+  #highWater = 0;
+  #refused = 0;
+  #evicted = 0;
 
   constructor(readonly clock: Clock) {}
 
@@ -50,19 +63,29 @@ export class PathMtuTable {
   /** Whether the report was below the minimum, so that DF must not be set. */
   locked(destination: number): boolean {
     const e = this.#find(destination);
-    return e >= 0 && this.#t[e + Entry.LOCKED] === 1;
+    return e >= 0 && (this.#t[e + Entry.BITS] & EntryBit.LOCKED) !== 0;
   }
 
-  /** Takes a report, whose `mtu` must be below what is `current`; RFC 1191 §3: never raised by a report. True when it changed anything. */
-  lower(destination: number, mtu: number, current: number): boolean {
+  /**
+   * Takes a report, whose `mtu` must be below what is `current`; RFC 1191 §3: never raised by a report. `proven`: the transport has checked that it
+   * quotes something it has in flight (RFC 5927 §4). True when it changed anything.
+   */
+  lower(destination: number, mtu: number, current: number, proven: boolean): boolean {
     if (mtu >= current || mtu < 68) return false;
     let e = this.#find(destination);
-    if (e < 0) e = this.#victim(destination);
+    const before = e < 0 ? 0 : this.#t[e + Entry.BITS] & EntryBit.PROVEN;
+    if (e < 0) e = this.#victim(destination, proven);
+    if (e < 0) {
+      this.#refused += 1;
+      return false;
+    }
     if (this.#t[e + Entry.MTU] === 0) this.#count += 1;
+    else if (this.#t[e + Entry.DESTINATION] !== destination) this.#evicted += 1;
+    if (this.#count > this.#highWater) this.#highWater = this.#count;
     const expires = (this.clock.ms + AGE_MS_MAX) | 0;
     this.#t[e + Entry.DESTINATION] = destination;
     this.#t[e + Entry.MTU] = mtu < PATH_MTU_MIN ? PATH_MTU_MIN : mtu;
-    this.#t[e + Entry.LOCKED] = mtu < PATH_MTU_MIN ? 1 : 0;
+    this.#t[e + Entry.BITS] = (mtu < PATH_MTU_MIN ? EntryBit.LOCKED : 0) | (proven ? EntryBit.PROVEN : before);
     this.#t[e + Entry.EXPIRES_MS] = expires;
     if (this.#count === 1 || ((expires - this.#nextMs) | 0) < 0) this.#nextMs = expires;
     return true;
@@ -93,6 +116,19 @@ export class PathMtuTable {
   get size(): number {
     return this.#count;
   }
+  /** Control path. */
+  report(): PoolReport {
+    return {
+      name: 'net.pathMtus',
+      unit: 'entries',
+      used: this.#count,
+      limit: SETS * WAYS,
+      reserve: 0,
+      highWater: this.#highWater,
+      refused: this.#refused,
+      evicted: this.#evicted,
+    };
+  }
 
   #setOf(destination: number): number {
     return (Math.imul(destination, 0x9e3779b1) >>> 24) * WAYS * Entry.STRIDE;
@@ -104,14 +140,20 @@ export class PathMtuTable {
       if (this.#t[e + Entry.DESTINATION] === destination && this.#t[e + Entry.MTU] !== 0) return e;
     return -1;
   }
-  /** A free entry of the destination's set, or the one that would expire first. */
-  #victim(destination: number): number {
+  /** A free entry of the destination's set, or the one that gives way; -1 when none does. */
+  #victim(destination: number, proven: boolean): number {
     const first = this.#setOf(destination);
-    let oldest = first;
+    let victim = -1;
+    let victimProven = true;
     for (let e = first; e < first + WAYS * Entry.STRIDE; e += Entry.STRIDE) {
       if (this.#t[e + Entry.MTU] === 0) return e;
-      if (((this.#t[e + Entry.EXPIRES_MS] - this.#t[oldest + Entry.EXPIRES_MS]) | 0) < 0) oldest = e;
+      const isProven = (this.#t[e + Entry.BITS] & EntryBit.PROVEN) !== 0;
+      if (isProven && (!proven || !victimProven)) continue;
+      const older = victim < 0 || ((this.#t[e + Entry.EXPIRES_MS] - this.#t[victim + Entry.EXPIRES_MS]) | 0) < 0;
+      if (!older && isProven === victimProven) continue;
+      victim = e;
+      victimProven = isProven;
     }
-    return oldest;
+    return victim;
   }
 }

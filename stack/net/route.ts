@@ -82,6 +82,20 @@ export class RouteTable {
     return true;
   }
 
+  /** Whether an interface's prefix has the route to its link already. */
+  hasConnected(network: number, prefixLength: number, iface: number): boolean {
+    const { rows } = this;
+    for (let r = 0; r < this.count * Route.STRIDE; r += Route.STRIDE)
+      if (
+        rows[r + Route.NETWORK] === network &&
+        rows[r + Route.LENGTH] === prefixLength &&
+        rows[r + Route.IFACE] === iface &&
+        rows[r + Route.GATEWAY] === 0
+      )
+        return true;
+    return false;
+  }
+
   /** Every route, most specific first: for printing. */
   *list(): Iterable<RouteOptions> {
     for (let r = 0; r < this.count * Route.STRIDE; r += Route.STRIDE)

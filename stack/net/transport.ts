@@ -19,7 +19,10 @@ export const enum OutputFlag {
   DONT_FRAGMENT = 1,
   /** The program may send to broadcast addresses; without it they are refused (POSIX EACCES). */
   BROADCAST = 2,
-  /** An answer of the stack's own to somebody who need not be a peer: it waits behind what connections send, and is dropped before it. */
+  /**
+   * An answer of the stack's own to somebody who need not be a peer, and may have forged his address: it waits behind what connections send, is dropped
+   * before it, and is not worth more than a few address resolutions a second.
+   */
   ANSWER = 4,
 }
 

@@ -28,7 +28,7 @@ export function sendSyn(
   kind: OutputFlag = OutputFlag.NONE,
 ): boolean {
   const { net } = tcp;
-  if (kind !== OutputFlag.ANSWER && net.room() <= 0) return false;
+  if (kind !== OutputFlag.ANSWER && net.roomTo(remote as Address) <= 0) return false;
   const at = net.takeSegment();
   if (at < 0) return false;
   const { bytes, view } = net.slab;
@@ -60,7 +60,7 @@ export function sendBare(
 ): boolean {
   const { net } = tcp;
   // Answers have a queue of their own.
-  if (kind !== OutputFlag.ANSWER && net.room() <= 0) return false;
+  if (kind !== OutputFlag.ANSWER && net.roomTo(remote as Address) <= 0) return false;
   const at = net.takeSegment();
   if (at < 0) return false;
   const { view } = net.slab;

@@ -1,4 +1,5 @@
 import { Cause } from '../net/note.js';
+import { roomFor } from './connection.js';
 import type { TcpContext } from './context.js';
 import { ackNow } from './delayed-ack.js';
 import { sendSegment } from './emit.js';
@@ -39,6 +40,6 @@ const UNLIMITED = 0x7fffffff;
 
 /** An ACK that must not be merged with others: each one counts for the peer. If no frame is free the next flush sends it. */
 export function sendAtOnce(tcp: TcpContext, c: number, k: number, cause: Cause): void {
-  if (tcp.net.room() > 0 && sendSegment(tcp, c, k, tcp.hot[c + Tcb.SND_NXT], 0, 0, cause)) return;
+  if (roomFor(tcp, c) > 0 && sendSegment(tcp, c, k, tcp.hot[c + Tcb.SND_NXT], 0, 0, cause)) return;
   ackNow(tcp, c, k, cause);
 }

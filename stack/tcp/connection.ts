@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.js';
+import type { Address } from '../base/units.js';
 import { Event, SocketKind } from '../net/event-queue.js';
 import { localPort } from './connection-table.js';
 import type { TcpContext } from './context.js';
@@ -21,6 +22,16 @@ export function mark(tcp: TcpContext, c: number): void {
   if ((tcp.hot[c + Tcb.STATE] & Flag.MARKED) !== 0) return;
   tcp.hot[c + Tcb.STATE] |= Flag.MARKED;
   tcp.marked.push(c);
+}
+
+/** The queue that the connection's segments go through, by `Network.wayTo`. */
+export function wayOf(tcp: TcpContext, c: number): number {
+  return tcp.net.wayTo(tcp.names[(c >>> Tcb.SHIFT) * Name.SIZE + Name.REMOTE] as Address);
+}
+
+/** How many frames of the connection may still be queued. */
+export function roomFor(tcp: TcpContext, c: number): number {
+  return tcp.net.roomOn(wayOf(tcp, c));
 }
 
 export function tell(tcp: TcpContext, c: number, events: number): void {

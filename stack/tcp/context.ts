@@ -69,8 +69,8 @@ export class TcpContext {
   rowsWanted = false;
   /** Connections that found no memory at all, in the order they asked: WRITABLE follows when there is some, or what waits is sent. */
   readonly starved = new IntRing();
-  /** The last flush ended for want of frames. */
-  outOfRoom = false;
+  /** Those that found no room for their frames, still marked, by `Network.wayTo` + 1. */
+  readonly blocked: IntRing[] = [];
   /** A timer that came up late waits for the next look; see `expireTimers`. */
   putOff = false;
   readonly seg = new Segment();

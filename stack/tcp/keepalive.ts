@@ -1,4 +1,5 @@
 import { Cause } from '../net/note.js';
+import { roomFor } from './connection.js';
 import type { TcpContext } from './context.js';
 import { sendSegment } from './emit.js';
 import { giveUp } from './give-up.js';
@@ -47,7 +48,7 @@ export function onKeepalive(tcp: TcpContext, c: number, k: number): void {
     return;
   }
   tcp.net.stats.tcpKeepalives += 1;
-  const sent = tcp.net.room() > 0 && sendSegment(tcp, c, k, (hot[c + Tcb.SND_UNA] - 1) | 0, 0, 0, Cause.KEEPALIVE);
+  const sent = roomFor(tcp, c) > 0 && sendSegment(tcp, c, k, (hot[c + Tcb.SND_UNA] - 1) | 0, 0, 0, Cause.KEEPALIVE);
   if (sent) cold[k + Cold.PROBES_OUT] += 1;
   const interval = cold[k + Cold.KEEP_INTERVAL_MS] || limits.keepIntervalMs;
   startTimer(tcp, c, k, Timer.KEEPALIVE, sent ? interval : NO_FRAME_RETRY_MS);

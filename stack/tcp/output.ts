@@ -2,7 +2,7 @@ import { seqGt } from '../base/seq.js';
 import { Cause } from '../net/note.js';
 import { TcpFlag } from '../wire/tcp.js';
 import { burstSegments } from './burst.js';
-import { standInLine, wake } from './connection.js';
+import { roomFor, standInLine, wake } from './connection.js';
 import type { TcpContext } from './context.js';
 import { restartAfterIdle, validateCwnd } from './cwnd-validation.js';
 import { noteAnswer } from './delayed-ack.js';
@@ -81,7 +81,7 @@ function sendProbe(tcp: TcpContext, c: number, k: number): boolean {
     rearmTimeout(tcp, c, k);
     return true;
   }
-  if (tcp.net.room() <= 0) return false;
+  if (roomFor(tcp, c) <= 0) return false;
   const nxt = hot[c + Tcb.SND_NXT];
   const outstanding = (nxt - hot[c + Tcb.SND_UNA]) | 0;
   const unsent = tcp.arena.length(hot[c + Tcb.SND_QUEUE]) - outstanding;
@@ -142,7 +142,7 @@ function sendMtuProbe(tcp: TcpContext, c: number, k: number): number {
   const unsent = tcp.arena.length(hot[c + Tcb.SND_QUEUE]) - ((nxt - hot[c + Tcb.SND_UNA]) | 0);
   const now = considerMtuProbe(tcp, c, k, unsent);
   if (now !== MtuProbe.SEND) return now === MtuProbe.WAIT ? MTU_WAIT : 0;
-  if (tcp.net.room() <= 0 || !roomForRecord(tcp, k)) return MTU_NO_FRAME;
+  if (roomFor(tcp, c) <= 0 || !roomForRecord(tcp, k)) return MTU_NO_FRAME;
   const bytes = mtuProbeBytes(tcp, c, k);
   if (!sendOne(tcp, c, k, nxt, bytes, bytes, false, false, false)) return MTU_NO_FRAME;
   mtuProbeSent(tcp, c, k, nxt, bytes);
@@ -213,7 +213,7 @@ function sendWithin(tcp: TcpContext, c: number, k: number, quota: number, evenSm
     }
     burstLeft = burstLeft > 0 ? burstLeft - 1 : 0;
     const push = last || (burst && burstLeft === 0 && tcp.limits.pushBursts);
-    if (tcp.net.room() <= 0 || !sendOne(tcp, c, k, nxt, length, mss, last, fin, push)) return false;
+    if (roomFor(tcp, c) <= 0 || !sendOne(tcp, c, k, nxt, length, mss, last, fin, push)) return false;
     if (fin) return true;
   }
 }
@@ -350,7 +350,7 @@ export function sendHeld(tcp: TcpContext, c: number, k: number): boolean {
   if (length > hot[c + Tcb.SND_WND]) length = hot[c + Tcb.SND_WND];
   const last = length === queued;
   const fin = last && (hot[c + Tcb.STATE] & Flag.FIN_QUEUED) !== 0 && length < hot[c + Tcb.SND_WND];
-  if ((length === 0 && !fin) || tcp.net.room() <= 0 || !roomForRecord(tcp, k)) return false;
+  if ((length === 0 && !fin) || roomFor(tcp, c) <= 0 || !roomForRecord(tcp, k)) return false;
   if (!sendOne(tcp, c, k, hot[c + Tcb.SND_NXT], length, mss, last, fin, true)) return false;
   armAfterSending(tcp, c, k, 0);
   return true;
@@ -361,14 +361,14 @@ function sendOwedAck(tcp: TcpContext, c: number, k: number): boolean {
   const { hot, cold } = tcp;
   const word = hot[c + Tcb.STATE];
   if ((word & Flag.ACK_NOW) !== 0) {
-    if (tcp.net.room() <= 0) return false;
+    if (roomFor(tcp, c) <= 0) return false;
     return sendSegment(tcp, c, k, hot[c + Tcb.SND_NXT], 0, 0, cold[k + Cold.ACK_CAUSE] || Cause.ACK_NOW);
   }
   if ((word & Flag.WINDOW_CHECK) !== 0) {
     hot[c + Tcb.STATE] &= ~Flag.WINDOW_CHECK;
     const open = (word & Flag.FIN_RECEIVED) === 0;
     if (open && updateWorthTelling(tcp, c, k)) {
-      if (tcp.net.room() <= 0) return false;
+      if (roomFor(tcp, c) <= 0) return false;
       return sendSegment(tcp, c, k, hot[c + Tcb.SND_NXT], 0, 0, Cause.WINDOW_UPDATE);
     }
   }

@@ -2,6 +2,7 @@ import { seqDiff, seqLt } from '../base/seq.js';
 import type { Cause } from '../net/note.js';
 import { TcpFlag } from '../wire/tcp.js';
 import { sendBare } from './bare-segment.js';
+import { roomFor } from './connection.js';
 import type { TcpContext } from './context.js';
 import { sendSegment } from './emit.js';
 import { receiveShift } from './options.js';
@@ -32,7 +33,7 @@ export function sendOwnReset(tcp: TcpContext, c: number, cause: Cause): void {
   const flags = TcpFlag.RST | TcpFlag.ACK;
   const seq = acceptableSeq(tcp, c);
   if (k !== 0) {
-    if (tcp.net.room() > 0 && sendSegment(tcp, c, k, seq, 0, flags, cause)) tcp.net.stats.tcpOutRsts += 1;
+    if (roomFor(tcp, c) > 0 && sendSegment(tcp, c, k, seq, 0, flags, cause)) tcp.net.stats.tcpOutRsts += 1;
     return;
   }
   // No memory to build it as the others are.

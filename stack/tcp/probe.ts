@@ -1,4 +1,5 @@
 import { Cause } from '../net/note.js';
+import { roomFor } from './connection.js';
 import type { TcpContext } from './context.js';
 import { sendSegment } from './emit.js';
 import {
@@ -62,7 +63,7 @@ export function onPersist(tcp: TcpContext, c: number, k: number): void {
  */
 function sendProbe(tcp: TcpContext, c: number, k: number): void {
   const { hot, cold } = tcp;
-  let sent = tcp.net.room() > 0;
+  let sent = roomFor(tcp, c) > 0;
   if (sent && hot[c + Tcb.SND_WND] > 0) {
     sent = sendHeld(tcp, c, k);
     if (sent) {

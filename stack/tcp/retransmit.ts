@@ -1,7 +1,7 @@
 import { seqGt, seqLt } from '../base/seq.js';
 import { Cause } from '../net/note.js';
 import { TcpFlag } from '../wire/tcp.js';
-import { mark } from './connection.js';
+import { mark, roomFor } from './connection.js';
 import type { TcpContext } from './context.js';
 import { recordRate } from './delivery-rate.js';
 import { optionBytesNow, sendSegment } from './emit.js';
@@ -117,7 +117,7 @@ export function resend(tcp: TcpContext, c: number, k: number, at: number, cause:
     if (seq !== una) return Resent.REFUSED;
     available = mss;
   }
-  if (tcp.net.room() <= 0) return Resent.NO_ROOM;
+  if (roomFor(tcp, c) <= 0) return Resent.NO_ROOM;
   const most = available < mss ? available : mss;
   const length = bytesOf(rows, at);
   if (length > most) {

@@ -29,7 +29,7 @@ import { TcpContext } from './context.js';
 import { PROTOCOL_TCP } from './emit.js';
 import { errorCode } from './errors.js';
 import { mayCarryText } from './fast-open-client.js';
-import { outputMarked } from './flush.js';
+import { blockedHasRoom, outputMarked } from './flush.js';
 import { onIcmpError, takeNotice } from './icmp-errors.js';
 import { info, type TcpInfo } from './info.js';
 import type { TcpLimits } from './limits.js';
@@ -239,7 +239,7 @@ export class Tcp implements Transport {
 
   /** Frames ran out before all was sent, and there are some again: a flush would find something to do. */
   get mayGoOn(): boolean {
-    return this.context.outOfRoom && this.context.net.room() > 0;
+    return blockedHasRoom(this.context);
   }
 
   // From the program.

@@ -68,3 +68,12 @@ function checkRange(value: number, min: number, max: number, what: string): numb
     throw new StackError('ERR_OUT_OF_RANGE', `${what} is ${min} to ${max}, not ${value}`);
   return value;
 }
+
+/** Throws unless `from` to `to` is a part of the `length` bytes given. */
+export function checkBytes(from: number, to: number, length: number): void {
+  if (!isRange(from, to, length))
+    throw new StackError('ERR_OUT_OF_RANGE', `bytes ${from} to ${to} do not lie in the ${length} given`);
+}
+function isRange(from: number, to: number, length: number): boolean {
+  return Number.isInteger(from) && Number.isInteger(to) && from >= 0 && to >= from && to <= length;
+}

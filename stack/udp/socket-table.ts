@@ -3,6 +3,7 @@ import { keyedHash } from '../base/keyed-hash.js';
 import type { Prng } from '../base/prng.js';
 import type { UdpId } from '../base/units.js';
 import { HashIndex } from '../memory/hash-index.js';
+import type { PoolReport } from '../memory/pool-report.js';
 import { RowPool } from '../memory/row-pool.js';
 
 /** Columns of a socket. The first three are its key; 0 stands for "any". */
@@ -64,6 +65,7 @@ export class SocketTable {
   readonly #secret0: number;
   readonly #secret1: number;
   #ephemerals = 0;
+  #refused = 0;
 
   constructor(socketsMax: number, prng: Prng) {
     this.t = new Int32Array(socketsMax * Socket.STRIDE);
@@ -76,10 +78,24 @@ export class SocketTable {
   get used(): number {
     return this.#rows.used;
   }
+  /** Control path. */
+  report(): PoolReport {
+    return {
+      name: 'udp.sockets',
+      unit: 'rows',
+      used: this.#rows.used,
+      limit: this.#rows.max,
+      reserve: 0,
+      highWater: this.#rows.highWater,
+      refused: this.#refused,
+      evicted: 0,
+    };
+  }
 
   /** A row for a new socket. */
   open(): number {
     const row = this.#rows.take();
+    if (row < 0) this.#refused += 1;
     if (row < 0) throw new StackError('EMFILE', `all ${this.#rows.max} UDP sockets are in use; close some`);
     const s = row * Socket.STRIDE;
     const generation = (this.t[s + Socket.GENERATION] + 1) & GENERATION_MASK;

@@ -1,6 +1,7 @@
 import { type ErrorCode, StackError } from '../base/errors.js';
 import type { Address, UdpId } from '../base/units.js';
 import { copyBytes } from '../memory/copy.js';
+import type { PoolReport } from '../memory/pool-report.js';
 import { Event, type EventQueue, SocketKind } from '../net/event-queue.js';
 import type { Network } from '../net/network.js';
 import { Cause } from '../net/note.js';
@@ -18,7 +19,7 @@ import {
 import { FIRST_DROP, Verdict } from '../wire/verdict.js';
 import { DatagramQueues } from './datagram-queue.js';
 import { errorCodeOf, isPassing } from './errors.js';
-import { checkPort, getSocketOption, setSocketOption, type UdpOption } from './options.js';
+import { checkBytes, checkPort, getSocketOption, setSocketOption, type UdpOption } from './options.js';
 import { Socket, SocketFlag, SocketTable } from './socket-table.js';
 
 /** The longest datagram: 65,535 less the headers. */
@@ -29,13 +30,19 @@ export interface UdpLimits {
   readonly socketsMax: number;
   /** For each socket, waiting to be read: Linux's rmem_default, 208 KiB. */
   readonly receiveBytesMax: number;
-  /** For all of them: as many as 300 sockets at their limit. Resident only where used. */
+  /** For all of them, in whole chunks of 4 KiB: 150 sockets at their limit beside everybody's reserve. Resident only where used. */
   readonly receiveBytesTotal: number;
+  /**
+   * Of it kept for each of `socketsMax`, used or not: two chunks, five datagrams of a full Ethernet frame, twice Linux's udp_rmem_min. That is half
+   * of the default total, so that the other half is there for those that need more. Less where the total is too small to promise it.
+   */
+  readonly receiveBytesReserve: number;
 }
 export const DEFAULT_UDP_LIMITS: UdpLimits = {
   socketsMax: 4096,
   receiveBytesMax: 212_992,
   receiveBytesTotal: 64 << 20,
+  receiveBytesReserve: 8192,
 };
 
 export interface UdpOptions {
@@ -75,7 +82,7 @@ export class Udp implements Transport {
     this.#net = options.net;
     this.#events = options.events;
     this.#sockets = new SocketTable(this.limits.socketsMax, options.net.prng);
-    this.#queues = new DatagramQueues(this.limits.receiveBytesTotal);
+    this.#queues = new DatagramQueues(this.limits);
     options.net.register(IpProtocol.UDP, this);
   }
 
@@ -155,8 +162,7 @@ export class Udp implements Transport {
     const t = this.#sockets.t;
     const s = row * Socket.STRIDE;
     const length = to - from;
-    if (!isRange(from, to, bytes.length))
-      throw new StackError('ERR_OUT_OF_RANGE', `bytes ${from} to ${to} do not lie in the ${bytes.length} given`);
+    checkBytes(from, to, bytes.length);
     if (length > UDP_PAYLOAD_BYTES_MAX)
       throw new StackError('EMSGSIZE', `a datagram holds ${UDP_PAYLOAD_BYTES_MAX} bytes at most, not ${length}`);
     let remote = t[s + Socket.REMOTE] as Address;
@@ -185,23 +191,21 @@ export class Udp implements Transport {
   receive(id: UdpId, into: Uint8Array, from: number, to: number): number {
     const s = this.#sockets.rowOf(id) * Socket.STRIDE;
     const t = this.#sockets.t;
-    if (!isRange(from, to, into.length))
-      throw new StackError('ERR_OUT_OF_RANGE', `bytes ${from} to ${to} do not lie in the ${into.length} given`);
+    checkBytes(from, to, into.length);
     if (t[s + Socket.QUEUE] === 0) return -1;
     t[s + Socket.QUEUE] = this.#queues.take(t[s + Socket.QUEUE], into, from, to - from);
     t[s + Socket.QUEUED_BYTES] -= this.#queues.cost(this.#queues.length);
-    this.lastSource = this.#queues.source;
-    this.lastPort = this.#queues.port;
-    this.lastDestination = this.#queues.destination;
-    return this.#queues.length;
+    return this.#told();
   }
   /** As `receive`, but the datagram stays: MSG_PEEK. */
   peek(id: UdpId, into: Uint8Array, from: number, to: number): number {
     const queue = this.#sockets.t[this.#sockets.rowOf(id) * Socket.STRIDE + Socket.QUEUE];
-    if (!isRange(from, to, into.length))
-      throw new StackError('ERR_OUT_OF_RANGE', `bytes ${from} to ${to} do not lie in the ${into.length} given`);
+    checkBytes(from, to, into.length);
     if (queue === 0) return -1;
     this.#queues.look(queue, into, from, to - from);
+    return this.#told();
+  }
+  #told(): number {
     this.lastSource = this.#queues.source;
     this.lastPort = this.#queues.port;
     this.lastDestination = this.#queues.destination;
@@ -259,6 +263,14 @@ export class Udp implements Transport {
   drops(id: UdpId): number {
     return this.#sockets.t[this.#sockets.rowOf(id) * Socket.STRIDE + Socket.DROPS];
   }
+  /** What the waiting datagrams take of the memory that all sockets share. */
+  memoryBytes(id: UdpId): number {
+    return this.#queues.memoryBytes(this.#sockets.t[this.#sockets.rowOf(id) * Socket.STRIDE + Socket.QUEUE]);
+  }
+  /** Control path. */
+  pools(): readonly PoolReport[] {
+    return [this.#sockets.report(), this.#queues.report()];
+  }
   /** For tables beside ours: valid until `close`. */
   rowOf(id: UdpId): number {
     return this.#sockets.rowOf(id);
@@ -308,7 +320,8 @@ export class Udp implements Transport {
     const s = row * Socket.STRIDE;
     if (report.error === PathError.TOO_BIG) {
       // Longer datagrams will be fragmented here; who forbade that has to know.
-      this.#net.lowerPathMtu(report.destination, report.mtu);
+      // Who is not connected sends to anybody: his quote proves nothing.
+      this.#net.lowerPathMtu(report.destination, report.mtu, (t[s + Socket.FLAGS] & SocketFlag.CONNECTED) !== 0);
       if ((t[s + Socket.FLAGS] & SocketFlag.DONT_FRAGMENT) === 0) return Verdict.OK;
     }
     if ((t[s + Socket.FLAGS] & SocketFlag.CONNECTED) === 0 || isPassing(report.error)) return Verdict.OK;
@@ -336,7 +349,7 @@ export class Udp implements Transport {
     const cost = this.#queues.cost(length);
     // A limit too small for one datagram would make the socket deaf: one may always wait.
     const over = t[s + Socket.QUEUE] !== 0 && t[s + Socket.QUEUED_BYTES] + cost > t[s + Socket.RECEIVE_BYTES_MAX];
-    if (over || !this.#queues.fits(length)) {
+    if (over || !this.#queues.fits(t[s + Socket.QUEUE], length)) {
       t[s + Socket.DROPS] += 1;
       this.#net.stats.udpRcvbufErrors += 1;
       this.#net.stats.udpInErrors += 1;
@@ -432,8 +445,4 @@ export class Udp implements Transport {
     if (this.#net.isBroadcast(remote) && !this.#net.isMulticast(remote) && this.#net.hasRoute(remote))
       throw new StackError('EACCES', `${this.#net.formatAddress(remote)} is a broadcast address; open with broadcast`);
   }
-}
-
-function isRange(from: number, to: number, length: number): boolean {
-  return Number.isInteger(from) && Number.isInteger(to) && from >= 0 && to >= from && to <= length;
 }

@@ -123,7 +123,11 @@ const ENTRIES: Readonly<Record<Exclude<Verdict, Verdict.COUNT>, Entry>> = {
   [Verdict.TCP_SYN_RATE_LIMITED]: ['TCP_SYN_RATE_LIMITED', 'more SYNs in a second than we answer', ''],
 
   [Verdict.NO_ROUTE]: ['NO_ROUTE', 'no route to the destination', 'RFC 1122 §3.3.1'],
-  [Verdict.NO_NEIGHBOR]: ['NO_NEIGHBOR', 'the next hop does not answer', 'RFC 4861 §7.2.2'],
+  [Verdict.NO_NEIGHBOR]: [
+    'NO_NEIGHBOR',
+    'the next hop is not known, and too many were asked for to answer strangers',
+    'RFC 6583 §6.4',
+  ],
   [Verdict.NEIGHBOR_PENDING]: ['NEIGHBOR_PENDING', 'waits for the next hop’s link address', 'RFC 1122 §2.3.2.2'],
   [Verdict.NEIGHBOR_QUEUE_FULL]: [
     'NEIGHBOR_QUEUE_FULL',

@@ -1,13 +1,14 @@
 import type { Command } from 'commander';
 import { ask, findInstance } from '../control-client.js';
-import type { SocketRow, StatsRow } from '../control-protocol.js';
+import type { PoolRow, SocketRow, StatsRow } from '../control-protocol.js';
 import { print } from '../output.js';
-import { formatStats, SocketTable } from '../ss-format.js';
+import { formatPools, formatStats, SocketTable } from '../ss-format.js';
 
 interface SsOptions {
   readonly listening?: boolean;
   readonly all?: boolean;
   readonly info?: boolean;
+  readonly memory?: boolean;
   readonly json?: boolean;
   readonly stats?: boolean;
   readonly header: boolean;
@@ -18,6 +19,7 @@ const EXAMPLES = `
 Examples:
   millrace ss                  # connections of the one instance that runs
   millrace ss -ai              # and listeners, each with cwnd, rtt, rto, retransmissions, …
+  millrace ss -am              # … with the memory of each, and then what every pool of the stack holds
   millrace ss --stats          # counters: what was sent and received, and why frames were dropped
   millrace ss --json | jq 'select(.state == "ESTABLISHED").remoteAddress'
 `;
@@ -33,6 +35,7 @@ export function addSs(program: Command): void {
     .option('-l, --listening', 'listeners only')
     .option('-a, --all', 'listeners and connections')
     .option('-i, --info', 'what TCP knows of each connection')
+    .option('-m, --memory', 'the memory of each socket, and of the whole stack by pools')
     .option('-H, --no-header', 'no line of titles')
     .option('--stats', 'counters instead of sockets')
     .option('--json', 'a JSON object a line')
@@ -55,7 +58,8 @@ async function showSockets(path: string, options: SsOptions): Promise<void> {
     if (options.header) print(table.header());
     for (const row of rows) print(table.row(row));
   };
-  for await (const row of ask(path, { query: 'sockets', listening, connected, info: options.info === true })) {
+  const [info, memory] = [options.info === true, options.memory === true];
+  for await (const row of ask(path, { query: 'sockets', listening, connected, info, memory })) {
     if (row.type !== 'socket') continue;
     if (options.json === true) {
       const { type: _type, ...fields } = row;
@@ -70,6 +74,17 @@ async function showSockets(path: string, options: SsOptions): Promise<void> {
     }
   }
   if (options.json !== true && waiting !== undefined) begin(waiting);
+  if (memory) await showPools(path, options);
+}
+
+async function showPools(path: string, options: SsOptions): Promise<void> {
+  const pools: PoolRow[] = [];
+  for await (const row of ask(path, { query: 'pools' })) if (row.type === 'pool') pools.push(row);
+  if (options.json !== true) {
+    print(`\n${formatPools(pools, options.header)}`);
+    return;
+  }
+  for (const { type: _type, name, ...fields } of pools) print(JSON.stringify({ pool: name, ...fields }));
 }
 
 async function showStats(path: string, json: boolean): Promise<void> {

@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import t from 'tap';
 import { ask, findInstance } from '../../../src/cli/control-client.js';
 import { defaultControlPath } from '../../../src/cli/control-path.js';
-import { parseRequest, REQUEST_BYTES_MAX, type Row, type SocketRow } from '../../../src/cli/control-protocol.js';
+import {
+  type PoolRow,
+  parseRequest,
+  REQUEST_BYTES_MAX,
+  type Row,
+  type SocketRow,
+} from '../../../src/cli/control-protocol.js';
 import { ControlServer, type ControlSource } from '../../../src/cli/control-server.js';
 import { scratch } from './run-cli.js';
 
@@ -20,6 +26,18 @@ const ROW: SocketRow = {
   remotePort: 40_000,
 };
 
+const POOL: PoolRow = {
+  type: 'pool',
+  name: 'net.frames',
+  unit: 'frames',
+  used: 1,
+  limit: 4096,
+  reserve: 64,
+  highWater: 3,
+  refused: 0,
+  evicted: 0,
+};
+
 /** As many rows as one asks for, and how many were asked for so far. */
 class ManyRows implements ControlSource {
   made = 0;
@@ -33,9 +51,12 @@ class ManyRows implements ControlSource {
   stats() {
     return { type: 'stats', counters: { tcpInSegs: 5 }, sockets: {}, verdicts: {}, interfaces: {} } as const;
   }
+  pools() {
+    return [POOL];
+  }
 }
 
-const EVERYTHING = { query: 'sockets', listening: true, connected: true, info: false } as const;
+const EVERYTHING = { query: 'sockets', listening: true, connected: true, info: false, memory: false } as const;
 
 async function rows(path: string): Promise<Row[]> {
   const all: Row[] = [];
@@ -49,6 +70,15 @@ t.test('sockets asked for → every row, then their number', async (t) => {
   t.same(await rows(path), [ROW, ROW, ROW, { type: 'end', count: 3 }]);
   await control.close();
   t.notOk(existsSync(path), 'the socket is gone with its server');
+});
+
+t.test('pools asked for → a row each', async (t) => {
+  const path = join(scratch(t), 'c.sock');
+  const control = await ControlServer.open(path, new ManyRows(3));
+  const all: Row[] = [];
+  for await (const row of ask(path, { query: 'pools' })) all.push(row);
+  t.same(all, [POOL, { type: 'end', count: 1 }]);
+  await control.close();
 });
 
 t.test('the socket → its owner may use it, and nobody else', async (t) => {
@@ -226,7 +256,9 @@ t.test('requests → only what is understood is passed on', (t) => {
     listening: true,
     connected: false,
     info: false,
+    memory: false,
   });
+  t.same(parseRequest('{"query":"pools"}'), { query: 'pools' });
   t.end();
 });
 

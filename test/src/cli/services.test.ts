@@ -76,9 +76,9 @@ t.test(
     const text = await shell(
       server,
       `exec 3<>/dev/tcp/10.0.0.2/7; echo hello >&3; read -t 10 answer <&3; echo "answer $answer"
-     ${ss}; echo ---; ${ss} -l; echo ---; ${ss} -ai; echo ---; ${ss} --json -i; echo ---; ${ss} --stats; echo ---; ${ss} -H -l`,
+     ${ss}; echo ---; ${ss} -l; echo ---; ${ss} -ai; echo ---; ${ss} --json -i; echo ---; ${ss} --stats; echo ---; ${ss} -H -l; echo ---; ${ss} -am; echo ---; ${ss} -m --json`,
     );
-    const [connected, listening, all, json, stats, bare] = text.split('---\n');
+    const [connected, listening, all, json, stats, bare, memory, memoryJson] = text.split('---\n');
     t.match(
       connected,
       /^answer hello\nNetid +State +Recv-Q +Send-Q .*\ntcp +ESTABLISHED +0 +0 +10\.0\.0\.2:7 +10\.0\.0\.1:\d+\n$/,
@@ -97,6 +97,19 @@ t.test(
     t.ok(row.info.rtoUs >= 200_000, 'the floor of RTO');
     t.match(stats, /counters:\n(.*\n)* +1 {2}tcpPassiveOpens/);
     t.notMatch(bare, /Netid/);
+    t.match(memory, /ESTABLISHED.*\n\t skmem:\(r0,rb131072,t0,tb\d+,f0,w0,o0,bl0,d0\)\n/);
+    t.match(memory, /udp +UNCONNECTED.*\n\t skmem:\(r0,rb212992,t0,tb0,f0,w0,o0,bl0,d0\)\n/);
+    t.match(memory, /\n\nPool +Unit +Used .*\nnet\.frames +frames +\d+ +4096 +64 /);
+    t.match(memory, /\nudp\.datagrams +chunks +0 +16384 +2 /);
+    const [connection, ...pools] = memoryJson
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { pool?: string; limit?: number; memory?: { receiveBytesMax: number } });
+    t.equal(connection.memory?.receiveBytesMax, 131_072);
+    t.match(
+      pools.find(({ pool }) => pool === 'net.neighborQueue'),
+      { unit: 'frames', used: 0, limit: 512, reserve: 1 },
+    );
     server.child.kill('SIGINT');
     t.equal((await server.ended).status, 0);
   },

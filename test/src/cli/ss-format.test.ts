@@ -1,7 +1,7 @@
 import t from 'tap';
 import { answerLine, summaryLines } from '../../../src/cli/commands/ping.js';
 import type { SocketInfo, SocketRow } from '../../../src/cli/control-protocol.js';
-import { formatInfo, formatStats, SocketTable } from '../../../src/cli/ss-format.js';
+import { formatInfo, formatMemory, formatPools, formatStats, SocketTable } from '../../../src/cli/ss-format.js';
 import { BULK } from './socket-info.js';
 
 const LISTENER: SocketRow = {
@@ -130,5 +130,43 @@ t.test('ping summary → as ping prints it; no round trips without an answer', (
       'rtt min/avg/max/mdev = 0.100/0.150/0.200/0.050 ms',
   );
   t.notMatch(summaryLines('10.0.0.1', { ...summary, received: 0 }), /rtt/);
+  t.end();
+});
+
+t.test('memory → skmem as ss has it; with info on the same line', (t) => {
+  const memory = {
+    receiveBytes: 4096,
+    receiveBytesMax: 212_992,
+    inFlightBytes: 2896,
+    sendBytes: 10_000,
+    sendBytesMax: 87_040,
+    drops: 3,
+  };
+  t.equal(formatMemory(memory), 'skmem:(r4096,rb212992,t2896,tb87040,f0,w10000,o0,bl0,d3)');
+  const table = new SocketTable([CONNECTION]);
+  t.match(table.row({ ...CONNECTION, memory }), /54321\n\t skmem:\(r4096,.*,d3\)$/);
+  t.match(table.row({ ...CONNECTION, memory, info: BULK }), /54321\n\t skmem:\(r4096,.*,d3\) ts sack /);
+  t.end();
+});
+
+t.test('pools → a table with titles; without where none are wanted', (t) => {
+  const pool = {
+    type: 'pool',
+    name: 'net.frames',
+    unit: 'frames',
+    used: 12,
+    limit: 4096,
+    reserve: 64,
+    highWater: 1000,
+    refused: 7,
+    evicted: 0,
+  } as const;
+  const rows = [pool, { ...pool, name: 'udp.datagrams', unit: 'chunks' } as const];
+  t.same(formatPools(rows, true).split('\n'), [
+    'Pool           Unit    Used  Limit  Reserve  High water  Refused  Evicted',
+    'net.frames     frames    12   4096       64        1000        7        0',
+    'udp.datagrams  chunks    12   4096       64        1000        7        0',
+  ]);
+  t.equal(formatPools([pool], false), 'net.frames  frames  12  4096  64  1000  7  0');
   t.end();
 });

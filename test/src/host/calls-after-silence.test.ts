@@ -128,6 +128,8 @@ const UDP: Rows = {
   remotePort: (w) => w.stack.udp.remotePort(w.paired),
   queuedBytes: (w) => w.stack.udp.queuedBytes(w.paired),
   drops: (w) => w.stack.udp.drops(w.paired),
+  memoryBytes: (w) => w.stack.udp.memoryBytes(w.paired),
+  pools: (w) => w.stack.udp.pools(),
   rowOf: (w) => w.stack.udp.rowOf(w.udp),
   idOf: (w) => w.stack.udp.idOf(0),
   sockets: (w) => [...w.stack.udp.sockets()],
@@ -161,7 +163,9 @@ const NET: Rows = {
   deliverLocal: OWN,
   takeSegment: (w) => w.stack.net.giveSegment(w.stack.net.takeSegment()),
   giveSegment: (w) => w.stack.net.giveSegment(w.stack.net.takeSegment()),
-  room: (w) => w.stack.net.room(),
+  wayTo: (w) => w.stack.net.wayTo(w.peerAddress),
+  roomOn: (w) => w.stack.net.roomOn(0),
+  roomTo: (w) => w.stack.net.roomTo(w.peerAddress),
   output: (w) => {
     w.stack.net.output(w.stack.net.takeSegment(), 10, 200, 0x0a000001 as Address, LONE, 0, 64, 0);
   },
@@ -189,6 +193,7 @@ const NET: Rows = {
   nextEcho: (w) => w.stack.net.nextEcho(),
   echoResult: (w) => w.stack.net.echoResult,
   reassemblies: (w) => w.stack.net.reassemblies,
+  pools: (w) => w.stack.net.pools(),
 };
 
 /** A channel of Node's sockets on a connection that has rested with the others. */

@@ -86,3 +86,22 @@ t.test('random taking and giving → no slot twice', (t) => {
   }
   t.end();
 });
+
+t.test('frames to send have taken all they may → those that come in still find slots', (t) => {
+  const slab = new FrameSlab({ slots: 80, slotBytes: 512 });
+  t.equal(slab.receiveReserve, 10);
+  const sent: number[] = [];
+  for (let slot = slab.takeToSend(); slot >= 0; slot = slab.takeToSend()) sent.push(slot);
+  t.equal(sent.length, 70);
+  t.equal(slab.freeToSend, 0);
+  const received: number[] = [];
+  for (let slot = slab.take(); slot >= 0; slot = slab.take()) received.push(slot);
+  t.equal(received.length, 10);
+  t.equal(slab.takeToSend(), -1);
+  const { used, limit, reserve, highWater, refused } = slab.report();
+  t.same({ used, limit, reserve, highWater, refused }, { used: 80, limit: 80, reserve: 10, highWater: 80, refused: 3 });
+  for (const slot of [...sent, ...received]) slab.give(slot);
+  t.equal(slab.report().used, 0);
+  t.equal(new FrameSlab({ slots: 4096 }).receiveReserve, 64);
+  t.end();
+});

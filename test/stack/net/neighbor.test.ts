@@ -63,17 +63,50 @@ t.test('INCOMPLETE, more datagrams than the queue holds → the newest are kept,
   t.end();
 });
 
-t.test('INCOMPLETE many times over → all queues together are bounded', (t) => {
+t.test('INCOMPLETE many times over → all queues together are bounded, and everyone is asked for', (t) => {
   const pair = quiet({ limits: { neighborQueueFramesTotal: 20 } });
   const a = new Probe(pair.a.net);
-  const verdicts = new Set<Verdict>();
-  for (let host = 10; host < 60; host++) verdicts.add(a.send(`10.0.0.${host}`, 10));
-  t.ok(verdicts.has(Verdict.NEIGHBOR_QUEUE_FULL));
+  for (let host = 10; host < 60; host++) t.equal(a.send(`10.0.0.${host}`, 10), Verdict.NEIGHBOR_PENDING);
   t.equal(pair.a.net.neighbors.waiting, 20);
-  pair.a.sent();
+  t.equal(pair.a.sent().length, 50, 'a request for each');
   t.equal(pair.a.slab.freeCount, pair.a.slotsAtStart - 20);
   pair.pass(5000);
   t.equal(pair.a.slab.freeCount, pair.a.slotsAtStart, 'all given back when nobody answered');
+  t.end();
+});
+
+t.test('all queues full → the longest gives its oldest; whoever has the longest takes from himself', (t) => {
+  const pair = quiet({ limits: { neighborQueueFramesTotal: 10 } });
+  const [a, b] = [new Probe(pair.a.net), new Probe(pair.b.net)];
+  for (let length = 11; length <= 18; length++) a.send('10.0.0.9', length);
+  a.send('10.0.0.8', 20);
+  a.send('10.0.0.8', 21);
+  t.equal(pair.a.net.neighbors.waiting, 10);
+  a.send('10.0.0.9', 19);
+  a.send('10.0.0.2', 30);
+  a.send('10.0.0.2', 31);
+  t.equal(pair.a.net.neighbors.waiting, 10);
+  const failed = (address: string) =>
+    a.errors.filter((error) => error.destination === address).map((error) => error.data.length);
+  pair.run();
+  t.same(
+    b.packets.map((packet) => packet.data.length),
+    [30, 31],
+    'whoever came last lost nothing',
+  );
+  pair.pass(5000);
+  t.same(failed('10.0.0.9'), [14, 15, 16, 17, 18, 19]);
+  t.same(failed('10.0.0.8'), [20, 21]);
+  t.equal(pair.a.slab.freeCount, pair.a.slotsAtStart);
+  t.end();
+});
+
+t.test('room for no waiting packet at all → the neighbour is asked for all the same', (t) => {
+  const pair = quiet({ limits: { neighborQueueFramesTotal: 0 } });
+  const a = new Probe(pair.a.net);
+  t.equal(a.send('10.0.0.2', 10), Verdict.NEIGHBOR_QUEUE_FULL);
+  t.same(pair.a.sent().map(summary), ['arp request 10.0.0.2 to all']);
+  t.equal(pair.a.slab.freeCount, pair.a.slotsAtStart);
   t.end();
 });
 
@@ -316,7 +349,7 @@ t.test('scan of addresses nobody has → neighbours that were there once survive
     a.send(`10.0.${9 + (i >>> 8)}.${i & 255}`, 20);
     if (i % 50 === 0) pair.pass(1);
   }
-  t.equal(pair.a.net.neighbors.size, 64);
+  t.equal(pair.a.net.neighbors.size, 10 + 16, 'a quarter of the table for those that nobody answers for');
   for (let i = 100; i < 110; i++) t.equal(stateOf(pair.a, `10.0.0.${i}`), NeighborState.STALE, `10.0.0.${i}`);
   pair.pass(5000);
   t.equal(pair.a.slab.freeCount, pair.a.slotsAtStart);

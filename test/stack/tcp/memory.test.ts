@@ -307,7 +307,7 @@ t.test('the transmit queue is full → the rest is sent as it drains, in order',
   const peer = established(t, { win: 65_535, slots: 64, syn: { mss: 536 } });
   const { slab } = peer.stack;
   const taken: number[] = [];
-  while (slab.freeCount > 4) taken.push(slab.take());
+  while (slab.freeToSend > 4) taken.push(slab.take());
   peer.written += peer.tcp.send(peer.id, pattern(5360));
   const lengths: number[] = [];
   const data: number[] = [];

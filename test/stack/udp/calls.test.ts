@@ -40,10 +40,11 @@ const CALLS: Readonly<Record<string, readonly [(host: UdpHost, id: UdpId) => unk
   remotePort: [({ udp }, id) => udp.remotePort(id), (kind) => (kind === 'connected' ? 9 : 0)],
   queuedBytes: [({ udp }, id) => Math.sign(udp.queuedBytes(id)), (kind) => (kind === 'with a datagram' ? 1 : 0)],
   drops: [({ udp }, id) => udp.drops(id), () => 0],
+  memoryBytes: [({ udp }, id) => udp.memoryBytes(id), (kind) => (kind === 'with a datagram' ? 4096 : 0)],
   rowOf: [({ udp }, id) => udp.rowOf(id), () => 0],
 };
 /** They name no socket, or are the network's. */
-const OTHERS = ['constructor', 'open', 'idOf', 'sockets', 'input', 'error'];
+const OTHERS = ['constructor', 'open', 'idOf', 'sockets', 'pools', 'input', 'error'];
 
 let hosts = udpPair();
 

@@ -184,6 +184,42 @@ t.test('empty datagrams without end → bounded too', (t) => {
   t.end();
 });
 
+t.test('sockets that are never read → what is waiting is charged in whole chunks, each keeps its reserve', (t) => {
+  const limits = { socketsMax: 8, receiveBytesTotal: 32 * 4096, receiveBytesReserve: 8192, receiveBytesMax: 1 << 20 };
+  const { pair, a, b } = udpPair({}, limits);
+  const client = a.udp.open();
+  const ports = [100, 101, 102, 103, 104, 105, 106, 107];
+  const servers = ports.map((port) => b.udp.open({ port }));
+  const chunks = () => servers.map((server) => b.udp.memoryBytes(server) / 4096);
+  const fill = (port: number, datagrams: number, bytes: number): void => {
+    for (let i = 0; i < datagrams; i++) a.send(client, pattern(bytes), '10.0.0.2', port);
+    pair.run();
+  };
+  fill(100, 1, 1);
+  t.equal(b.udp.memoryBytes(servers[0]), 4096, 'one byte holds a chunk');
+  fill(100, 200, 1000);
+  // 16 of 32 chunks are reserved for eight sockets; the first gets as many of the others as it leaves free.
+  t.equal(chunks()[0], 2 + 8);
+  fill(101, 200, 1000);
+  t.equal(chunks()[1], 2 + 4);
+  for (const port of ports) fill(port, 200, 1000);
+  for (const held of chunks()) t.ok(held >= 2, 'nobody has less than its reserve');
+  const [, report] = b.udp.pools();
+  t.equal(report.name, 'udp.datagrams');
+  t.equal(
+    report.used,
+    chunks().reduce((sum, held) => sum + held),
+  );
+  t.ok(report.refused > 0 && report.highWater === report.used && report.limit === 32 && report.reserve === 2);
+  for (const server of servers) while (b.udp.receive(server, new Uint8Array(1000), 0, 1000) >= 0);
+  t.same(chunks(), [0, 0, 0, 0, 0, 0, 0, 0]);
+  fill(107, 200, 1000);
+  t.equal(chunks()[7], 2 + 8, 'what was given back is shared again');
+  for (const server of servers) b.udp.close(server);
+  t.equal(b.udp.pools()[1].used, 0);
+  t.end();
+});
+
 t.test('memory of all sockets used up → datagrams lost, not memory; closing gives it back', (t) => {
   const { pair, a, b } = udpPair({}, { receiveBytesTotal: 1 << 17 });
   const client = a.udp.open();
