@@ -32,14 +32,14 @@ for (const [what, behaviour, port] of [
     const alone = new Rig(t, behaviour, { server: SERVER }).upload(bytes, 60_000_000);
     const rig = new Rig(t, behaviour, { server: SERVER });
     rig.invade(3000, port);
-    const [full] = rig.server.stack.pools();
+    const [full] = rig.server.stack.tcp.pools();
     t.comment(full);
     t.ok((full?.used ?? 0) > 0.8 * (full?.limit ?? 0), `${full?.used} of ${full?.limit} chunks are theirs`);
     rig.checkAccounts();
     const early = rig.upload(bytes, 60_000_000);
     rig.world.runFor(15_000_000);
     const late = rig.upload(bytes, 60_000_000);
-    const [after] = rig.server.stack.pools();
+    const [after] = rig.server.stack.tcp.pools();
     t.comment(
       `${alone / 1000} ms alone, ${early / 1000} ms at once, ${late / 1000} ms a quarter of a minute later; ${after?.evicted} were reset`,
     );

@@ -38,7 +38,7 @@ t.test('send, memory runs short → half of what is free, then the reserve; WRIT
   peer.events();
   t.equal(fill(peer, last), 0);
   t.equal(fill(peer, last), 0, 'asking again changes nothing');
-  t.equal(peer.stack.pools()[0]?.refused, 2);
+  t.equal(peer.tcp.pools()[0]?.refused, 2);
   peer.flush();
   t.notOk(peer.told(Event.WRITABLE));
   // The first is acknowledged in full.
