@@ -86,7 +86,8 @@ export class Program {
 
   handleEvent(_handle: number, events: number): void {
     if (this.done) return;
-    if ((events & (Event.WRITABLE | Event.CONNECTED)) !== 0) this.#writable = true;
+    // A write to a connection that has failed says why; a read may say just that the peer had ended before.
+    if ((events & (Event.WRITABLE | Event.CONNECTED | Event.FAILED)) !== 0) this.#writable = true;
     if (this.plan.pauseUs === 0) this.step();
     else if (this.nextAt === Number.POSITIVE_INFINITY) this.#later();
   }

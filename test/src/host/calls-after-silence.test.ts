@@ -43,6 +43,7 @@ const VALUES: Partial<Record<TcpOption, number>> = {
 };
 
 const TCP: Rows = {
+  pools: (w) => w.stack.tcp.pools(),
   input: OWN,
   error: OWN,
   advance: OWN,
