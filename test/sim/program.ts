@@ -116,7 +116,8 @@ export class Program {
     } catch (error) {
       const code = (error as { code?: unknown }).code;
       if (typeof code !== 'string') throw error;
-      if (code === 'ENOBUFS') {
+      // Rows may come free; a connection that gave way to others for memory is gone.
+      if (code === 'ENOBUFS' && tcp.state(this.id) !== State.CLOSED) {
         this.nextAt = this.side.stack.clock.us + 50_000;
         return;
       }

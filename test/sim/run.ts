@@ -61,8 +61,10 @@ export function simulate(seed: number, sink?: Sink, limits: Partial<TcpLimits> =
   }
   // A long burst on a slow link can take every retransmission with it: then giving up is right.
   const gaveUp = joined.sides.some((side) => side.stack.net.stats.tcpAbortOnTimeout > 0);
+  // In a world with little memory a connection without progress is reset for others, an orphan too: one end sees ENOBUFS, the other a RST.
+  const tight = joined.sides.some((side) => side.stack.net.stats.tcpAbortOnMemory > 0);
   const bursts = plan.faults.in.burstStart > 0 || plan.faults.out.burstStart > 0;
-  for (const program of programs) judge(program, gaveUp && bursts, problems);
+  for (const program of programs) judge(program, (gaveUp && bursts) || (tight && wasReset(program)), problems);
   for (const side of joined.sides) checkFreed(side, plan, problems);
   joined.close();
   const bytes = programs.reduce((sum, program) => sum + program.received, 0);
@@ -103,6 +105,10 @@ function serve(side: Side, programs: Program[], prng: Prng): void {
     },
   };
   side.host.reactor.registerHandler(SocketKind.LISTENER, listener, handler, Event.ACCEPTABLE);
+}
+
+function wasReset(program: Program): boolean {
+  return [program, program.peer].some((end) => end?.error === 'ENOBUFS' || end?.error === 'ECONNRESET');
 }
 
 function judge(program: Program, mayFail: boolean, problems: string[]): void {
