@@ -74,6 +74,8 @@ export class Turn {
   readonly #clock: HostClock;
   /** Turns since timers last expired. */
   #undrained = 0;
+  /** When the stack has something to do next, as far as that was asked since the last turn; else it may be at any time. */
+  #due = 0;
 
   constructor(stack: Stack, reactor: Reactor, clock: HostClock) {
     this.stack = stack;
@@ -87,9 +89,12 @@ export class Turn {
   run(now: Us): void {
     this.stack.at(now);
     this.more = false;
+    const due = this.#due;
+    this.#due = 0;
     let taken = 0;
     for (let i = 0; i < this.attachments.length; i++) taken += this.#receive(this.attachments[i], now);
-    this.#expire(now);
+    // Most turns come for frames, and between two of the stack's deadlines. What these frames have armed is asked next.
+    if (now >= due) this.#expire(now);
     this.#finish();
     this.#judge(taken);
   }
@@ -109,6 +114,7 @@ export class Turn {
    * what they wait for may be among those. If one is due, so is a whole turn. `rest` follows.
    */
   send(now: Us): void {
+    this.#due = 0;
     this.#at(now);
     this.#finish();
   }
@@ -155,6 +161,7 @@ export class Turn {
   /** When the next turn is due: µs, `Infinity` when nothing is pending. */
   deadline(): number {
     let deadline = this.stack.nextDeadline();
+    this.#due = deadline;
     for (let i = 0; i < this.attachments.length; i++) {
       const due = this.attachments[i].device.nextDeadline();
       if (due < deadline) deadline = due;
