@@ -3,8 +3,8 @@
  * sets after `destroy()` comes before `close`. Ours are called by an immediate that is set once the JavaScript that called `destroy()` has
  * run, with its ticks and promises: it stands behind those of the program.
  *
- * Deviation: an immediate that is set still later in the same pass of the loop comes after `close`. To close a handle of Node's own in its
- * stead would be exact, and was measured to cost a tenth of all that a short connection costs.
+ * Deviation: an immediate that is set still later in the same pass of the loop comes after `close`. Closing a handle of Node's own
+ * instead would be exact, at the price of a native handle for each connection.
  */
 type CloseCallback = () => void;
 

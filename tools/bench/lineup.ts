@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { FloodKind, FloodResult } from './flood-frames.js';
 import { NODE_ADDRESS, PREFIX_LENGTH, TAPS, type TapLink, type Topology } from './topology.js';
-import type { LoadResult, ServerCommand, ServerMessage, Workload } from './workload.js';
+import type { HogsResult, LoadResult, ServerCommand, ServerMessage, Workload } from './workload.js';
 
 /** `node`: Node's own net. `reactor`: Millrace's reactor. `sockets`: Millrace behind Node's socket interface. */
 export const SERVERS = ['node', 'reactor', 'sockets'] as const;
@@ -203,6 +203,24 @@ export async function flood(
   const child = track(launch(topology.client, loadCpu('apart'), args, ['ignore', 'pipe', 'inherit']));
   const line = await firstLine(child, `a flood of ${kind} on ${server.kind}`, 60_000 + seconds * 10_000);
   return JSON.parse(line) as FloodResult;
+}
+
+/** Asks for pages beside peers that never read, from the CPU beside the server's, and returns how long they took. */
+export async function hogs(
+  topology: Topology,
+  server: ServerProcess,
+  connections: number,
+  pages: number,
+): Promise<HogsResult> {
+  const args = [
+    program('hogs-load.js'),
+    addressOf(server.kind),
+    String(connections),
+    String(pages),
+    String(server.pid),
+  ];
+  const child = track(launch(topology.client, loadCpu('apart'), args, ['ignore', 'pipe', 'inherit']));
+  return JSON.parse(await firstLine(child, `pages beside ${connections} peers`, 240_000)) as HogsResult;
 }
 
 /** Runs the program that measures the cost model's constants, in the namespace and on the servers' CPU. */

@@ -9,6 +9,7 @@ import { CommitError } from './commit-build.js';
 import { runCost } from './cost.js';
 import { runFlood } from './flood.js';
 import { FLOODS, type FloodKind } from './flood-frames.js';
+import { runHogs } from './hogs.js';
 import {
   LineupError,
   PLACEMENTS,
@@ -142,6 +143,25 @@ async function floods(commit: string | undefined, flags: FloodFlags): Promise<vo
   });
 }
 
+interface HogsFlags {
+  readonly json?: true;
+  readonly quick?: true;
+  readonly runs?: number;
+  readonly connections?: number;
+  readonly server: StackServer;
+}
+
+async function peersThatNeverRead(commit: string | undefined, flags: HogsFlags): Promise<void> {
+  const quick = flags.quick === true;
+  await runHogs({
+    json: flags.json === true,
+    runs: flags.runs ?? (quick ? 1 : 3),
+    connections: flags.connections ?? (quick ? 500 : 8300),
+    server: flags.server,
+    ...(commit === undefined ? {} : { commit }),
+  });
+}
+
 const placementOption = new Option('--placement <where>', 'shared: server and load on one CPU; apart: on one each')
   .choices(PLACEMENTS)
   .default(undefined, 'shared; apart with --profile');
@@ -217,6 +237,16 @@ Examples:
       new Option('--only <names>', `floods, of ${FLOODS.join(', ')}`).argParser(list(FLOODS)).default(FLOODS, 'all'),
     )
     .action(floods);
+  program
+    .command('hogs')
+    .description('a page over a TAP beside thousands of peers that ask for much and never read (root, two CPUs)')
+    .argument('[commit]', 'another commit to measure in turn')
+    .option('--json', 'one JSON object as the last line')
+    .option('--quick', 'one run beside 500: a look, not a figure')
+    .option('--runs <n>', 'runs to take the median of (default: 3)', positiveInteger)
+    .option('--connections <n>', 'peers that never read (default: 8300)', connectionCount)
+    .addOption(new Option('--server <name>', 'the server').choices(STACK_SERVERS).default('reactor'))
+    .action(peersThatNeverRead);
   program
     .command('cost')
     .description('what a turn and a frame over a TAP cost: the constants of the virtual world’s cost model (root)')

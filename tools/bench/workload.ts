@@ -37,6 +37,12 @@ export interface LoadResult {
   readonly machineBusy: number;
 }
 
+/** What `hogs-load.ts` prints: ms for each page, null for one that never came. */
+export interface HogsResult {
+  readonly alone: readonly (number | null)[];
+  readonly beside: readonly (number | null)[];
+}
+
 /** What a server tells its parent over the IPC channel, and is told. */
 export type ServerMessage = { readonly ready: true } | { readonly collected: true };
 export type ServerCommand = 'collect' | 'stop';
