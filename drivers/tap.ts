@@ -47,13 +47,15 @@ const QUEUE_FRAMES = 4096;
 
 /**
  * Reading until EAGAIN costs one call more than there are frames: nothing in a batch, a third of the turn when frames come
- * one by one. The descriptor is polled level-triggered, so a frame left behind wakes us again at once, at the price of a turn of
- * the event loop. After `LONE_RUN` times one frame and no more, the next `LONE_CREDIT` receives trust that it is alone.
+ * one by one. The descriptor is polled level-triggered, so a frame left behind wakes us again at once, at the price of a
+ * turn of the event loop. After `FEW_RUN` times the same few frames and no more (one of an echo; an ACK and a SYN where
+ * connections are opened and closed one by one), the next `FEW_CREDIT` receives trust that these are all.
  */
-const LONE_RUN = 4;
-const LONE_CREDIT = 16;
+const FEW_FRAMES = 3;
+const FEW_RUN = 4;
+const FEW_CREDIT = 16;
 /** A frame this long is part of a stream, and others follow it. */
-const LONE_BYTES_MAX = 576;
+const FEW_BYTES_MAX = 576;
 
 /**
  * A TAP or TUN interface: the kernel's end is a network interface, ours a descriptor that gives and takes one frame a call.
@@ -90,8 +92,11 @@ export class TapDevice implements Driver {
   #base = 0;
   /** Takes what there is no slot for. */
   #scratch: Uint8Array | null = null;
-  #loneRun = 0;
-  #loneCredit = 0;
+  /** How many frames there were when the queue was last found empty behind them, and how often in a row. */
+  #few = 0;
+  #fewRun = 0;
+  /** Receives that trust it is as many again. */
+  #fewCredit = 0;
 
   constructor(
     fd: number,
@@ -135,10 +140,7 @@ export class TapDevice implements Driver {
       if (length <= 0) {
         slab.give(slot);
         this.#readFailed(length);
-        if (found === 1) {
-          this.#loneRun += 1;
-          if (this.#loneRun >= LONE_RUN) this.#loneCredit = LONE_CREDIT;
-        }
+        this.#emptied(found);
         return appended;
       }
       found += 1;
@@ -152,18 +154,24 @@ export class TapDevice implements Driver {
       appended += 1;
       c.framesReceived += 1;
       c.bytesReceived += length;
-      if (found === 1) {
-        if (this.#drain === 'never') return appended;
-        if (this.#drain === 'adaptive' && this.#loneCredit > 0 && length < LONE_BYTES_MAX) {
-          this.#loneCredit -= 1;
-          return appended;
-        }
-      } else {
-        this.#loneRun = 0;
-        this.#loneCredit = 0;
+      if (this.#drain === 'never') return appended;
+      if (found > this.#few) {
+        this.#fewRun = 0;
+        this.#fewCredit = 0;
+      } else if (this.#drain === 'adaptive' && found === this.#few && this.#fewCredit > 0 && length < FEW_BYTES_MAX) {
+        this.#fewCredit -= 1;
+        return appended;
       }
     }
     return appended;
+  }
+
+  /** The queue held `found` frames. A look that finds none says nothing. */
+  #emptied(found: number): void {
+    if (found === 0) return;
+    this.#fewRun = found === this.#few ? this.#fewRun + 1 : 1;
+    this.#few = found <= FEW_FRAMES ? found : 0;
+    this.#fewCredit = this.#few > 0 && this.#fewRun >= FEW_RUN ? FEW_CREDIT : 0;
   }
 
   transmit(from: FrameBatch, first: number, slab: FrameSlab): number {

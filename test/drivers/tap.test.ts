@@ -312,6 +312,30 @@ t.test(
   },
 );
 
+t.test(
+  'drain: adaptive; after pairs of frames, more → a pair is taken for all, and what is left wakes again',
+  { skip },
+  (t) => {
+    const device = openTap('drain-pairs');
+    const host = new TestHost(device);
+    const socket = new PacketSocket(device.interfaceName, ETHERTYPE_TEST);
+    const burst = (count: number) => {
+      for (const bytes of frames(0, count, 60)) socket.send(bytes);
+      return host.receive().length;
+    };
+    for (let i = 0; i < 4; i++) t.equal(burst(2), 2);
+    t.equal(burst(3), 2, 'four pairs: the fifth is taken to be all');
+    t.equal(burst(1), 2, 'the frame left behind, and the next');
+    t.equal(burst(1), 1, 'one alone: the queue is found empty, and pairs are no more expected');
+    t.equal(burst(5), 5);
+    for (let i = 0; i < 20; i++) burst(4);
+    t.equal(burst(5), 5, 'four are not few');
+    socket.close();
+    closed(device);
+    t.end();
+  },
+);
+
 t.test("tun → IP packets without a link header; the kernel's ping is answered", { skip }, async (t) => {
   const device = openTun('tun0', { hostAddress: '10.9.5.1/24' });
   t.match(device, { name: 'tun:tun0', medium: Medium.IP, mac: new Uint8Array(6) });
