@@ -77,7 +77,7 @@ t.test('bad values → status 2, and what is allowed', (t) => {
   t.match(run('flood', '--seconds', '61'), { status: 2, stderr: /--seconds.*at most 60/ });
   t.match(run('flood', '--server', 'node'), { status: 2, stderr: /--server.*reactor, sockets/ });
   t.match(run('cost', '--runs', '0'), { status: 2, stderr: /--runs.*above 0/ });
-  if (!isRoot) for (const name of ['flood', 'cost']) t.match(run(name), { status: 2, stderr: /root/ });
+  if (!isRoot) for (const name of ['flood', 'hogs', 'cost']) t.match(run(name), { status: 2, stderr: /root/ });
   t.end();
 });
 
