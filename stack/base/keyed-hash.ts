@@ -10,6 +10,39 @@ export function keyedHash(secret0: number, secret1: number, a: number, b: number
   return halfSipHash(secret0, secret1, a, b, c, 0, 12);
 }
 
+/**
+ * The hash of three words, which knows the last ones it was asked for. A segment looks for its connection in up to three
+ * tables and may then enter one or leave one: under one key that is one hash. So is the next segment of the same
+ * connection.
+ */
+export class KeyHash {
+  readonly #secret0: number;
+  readonly #secret1: number;
+  #a = 0;
+  #b = 0;
+  #c = 0;
+  #hash: number;
+
+  constructor(secret0: number, secret1: number) {
+    this.#secret0 = secret0;
+    this.#secret1 = secret1;
+    this.#hash = keyedHash(secret0, secret1, 0, 0, 0);
+  }
+
+  /** The same as `keyedHash`. */
+  of(a: number, b: number, c: number): number {
+    if (a !== this.#a || b !== this.#b || c !== this.#c) this.#renew(a, b, c);
+    return this.#hash;
+  }
+
+  #renew(a: number, b: number, c: number): void {
+    this.#a = a;
+    this.#b = b;
+    this.#c = c;
+    this.#hash = keyedHash(this.#secret0, this.#secret1, a, b, c);
+  }
+}
+
 /** Of 16 bytes. */
 export function keyedHash4(secret0: number, secret1: number, a: number, b: number, c: number, d: number): number {
   return halfSipHash(secret0, secret1, a, b, c, d, 16);

@@ -1,5 +1,5 @@
 import { assert } from '../base/assert.js';
-import { keyedHash } from '../base/keyed-hash.js';
+import type { KeyHash } from '../base/keyed-hash.js';
 
 /** 4 KiB to begin with: one page. */
 const CAPACITY_MIN = 1024;
@@ -32,8 +32,7 @@ const MIGRATE_SLOTS = 8;
 export class HashIndex {
   readonly #keys: Int32Array;
   readonly #stride: number;
-  readonly #secret0: number;
-  readonly #secret1: number;
+  readonly #hash: KeyHash;
   /** The bits of a slot that hold the row plus 1; the others hold hash bits. */
   readonly #rowMask: number;
   #slots: Int32Array;
@@ -48,15 +47,14 @@ export class HashIndex {
   /** No row plus 1 is 0, so a slot of only hash bits is no entry. */
   readonly #moved: number;
 
-  /** `keys` holds the rows, `strideInts` apart. An indexed row's key must not change. */
-  constructor(keys: Int32Array, strideInts: number, secret0: number, secret1: number) {
+  /** `keys` holds the rows, `strideInts` apart. An indexed row's key must not change. Tables may share a `hash`. */
+  constructor(keys: Int32Array, strideInts: number, hash: KeyHash) {
     assert(strideInts >= 3, 'a key is three ints');
     const rows = Math.floor(keys.length / strideInts);
     assert(rows <= 0x3fffffff, 'a row number leaves a bit of a slot free');
     this.#keys = keys;
     this.#stride = strideInts;
-    this.#secret0 = secret0;
-    this.#secret1 = secret1;
+    this.#hash = hash;
     const rowBits = 32 - Math.clz32(rows + 1);
     this.#rowMask = (1 << rowBits) - 1;
     this.#moved = 1 << rowBits;
@@ -76,7 +74,7 @@ export class HashIndex {
 
   /** The row with this key, or -1. */
   find(a: number, b: number, c: number): number {
-    const hash = keyedHash(this.#secret0, this.#secret1, a, b, c);
+    const hash = this.#hash.of(a, b, c);
     const rowMask = this.#rowMask;
     const slots = this.#slots;
     const mask = this.#mask;
@@ -123,7 +121,7 @@ export class HashIndex {
 
   #hashOf(row: number): number {
     const key = row * this.#stride;
-    return keyedHash(this.#secret0, this.#secret1, this.#keys[key], this.#keys[key + 1], this.#keys[key + 2]);
+    return this.#hash.of(this.#keys[key], this.#keys[key + 1], this.#keys[key + 2]);
   }
 
   #findOld(slots: Int32Array, hash: number, a: number, b: number, c: number): number {

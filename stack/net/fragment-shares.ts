@@ -1,3 +1,4 @@
+import { KeyHash } from '../base/keyed-hash.js';
 import { HashIndex } from '../memory/hash-index.js';
 import { RowLists } from '../memory/row-lists.js';
 import { RowPool } from '../memory/row-pool.js';
@@ -44,7 +45,7 @@ export class FragmentShares {
     this.reserve = Math.floor(all / RESERVE_SHARE);
     this.#t = new Int32Array(datagramsMax * Holder.STRIDE);
     this.#rows = new RowPool(datagramsMax);
-    this.#index = new HashIndex(this.#t, Holder.STRIDE, secret0, secret1);
+    this.#index = new HashIndex(this.#t, Holder.STRIDE, new KeyHash(secret0, secret1));
     this.#holderOf = new Int32Array(datagramsMax);
     this.#datagrams = new RowLists(datagramsMax, datagramsMax);
     this.#byStep = new RowLists(datagramsMax, STEPS + 1);

@@ -1,3 +1,4 @@
+import { KeyHash } from '../base/keyed-hash.js';
 import { ByteArena } from '../memory/byte-arena.js';
 import { copyBytes } from '../memory/copy.js';
 import { HashIndex } from '../memory/hash-index.js';
@@ -113,7 +114,7 @@ export class Reassembly {
     this.#rows = new RowPool(datagrams);
     const secret0 = ctx.prng.next();
     const secret1 = ctx.prng.next();
-    this.#index = new HashIndex(this.#t, Datagram.STRIDE, secret0, secret1);
+    this.#index = new HashIndex(this.#t, Datagram.STRIDE, new KeyHash(secret0, secret1));
     this.#shares = new FragmentShares(datagrams, chunks, secret0, secret1);
     this.#chunks = chunks;
     this.#headers = new Uint8Array(datagrams * Ipv4.HEADER_BYTES_MAX);

@@ -1,3 +1,4 @@
+import { KeyHash } from '../base/keyed-hash.js';
 import { HashIndex } from '../memory/hash-index.js';
 import type { PoolReport } from '../memory/pool-report.js';
 import { RowLists } from '../memory/row-lists.js';
@@ -107,7 +108,7 @@ export class NeighborCache {
     const max = ctx.limits.neighborsMax;
     this.t = new Int32Array(max * Neighbor.STRIDE);
     this.#rows = new RowPool(max);
-    this.#index = new HashIndex(this.t, Neighbor.STRIDE, ctx.prng.next(), ctx.prng.next());
+    this.#index = new HashIndex(this.t, Neighbor.STRIDE, new KeyHash(ctx.prng.next(), ctx.prng.next()));
     this.#timers = new TimerWheel(max, ctx.clock.ms);
     this.#queues = new NeighborQueues(ctx);
     this.#unproven = new RowLists(max, Proof.CONFIRMED);

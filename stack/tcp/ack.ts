@@ -1,4 +1,5 @@
 import { seqDiff, seqGt, seqLeq, seqLt } from '../base/seq.js';
+import type { Address } from '../base/units.js';
 import { Event } from '../net/event-queue.js';
 import { Cause } from '../net/note.js';
 import { TcpFlag } from '../wire/tcp.js';
@@ -18,7 +19,7 @@ import { readBlocks } from './sack-blocks.js';
 import { highestSack, usesSack } from './scoreboard.js';
 import { State } from './state.js';
 import { Busy, countAcknowledged, nowBusy } from './tally.js';
-import { Cold, Flag, Tally, Tcb } from './tcb.js';
+import { Cold, Flag, Name, Tally, Tcb } from './tcb.js';
 import { Timer, timerRuns } from './timers.js';
 import { tuneSendBuffer } from './window.js';
 
@@ -41,6 +42,11 @@ export function processAck(tcp: TcpContext, c: number, k: number): Verdict {
     return Verdict.TCP_ACK_TOO_OLD;
   }
   if (tcp.tallies) tcp.tally[(c >>> Tcb.SHIFT) * Tally.SIZE + Tally.LAST_ACK_RECEIVED] = tcp.clock.ms;
+  if (endsAll(tcp, c)) {
+    tcp.net.confirmReachable(tcp.names[(c >>> Tcb.SHIFT) * Name.SIZE + Name.REMOTE] as Address);
+    finish(tcp, c);
+    return Verdict.OK;
+  }
   beginSample(tcp, c, k);
   const sacks = (tcp.options.present & TcpOptionBit.SACK) !== 0 && usesSack(tcp, c);
   if (seqLt(seg.ACK, una)) {
@@ -66,6 +72,15 @@ export function processAck(tcp: TcpContext, c: number, k: number): Verdict {
   takeCwr(tcp, c, k);
   if (advances) onProgress(tcp, c, k);
   return Verdict.OK;
+}
+
+/**
+ * The acknowledgment of our FIN in LAST-ACK, and the program has let go: the connection ends here (§3.10.7.4), and
+ * nobody is left to ask what this ACK says of the path, the window or losses.
+ */
+function endsAll(tcp: TcpContext, c: number): boolean {
+  const word = tcp.hot[c + Tcb.STATE];
+  return (word & (Flag.STATE_MASK | Flag.ORPHAN)) === (State.LAST_ACK | Flag.ORPHAN) && finIsAcked(tcp, c);
 }
 
 /** How far behind SND.UNA an ACK may be: the largest window offered, and no more than was ever acknowledged (as Linux), where that is counted. */

@@ -82,7 +82,7 @@ export function deliveredToControl(tcp: TcpContext, c: number, k: number, marks:
 
 /** The private area is emptied, and the control begins. */
 export function beginCongestionControl(tcp: TcpContext, c: number, k: number): void {
-  tcp.cold.fill(0, k + Cold.CC, k + Cold.CC + CC_WORDS);
+  for (let i = 0; i < CC_WORDS; i++) tcp.cold[k + Cold.CC + i] = 0;
   tcp.cold[k + Cold.CC_DELIVERED] = tcp.cold[k + Cold.DELIVERED];
   const control = congestionOf(tcp, k);
   if (control.init !== undefined) control.init(tcp, c, k);

@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.js';
+import type { KeyHash } from '../base/keyed-hash.js';
 import type { ConnectionId } from '../base/units.js';
 import { HashIndex } from '../memory/hash-index.js';
 import { RowPool } from '../memory/row-pool.js';
@@ -30,7 +31,7 @@ export class ConnectionTable {
   readonly #rows: RowPool;
   readonly #coldRows: RowPool;
 
-  constructor(limits: TcpLimits, secret0: number, secret1: number) {
+  constructor(limits: TcpLimits, hash: KeyHash) {
     assert(limits.connectionsMax <= ROWS_MAX, 'connectionsMax is at most 2^24');
     this.hot = new Int32Array(limits.connectionsMax * Tcb.SIZE);
     this.names = new Int32Array(limits.connectionsMax * Name.SIZE);
@@ -38,7 +39,7 @@ export class ConnectionTable {
     this.spareRow = (limits.activeMax + 1) * Cold.SIZE;
     this.tally = new Int32Array(limits.tally ? limits.connectionsMax * Tally.SIZE : 0);
     this.errors = new Uint8Array(limits.connectionsMax);
-    this.index = new HashIndex(this.names, Name.SIZE, secret0, secret1);
+    this.index = new HashIndex(this.names, Name.SIZE, hash);
     this.#rows = new RowPool(limits.connectionsMax);
     this.#coldRows = new RowPool(limits.activeMax + 1);
     // Cold row zero is "none".
@@ -74,7 +75,8 @@ export class ConnectionTable {
     const n = row * Name.SIZE;
     // Its place in the line of those that wait for memory stays until it comes up there: one row never stands in it twice.
     const inLine = this.hot[c + Tcb.STATE] & Flag.STARVED;
-    this.hot.fill(0, c, c + Tcb.SIZE);
+    // So few words are cleared faster one by one than by a call.
+    for (let i = c + Tcb.SIZE - 1; i > c; i--) this.hot[i] = 0;
     this.hot[c + Tcb.STATE] = inLine;
     this.names[n + Name.LOCAL] = local;
     this.names[n + Name.REMOTE] = remote;

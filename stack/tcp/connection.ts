@@ -7,7 +7,7 @@ import { ConnectionError } from './errors.js';
 import { isChild, settleChild } from './fast-open.js';
 import { receiveShift } from './options.js';
 import { freeRuns } from './reassembly.js';
-import { fallAsleep, fillRow, unnote } from './sleep.js';
+import { fallAsleep, fillFirstRow, fillRow, unnote } from './sleep.js';
 import { State } from './state.js';
 import { Busy, nowBusy } from './tally.js';
 import { Cold, Flag, Name, Tcb } from './tcb.js';
@@ -73,15 +73,8 @@ export function wake(tcp: TcpContext, c: number): number {
   if (had !== 0) return had;
   // What is over has no use for a row, and nobody would take it back from it.
   assert((hot[c + Tcb.STATE] & Flag.STATE_MASK) !== State.CLOSED, 'a connection that is closed is not woken');
-  let k = tcp.table.takeCold(c);
-  if (k === 0) {
-    if (oneSleeps(tcp)) k = tcp.table.takeCold(c);
-    if (k === 0) {
-      tcp.net.stats.tcpActiveRefused += 1;
-      tcp.rowsWanted = true;
-      return 0;
-    }
-  }
+  const k = takeRow(tcp, c);
+  if (k === 0) return 0;
   fillRow(tcp, c, k);
   tcp.holders.begin(k, c, tcp.clock.ms);
   unnote(tcp, c);
@@ -93,6 +86,27 @@ export function wake(tcp: TcpContext, c: number): number {
     startTimer(tcp, c, k, Timer.KEEPALIVE, left > 0 ? left : 0);
   }
   return k;
+}
+
+/** The first cold row of a connection whose handshake was a half-open one's; 0 when the pool is exhausted. */
+export function wakeFirst(tcp: TcpContext, c: number): number {
+  const k = takeRow(tcp, c);
+  if (k === 0) return 0;
+  fillFirstRow(tcp, c, k);
+  tcp.holders.begin(k, c, tcp.clock.ms);
+  wakeBy(tcp, c, (tcp.clock.ms + tcp.limits.hibernateMs) | 0);
+  return k;
+}
+
+/** A zeroed row, another's if one can sleep; 0 when there is none. */
+function takeRow(tcp: TcpContext, c: number): number {
+  let k = tcp.table.takeCold(c);
+  if (k !== 0) return k;
+  if (oneSleeps(tcp)) k = tcp.table.takeCold(c);
+  if (k !== 0) return k;
+  tcp.net.stats.tcpActiveRefused += 1;
+  tcp.rowsWanted = true;
+  return 0;
 }
 
 /** All cold rows are taken: the first that waits only for its time to sleep does so now. True when there was one among those looked at. */

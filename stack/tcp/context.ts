@@ -1,3 +1,4 @@
+import { KeyHash } from '../base/keyed-hash.js';
 import { ByteArena } from '../memory/byte-arena.js';
 import { IntRing } from '../memory/ring.js';
 import type { EventQueue } from '../net/event-queue.js';
@@ -106,15 +107,17 @@ export class TcpContext {
     this.secret = secret;
     this.fastOpenKeys = secret.map((word) => word ^ FAST_OPEN_KEY);
     this.cookieCache = new CookieCache(secret[1] ^ FAST_OPEN_KEY, secret[3]);
-    this.table = new ConnectionTable(limits, secret[0], secret[1]);
+    // One for all tables that are asked for the same segment.
+    const hash = new KeyHash(secret[0], secret[1]);
+    this.table = new ConnectionTable(limits, hash);
     this.hot = this.table.hot;
     this.cold = this.table.cold;
     this.spareRow = this.table.spareRow;
     this.names = this.table.names;
     this.tally = this.table.tally;
     this.tallies = limits.tally;
-    this.synTable = new SynTable(limits.synReceivedMax, secret[0] ^ 1, secret[1], parts.clock.ms);
-    this.timeWaits = new TimeWaitTable(limits.timeWaitMax, secret[0] ^ 2, secret[1]);
+    this.synTable = new SynTable(limits.synReceivedMax, hash, parts.clock.ms);
+    this.timeWaits = new TimeWaitTable(limits.timeWaitMax, hash);
     this.arena = new ByteArena({
       chunksMax: Math.max(16, Math.ceil(limits.bufferBytesMax / 4096)),
       memory: limits.bufferMemory,

@@ -90,6 +90,7 @@ function openChild(tcp: TcpContext, listener: Listener, scratch: Int32Array): bo
     return false;
   }
   const k = hot[c + Tcb.COLD];
+  beginAcks(tcp, c, k);
   hot[c + Tcb.SND_UNA] = hot[c + Tcb.SND_NXT];
   // The row stays: `info` tells of the SYN's data for as long as the connection lives.
   hot[c + Tcb.STATE] |= Flag.CUSTOM;

@@ -121,7 +121,9 @@ function sendNew(tcp: TcpContext, c: number, k: number, evenSmall: boolean): boo
   const custom = cold[k + Cold.CUSTOM];
   const probed = (custom & Custom.MTU_SEARCH) === 0 ? 0 : sendMtuProbe(tcp, c, k);
   if (probed < 0) return probed === MTU_WAIT;
-  const allSent = sendWithin(tcp, c, k, quota - probed, evenSmall);
+  // A FIN alone is not cut, does not wait for Nagle, and is no burst.
+  const bare = hot[c + Tcb.SND_QUEUE] === 0;
+  const allSent = bare ? sendBareFin(tcp, c, k, quota) : sendWithin(tcp, c, k, quota - probed, evenSmall);
   const sent = cold[k + Cold.PACKETS_OUT] - before;
   const limited = quota <= sent;
   if (sent > 0 || limited) validateCwnd(tcp, c, k, limited);
@@ -161,8 +163,9 @@ function bookIdle(tcp: TcpContext, c: number, k: number): boolean {
 function armAfterSending(tcp: TcpContext, c: number, k: number, packetsBefore: number): void {
   // Until its handshake is complete a Fast Open child's timer is for the SYN-ACK (as Linux).
   if (isChild(tcp, c)) return;
-  if (packetsBefore === 0 || tcp.cold[k + Cold.PENDING] === Pending.PROBE) rearmTimeout(tcp, c, k);
-  scheduleProbe(tcp, c, k, false);
+  const due = packetsBefore === 0 || tcp.cold[k + Cold.PENDING] === Pending.PROBE;
+  // The probe comes first, and the timeout is armed when it has been sent.
+  if (!scheduleProbe(tcp, c, k, false) && due) rearmTimeout(tcp, c, k);
 }
 
 /** At most `quota` segments. False when frames or records ran out. */
@@ -216,6 +219,21 @@ function sendWithin(tcp: TcpContext, c: number, k: number, quota: number, evenSm
     if (roomFor(tcp, c) <= 0 || !sendOne(tcp, c, k, nxt, length, mss, last, fin, push)) return false;
     if (fin) return true;
   }
+}
+
+/** The FIN with no data before it. False when frames or records ran out. */
+function sendBareFin(tcp: TcpContext, c: number, k: number, quota: number): boolean {
+  const { hot } = tcp;
+  const nxt = hot[c + Tcb.SND_NXT];
+  const outstanding = (nxt - hot[c + Tcb.SND_UNA]) | 0;
+  if (quota <= 0 || hot[c + Tcb.SND_WND] <= outstanding) {
+    nowBusy(tcp, c, k, quota <= 0 ? Busy.SENDING : Busy.PEER_WINDOW);
+    if (quota > 0) awaitWindow(tcp, c, k, outstanding);
+    return true;
+  }
+  if (awaitsDeparture(tcp, c, k)) return true;
+  if (!roomForRecord(tcp, k) && !(needRecord(tcp, c) && roomForRecord(tcp, k))) return awaitRecord(tcp, c, k);
+  return roomFor(tcp, c) > 0 && sendOne(tcp, c, k, nxt, 0, 1, true, true, true);
 }
 
 /** 1 when what is left behind the full segments goes with them, 0 when Nagle holds it back. */

@@ -136,6 +136,40 @@ export function fillRow(tcp: TcpContext, c: number, k: number): void {
   else recallReceiveSpace(tcp, c, k, 0, 0);
 }
 
+/**
+ * Fills the zeroed cold row `k` of a connection whose handshake has just been completed: what `fillRow` would find out
+ * about one that has slept is known here, since it has sent its SYN and nothing else. `establish` (syn-received.ts)
+ * says the rest.
+ */
+export function fillFirstRow(tcp: TcpContext, c: number, k: number): void {
+  const { hot, cold, limits } = tcp;
+  const una = hot[c + Tcb.SND_UNA];
+  const now = hot[c + Tcb.LAST_ACTIVITY];
+  cold[k + Cold.SND_WL1] = hot[c + Tcb.RCV_NXT];
+  cold[k + Cold.SND_WL2] = una;
+  cold[k + Cold.MAX_SND_WND] = hot[c + Tcb.SND_WND];
+  cold[k + Cold.LAST_ACK_SENT] = hot[c + Tcb.RCV_NXT];
+  cold[k + Cold.REORDERING] = limits.reordering;
+  cold[k + Cold.RACK_STEPS] = 1;
+  cold[k + Cold.SND_UP] = una;
+  cold[k + Cold.CHALLENGED_AT] = (tcp.clock.ms - limits.challengeAckIntervalMs) | 0;
+  const n = (c >>> Tcb.SHIFT) * Name.SIZE;
+  cold[k + Cold.TS_OFFSET] = timestampOffset(
+    tcp,
+    tcp.names[n + Name.LOCAL],
+    tcp.names[n + Name.REMOTE],
+    tcp.names[n + Name.PORTS],
+  );
+  cold[k + Cold.LAST_SENT_AT] = now;
+  cold[k + Cold.CWND_STAMP] = now;
+  cold[k + Cold.CWND_USAGE_END] = una;
+  cold[k + Cold.DEPARTS_AT_US] = restingDeparture(tcp);
+  recallVariance(tcp, c, k);
+  cold[k + Cold.SND_LIMIT] = limits.sendBytes;
+  cold[k + Cold.MIN_RTT_US] = NO_RTT;
+  recallReceiveSpace(tcp, c, k, 0, 0);
+}
+
 function readNote(tcp: TcpContext, c: number, k: number, y: number): void {
   const { cold, tally } = tcp;
   const word = tally[y + Note.PACKED];

@@ -44,11 +44,13 @@ export function sendSynAck(
   const ports = rows[at + Syn.PORTS];
   const word = rows[at + Syn.OPTIONS];
   const wishes = listener?.defaults.options;
-  offer.cookie.set(synAckCookie.bytes);
   offer.cookieLength = synAckCookie.length;
-  offer.experimental = synAckCookie.experimental;
-  // Only the first SYN-ACK says it (as Linux): what a repeated one is lost to may be the option.
-  synAckCookie.set(-1, false);
+  if (offer.cookieLength >= 0) {
+    offer.cookie.set(synAckCookie.bytes);
+    offer.experimental = synAckCookie.experimental;
+    // Only the first SYN-ACK says it (as Linux): what a repeated one is lost to may be the option.
+    synAckCookie.set(-1, false);
+  }
   offer.mss = offeredMss(tcp, remote as Address, wishes?.get(TcpOption.MAX_SEGMENT) ?? 0);
   offer.sack = (word & SynOption.SACK) !== 0;
   offer.timestamps = (word & SynOption.TIMESTAMPS) !== 0;
@@ -100,7 +102,11 @@ export function listenerOf(tcp: TcpContext, row: number): Listener | undefined {
 
 /** The half-open connection is given up. */
 export function dropHalfOpen(tcp: TcpContext, row: number): void {
-  const listener = listenerOf(tcp, row);
+  giveHalfOpen(tcp, row, listenerOf(tcp, row));
+}
+
+/** The row is free again, and `listener`, whose it was, has one less. */
+export function giveHalfOpen(tcp: TcpContext, row: number, listener: Listener | undefined): void {
   if (listener !== undefined && listener.halfOpen > 0) {
     listener.halfOpen -= 1;
     if (tcp.synTable.rows[row * Syn.SIZE + Syn.TIMEOUTS] === 0 && listener.young > 0) listener.young -= 1;

@@ -7,7 +7,7 @@ import { Verdict } from '../wire/verdict.js';
 import { beginAcks } from './ack-memory.js';
 import { refuseSegment, sendBare } from './bare-segment.js';
 import { beginCongestionControl } from './congestion.js';
-import { release, tell, wake } from './connection.js';
+import { release, tell, wakeFirst } from './connection.js';
 import type { TcpContext } from './context.js';
 import { grantEcnAgain, takeOverEcn } from './ecn.js';
 import { timestampOffset } from './isn.js';
@@ -24,12 +24,13 @@ import {
   chooseListenersWindow,
   deferredTimeouts,
   dropHalfOpen,
+  giveHalfOpen,
   listenerOf,
   repeatSynAck,
 } from './syn-ack.js';
 import { CookieVerdict, takeCookie } from './syn-cookie.js';
 import { Syn, SynOption } from './syn-table.js';
-import { Cold, Flag, Name, Tally, Tcb } from './tcb.js';
+import { Cold, Flag, Tally, Tcb } from './tcb.js';
 import { Timer } from './timers.js';
 import { initialWindow } from './window-growth.js';
 
@@ -212,7 +213,7 @@ function promote(tcp: TcpContext, row: number, listener: Listener): number {
   if (repeated === 0) takeSample(tcp, c, k, (tcp.clock.us32 - rows[at + Syn.SENT_AT_US]) | 0);
   else sampleByTimestamp(tcp, c, k);
   const lost = repeated > 1 && rows[at + Syn.TIMEOUTS] > 0 && !answersFirstSynAck(tcp, c, k, rows[at + Syn.SENT_AT_US]);
-  dropHalfOpen(tcp, row);
+  giveHalfOpen(tcp, row, listener);
   startCongestionControl(tcp, c, k, lost);
   return c;
 }
@@ -257,7 +258,7 @@ export function becomeRow(tcp: TcpContext, rows: Int32Array, at: number, listene
   hot[c + Tcb.LAST_ACTIVITY] = tcp.clock.ms;
   // Both shifts lie as they do in the hot row.
   hot[c + Tcb.MSS_AND_SHIFTS] = scaled ? word & 0xff_0000 : 0;
-  const k = wake(tcp, c);
+  const k = wakeFirst(tcp, c);
   if (k === 0) {
     tcp.table.unname(c);
     release(tcp, c);
@@ -321,9 +322,8 @@ export function establish(tcp: TcpContext, c: number, k: number): void {
     return;
   }
   tcp.net.stats.tcpPassiveOpens += 1;
-  const n = (c >>> Tcb.SHIFT) * Name.SIZE;
-  const { names } = tcp;
-  const listener = tcp.listeners.find(names[n + Name.LOCAL], names[n + Name.PORTS], names[n + Name.REMOTE]);
+  const { seg } = tcp;
+  const listener = tcp.listeners.find(seg.local, seg.ports, seg.remote);
   if (listener === undefined) return;
   listener.push(c);
   tcp.events.push(SocketKind.LISTENER, listener.row, Event.ACCEPTABLE);

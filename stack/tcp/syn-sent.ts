@@ -80,8 +80,10 @@ export function sendOwnSyn(tcp: TcpContext, c: number, k: number, textLength = 0
   offer.ttl = cold[k + Cold.TOS_AND_TTL] & 0xff;
   // Fast Open's option goes with the first SYN only (as Linux): a repeated one is to get through whatever is on the way.
   offer.cookieLength = answering || cold[k + Cold.RETRANSMITS] > 0 ? -1 : synCookie.length;
-  offer.experimental = synCookie.experimental;
-  offer.cookie.set(synCookie.bytes);
+  if (offer.cookieLength >= 0) {
+    offer.experimental = synCookie.experimental;
+    offer.cookie.set(synCookie.bytes);
+  }
   offer.textQueue = hot[c + Tcb.SND_QUEUE];
   offer.textLength = textLength;
   sendSyn(

@@ -1,3 +1,4 @@
+import type { KeyHash } from '../base/keyed-hash.js';
 import { HashIndex } from '../memory/hash-index.js';
 import { RowPool } from '../memory/row-pool.js';
 import { TimerWheel } from '../time/timer-wheel.js';
@@ -68,9 +69,9 @@ export class SynTable {
   #oldest = 0;
   #newest = 0;
 
-  constructor(max: number, secret0: number, secret1: number, nowMs: number) {
+  constructor(max: number, hash: KeyHash, nowMs: number) {
     this.rows = new Int32Array(max * Syn.SIZE);
-    this.index = new HashIndex(this.rows, Syn.SIZE, secret0, secret1);
+    this.index = new HashIndex(this.rows, Syn.SIZE, hash);
     this.wheel = new TimerWheel(max, nowMs);
     this.#pool = new RowPool(max);
     this.#max = max;
@@ -98,7 +99,7 @@ export class SynTable {
     if (row < 0) return -1;
     const rows = this.rows;
     const at = row * Syn.SIZE;
-    rows.fill(0, at, at + Syn.SIZE);
+    for (let i = at; i < at + Syn.SIZE; i++) rows[i] = 0;
     rows[at + Syn.LOCAL] = local;
     rows[at + Syn.REMOTE] = remote;
     rows[at + Syn.PORTS] = ports;

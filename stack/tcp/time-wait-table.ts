@@ -1,3 +1,4 @@
+import type { KeyHash } from '../base/keyed-hash.js';
 import { HashIndex } from '../memory/hash-index.js';
 import { RowPool } from '../memory/row-pool.js';
 
@@ -40,9 +41,9 @@ export class TimeWaitTable {
   #oldest = 0;
   #newest = 0;
 
-  constructor(max: number, secret0: number, secret1: number) {
+  constructor(max: number, hash: KeyHash) {
     this.rows = new Int32Array(max * Wait.SIZE);
-    this.index = new HashIndex(this.rows, Wait.SIZE, secret0, secret1);
+    this.index = new HashIndex(this.rows, Wait.SIZE, hash);
     this.#pool = new RowPool(max);
   }
 

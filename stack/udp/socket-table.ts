@@ -1,5 +1,5 @@
 import { StackError } from '../base/errors.js';
-import { keyedHash } from '../base/keyed-hash.js';
+import { KeyHash, keyedHash } from '../base/keyed-hash.js';
 import type { Prng } from '../base/prng.js';
 import type { UdpId } from '../base/units.js';
 import { HashIndex } from '../memory/hash-index.js';
@@ -70,7 +70,7 @@ export class SocketTable {
   constructor(socketsMax: number, prng: Prng) {
     this.t = new Int32Array(socketsMax * Socket.STRIDE);
     this.#rows = new RowPool(socketsMax);
-    this.#index = new HashIndex(this.t, Socket.STRIDE, prng.next(), prng.next());
+    this.#index = new HashIndex(this.t, Socket.STRIDE, new KeyHash(prng.next(), prng.next()));
     this.#secret0 = prng.next();
     this.#secret1 = prng.next();
   }

@@ -2,6 +2,7 @@
  * What the stack's tables cost per operation, beside what a program would use instead:
  * `node dist/tools/bench/memory.js [--json] [--quick]`. Medians of five, in one process, one after another.
  */
+import { KeyHash } from '../../stack/base/keyed-hash.js';
 import { Prng } from '../../stack/base/prng.js';
 import { ByteArena } from '../../stack/memory/byte-arena.js';
 import { copyBytes } from '../../stack/memory/copy.js';
@@ -129,7 +130,7 @@ function arena(): void {
 
 function index(rows: number): void {
   const keys = new Int32Array(rows * 4);
-  const table = new HashIndex(keys, 4, prng.next(), prng.next());
+  const table = new HashIndex(keys, 4, new KeyHash(prng.next(), prng.next()));
   for (let row = 0; row < rows; row++) {
     keys[row * 4] = prng.next();
     keys[row * 4 + 1] = 0x0a000001;

@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap';
+import { KeyHash, keyedHash } from '../../../stack/base/keyed-hash.js';
 import { Prng } from '../../../stack/base/prng.js';
 import { HashIndex } from '../../../stack/memory/hash-index.js';
 
@@ -11,7 +12,7 @@ function setKey(keys: Int32Array, row: number, a: number, b: number, c: number):
 }
 
 t.test('a key never inserted → -1', (t) => {
-  const index = new HashIndex(new Int32Array(STRIDE * 10), STRIDE, 1, 2);
+  const index = new HashIndex(new Int32Array(STRIDE * 10), STRIDE, new KeyHash(1, 2));
   t.equal(index.find(0, 0, 0), -1, 'not even the key of untouched rows');
   t.equal(index.size, 0);
   t.end();
@@ -19,7 +20,7 @@ t.test('a key never inserted → -1', (t) => {
 
 t.test('keys that differ in one int only → each its own row', (t) => {
   const keys = new Int32Array(STRIDE * 10);
-  const index = new HashIndex(keys, STRIDE, 1, 2);
+  const index = new HashIndex(keys, STRIDE, new KeyHash(1, 2));
   setKey(keys, 0, 5, 6, 7);
   setKey(keys, 1, 4, 6, 7);
   setKey(keys, 2, 5, 5, 7);
@@ -37,7 +38,7 @@ t.test('keys that differ in one int only → each its own row', (t) => {
 
 t.test('a row that is not in, taken out → stops the program', (t) => {
   const keys = new Int32Array(STRIDE * 10);
-  const index = new HashIndex(keys, STRIDE, 1, 2);
+  const index = new HashIndex(keys, STRIDE, new KeyHash(1, 2));
   t.throws(() => index.remove(3), /in it/);
   setKey(keys, 3, 1, 2, 3);
   index.insert(3);
@@ -51,7 +52,7 @@ t.test('a row that is not in, taken out → stops the program', (t) => {
 
 t.test('a row put in twice → stops the program', (t) => {
   const keys = new Int32Array(STRIDE * 10);
-  const index = new HashIndex(keys, STRIDE, 1, 2);
+  const index = new HashIndex(keys, STRIDE, new KeyHash(1, 2));
   setKey(keys, 4, 1, 2, 3);
   index.insert(4);
   t.throws(() => index.insert(4), /twice/);
@@ -62,7 +63,7 @@ t.test('another secret → another order of slots, the same answers', (t) => {
   const keys = new Int32Array(STRIDE * 500);
   for (let row = 0; row < 500; row++) setKey(keys, row, 0x0a000001, row, 443);
   for (let secret = 0; secret < 5; secret++) {
-    const index = new HashIndex(keys, STRIDE, secret, ~secret);
+    const index = new HashIndex(keys, STRIDE, new KeyHash(secret, ~secret));
     for (let row = 0; row < 500; row++) index.insert(row);
     for (let row = 0; row < 500; row++) if (index.find(0x0a000001, row, 443) !== row) t.fail(`row ${row} is lost`);
   }
@@ -72,7 +73,7 @@ t.test('another secret → another order of slots, the same answers', (t) => {
 t.test('growing and shrinking → every key is found at every step of the way', (t) => {
   const rows = 3000;
   const keys = new Int32Array(STRIDE * rows);
-  const index = new HashIndex(keys, STRIDE, 3, 4);
+  const index = new HashIndex(keys, STRIDE, new KeyHash(3, 4));
   let lost = 0;
   for (let row = 0; row < rows; row++) {
     setKey(keys, row, row * 65_536, 80, 1);
@@ -116,7 +117,7 @@ function fuzz(t: Test, seed: number, steps: number, shape: Shape): number {
   };
   const prng = new Prng(seed);
   const keys = new Int32Array((firstRow + rows) * stride);
-  const index = new HashIndex(keys, stride, prng.next(), prng.next());
+  const index = new HashIndex(keys, stride, new KeyHash(prng.next(), prng.next()));
   const model = new Map<number, number>();
   const used: number[] = [];
   const free: number[] = [];
@@ -190,5 +191,36 @@ t.test('row numbers that leave few hash bits in a slot → as a Map', (t) => {
 
 t.test('the same seed twice → the same answers', (t) => {
   t.equal(fuzz(t, 4, 8000, { rows: 2000 }), fuzz(t, 4, 8000, { rows: 2000 }));
+  t.end();
+});
+
+t.test('tables that share a hash → each finds its own rows, whoever was asked last', (t) => {
+  const hash = new KeyHash(5, 6);
+  const tables = [1, 2, 3].map((by) => {
+    const keys = new Int32Array(STRIDE * 50);
+    const index = new HashIndex(keys, STRIDE, hash);
+    for (let row = 0; row < 50; row++) {
+      setKey(keys, row, row * by, by, 80);
+      index.insert(row);
+    }
+    return { by, index };
+  });
+  for (let row = 0; row < 50; row++)
+    for (const { by, index } of tables) t.equal(index.find(row * by, by, 80), row, `row ${row} of table ${by}`);
+  t.end();
+});
+
+t.test('KeyHash → what keyedHash says, for a key that was asked for before and for one that was not', (t) => {
+  const hash = new KeyHash(7, 8);
+  const keys = [
+    [0, 0, 0],
+    [1, 2, 3],
+    [1, 2, 3],
+    [1, 2, 4],
+    [9, 2, 4],
+    [9, 1, 4],
+    [0, 0, 0],
+  ];
+  for (const [a, b, c] of keys) t.equal(hash.of(a, b, c), keyedHash(7, 8, a, b, c), `${a} ${b} ${c}`);
   t.end();
 });
