@@ -233,6 +233,23 @@ t.test('a handler that runs for eight seconds → what it sends is stamped with 
   t.end();
 });
 
+t.test('OPEN, eight seconds until it is sent, ABORT, OPEN of the same pair → the ISN went with the clock', (t) => {
+  const rig = new Rig();
+  const { net, tcp } = rig.stack;
+  const sent: number[] = [];
+  for (let i = 0; i < 2; i++) {
+    const id = tcp.open({ remoteAddress: net.parseAddress('10.0.0.2'), remotePort: 80, localPort: 5000 });
+    rig.clock.set(rig.clock.now() + 8_000_000);
+    rig.run();
+    sent.push(tcpSeq(new DataView(rig.device.bytes.buffer), 20));
+    tcp.abort(id);
+    rig.run();
+  }
+  // RFC 9293 §3.4.1: it ticks every 4 µs. Both were chosen by their calls, and so eight seconds apart.
+  t.equal(((sent[1] as number) - (sent[0] as number)) | 0, 2_000_000);
+  t.end();
+});
+
 t.test('OPEN, close before the next turn → no SYN was sent, and none is', (t) => {
   const rig = new Rig();
   rig.stack.tcp.close(rig.open());
