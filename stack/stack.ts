@@ -101,7 +101,7 @@ export class Stack {
   flush(): void {
     this.tcp.flush();
     for (let round = 0; round < LOCAL_ROUNDS && this.net.deliverLocal() > 0; round++) this.tcp.flush();
-    this.net.admitAnswers();
+    this.net.finishFlush();
   }
 
   /** Control path. What each pool of the stack holds now, for `ss --memory` and tests: see docs/memory.md. */

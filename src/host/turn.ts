@@ -91,10 +91,11 @@ export class Turn {
     this.more = false;
     const due = this.#due;
     this.#due = 0;
-    let taken = 0;
-    for (let i = 0; i < this.attachments.length; i++) taken += this.#receive(this.attachments[i], now);
     // Most turns come for frames, and between two of the stack's deadlines. What these frames have armed is asked next.
-    if (now >= due) this.#expire(now);
+    const expires = now >= due && !this.again;
+    let taken = 0;
+    for (let i = 0; i < this.attachments.length; i++) taken += this.#receive(this.attachments[i], now, expires);
+    if (expires) this.#expire(now);
     this.#finish();
     this.#judge(taken);
   }
@@ -135,7 +136,6 @@ export class Turn {
    * use before the event loop has come round, and with it whoever may answer in this process.
    */
   #expire(now: Us): void {
-    if (this.again) return;
     if (this.more && this.#undrained < UNDRAINED_TURNS_MAX) {
       this.#undrained += 1;
       return;
@@ -169,8 +169,12 @@ export class Turn {
     return deadline;
   }
 
-  /** How many frames it took. */
-  #receive(attachment: Attachment, now: Us): number {
+  /**
+   * How many frames it took. A short batch says that the device holds no more, and asking again would be one more system
+   * call; but a driver may trust that a few frames are all (`TapDevice`). Before timers expire, `toTheLast`, it is asked until
+   * it has none: what they wait for may lie behind those few.
+   */
+  #receive(attachment: Attachment, now: Us, toTheLast: boolean): number {
     const device = attachment.device;
     const iface = attachment.iface.index;
     const batch = this.#batch;
@@ -183,9 +187,8 @@ export class Turn {
       if (device.processed !== undefined) device.processed(batch, slab);
       for (let i = 0; i < count; i++) slab.give(batch.offsets[i]);
       batch.clear();
-      // A short batch: the device is empty, and asking again would be one more system call.
       taken += count;
-      if (count < BATCH_FRAMES) return taken;
+      if (count === 0 || (count < BATCH_FRAMES && !toTheLast)) return taken;
     }
     this.more = true;
     return taken;

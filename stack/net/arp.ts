@@ -39,6 +39,8 @@ export class Arp {
    */
   readonly #replies: TokenBucket;
   #pendingCount = 0;
+  /** How many of them, at the end of the list, wait for the flush that sends the announcement before. */
+  #unsent = 0;
   #defendedMs = 0;
   #defended = false;
 
@@ -107,17 +109,29 @@ export class Arp {
   announce(iface: Interface, address: number): void {
     sendArpAnnouncement(this.#ctx, iface, address);
     if (this.#pendingCount === PENDING_MAX) return;
+    this.#pend(iface.index, address, ANNOUNCEMENTS - 1);
+  }
+
+  /** There is room. The time is that of the next flush. */
+  #pend(iface: number, address: number, left: number): void {
     const p = this.#pendingCount * 4;
-    this.#pending[p] = (this.#ctx.clock.ms + ANNOUNCE_MS) | 0;
-    this.#pending[p + 1] = iface.index;
+    this.#pending[p] = this.#ctx.clock.ms;
+    this.#pending[p + 1] = iface;
     this.#pending[p + 2] = address;
-    this.#pending[p + 3] = ANNOUNCEMENTS - 1;
+    this.#pending[p + 3] = left;
     this.#pendingCount += 1;
+    this.#unsent += 1;
+  }
+
+  /** The announcements of this flush are sent: the next ones follow an interval after them. */
+  sent(): void {
+    const due = (this.#ctx.clock.ms + ANNOUNCE_MS) | 0;
+    for (; this.#unsent > 0; this.#unsent--) this.#pending[(this.#pendingCount - this.#unsent) * 4] = due;
   }
 
   advance(): void {
     const now = this.#ctx.clock.ms;
-    while (this.#pendingCount > 0 && ((this.#pending[0] - now) | 0) <= 0) {
+    while (this.#pendingCount > this.#unsent && ((this.#pending[0] - now) | 0) <= 0) {
       const iface = this.#ctx.interfaces[this.#pending[1]];
       const address = this.#pending[2];
       const left = this.#pending[3] - 1;
@@ -126,17 +140,11 @@ export class Arp {
       // Taken away in the meantime.
       if (this.#local.classify(address) !== Local.OWN) continue;
       sendArpAnnouncement(this.#ctx, iface, address);
-      if (left === 0) continue;
-      const p = this.#pendingCount * 4;
-      this.#pending[p] = (now + ANNOUNCE_MS) | 0;
-      this.#pending[p + 1] = iface.index;
-      this.#pending[p + 2] = address;
-      this.#pending[p + 3] = left;
-      this.#pendingCount += 1;
+      if (left > 0) this.#pend(iface.index, address, left);
     }
   }
   msToNext(): number {
-    return this.#pendingCount === 0 ? Infinity : Math.max(0, (this.#pending[0] - this.#ctx.clock.ms) | 0);
+    return this.#pendingCount === this.#unsent ? Infinity : Math.max(0, (this.#pending[0] - this.#ctx.clock.ms) | 0);
   }
 
   /** RFC 5227 §2.4 (b): keep the address, defend it with one announcement, and not again for ten seconds. */

@@ -3,7 +3,6 @@ import { HashIndex } from '../memory/hash-index.js';
 import type { PoolReport } from '../memory/pool-report.js';
 import { RowLists } from '../memory/row-lists.js';
 import { RowPool } from '../memory/row-pool.js';
-import { TimerWheel } from '../time/timer-wheel.js';
 import { EtherType, Mac } from '../wire/ethernet.js';
 import { FIRST_DROP, Verdict } from '../wire/verdict.js';
 import { sendArpRequest } from './arp-output.js';
@@ -11,6 +10,7 @@ import type { Context } from './context.js';
 import type { Interface } from './interface.js';
 import { emitLink } from './link.js';
 import { NeighborQueues } from './neighbor-queue.js';
+import { NeighborTimers } from './neighbor-timers.js';
 import type { QuoteReader } from './quote.js';
 import { TokenBucket } from './token-bucket.js';
 import { PathError } from './transport.js';
@@ -88,7 +88,7 @@ export class NeighborCache {
   readonly #ctx: Context;
   readonly #rows: RowPool;
   readonly #index: HashIndex;
-  readonly #timers: TimerWheel;
+  readonly timers: NeighborTimers;
   readonly #queues: NeighborQueues;
   readonly #quotes: QuoteReader;
   /** By `Proof`; of those confirmed there is none, since the clock hand finds them. */
@@ -109,7 +109,7 @@ export class NeighborCache {
     this.t = new Int32Array(max * Neighbor.STRIDE);
     this.#rows = new RowPool(max);
     this.#index = new HashIndex(this.t, Neighbor.STRIDE, new KeyHash(ctx.prng.next(), ctx.prng.next()));
-    this.#timers = new TimerWheel(max, ctx.clock.ms);
+    this.timers = new NeighborTimers(ctx, max);
     this.#queues = new NeighborQueues(ctx);
     this.#unproven = new RowLists(max, Proof.CONFIRMED);
     this.#answers = new TokenBucket(
@@ -257,10 +257,10 @@ export class NeighborCache {
 
   advance(): void {
     const now = this.#ctx.clock.ms;
-    for (let row = this.#timers.expire(now); row >= 0; row = this.#timers.expire(now)) this.#expired(row, now);
+    for (let row = this.timers.expire(); row >= 0; row = this.timers.expire()) this.#expired(row, now);
   }
   msToNext(): number {
-    return this.#timers.msToNext(this.#ctx.clock.ms);
+    return this.timers.msToNext();
   }
 
   #expired(row: number, now: number): void {
@@ -269,7 +269,7 @@ export class NeighborCache {
     switch (t[n + Neighbor.STATE]) {
       case NeighborState.REACHABLE: {
         const left = (t[n + Neighbor.CONFIRMED_MS] + t[n + Neighbor.REACHABLE_MS] - now) | 0;
-        if (left > 0) this.#timers.arm(row, (now + left) | 0);
+        if (left > 0) this.timers.arm(row, left);
         else t[n + Neighbor.STATE] = NeighborState.STALE;
         return;
       }
@@ -279,6 +279,7 @@ export class NeighborCache {
         this.#ask(row);
         return;
       default:
+        if (this.timers.putOff(row)) return;
         if (t[n + Neighbor.PROBES] < PROBES_MAX) this.#ask(row);
         else {
           this.#ctx.stats.neighborFailures += 1;
@@ -293,7 +294,7 @@ export class NeighborCache {
     const n = row * Neighbor.STRIDE;
     const known = t[n + Neighbor.STATE] === NeighborState.PROBE;
     t[n + Neighbor.PROBES] += 1;
-    this.#timers.arm(row, (this.#ctx.clock.ms + RETRANSMIT_MS) | 0);
+    this.timers.armAtFlush(row, RETRANSMIT_MS);
     sendArpRequest(
       this.#ctx,
       this.#ctx.interfaces[t[n + Neighbor.IFACE]],
@@ -409,7 +410,7 @@ export class NeighborCache {
     let at = this.#queues.takeAll(row);
     this.#unlist(row);
     this.#index.remove(row);
-    this.#timers.cancel(row);
+    this.timers.cancel(row);
     this.t[n + Neighbor.STATE] = NeighborState.FREE;
     this.#rows.give(row);
     const slab = this.#ctx.slab;
@@ -443,7 +444,8 @@ export class NeighborCache {
   /** `timeoutMs` 0: the state lasts until something happens. */
   #enter(row: number, state: NeighborState, timeoutMs: number): void {
     this.t[row * Neighbor.STRIDE + Neighbor.STATE] = state;
-    if (timeoutMs === 0) this.#timers.cancel(row);
-    else this.#timers.arm(row, (this.#ctx.clock.ms + timeoutMs) | 0);
+    if (timeoutMs === 0) this.timers.cancel(row);
+    else if (state === NeighborState.DELAY) this.timers.armAtFlush(row, timeoutMs);
+    else this.timers.arm(row, timeoutMs);
   }
 }

@@ -215,8 +215,10 @@ export class Network {
     );
   }
 
-  /** What connections send now is in the transmit queues: answers to strangers may follow it. Once a flush. */
-  admitAnswers(): void {
+  /** What is sent now is in the transmit queues: answers to strangers may follow it, and timers of requests start. Once a flush. */
+  finishFlush(): void {
+    this.neighbors.timers.sent();
+    this.#arp.sent();
     for (let i = 0; i < this.interfaces.length; i++) this.interfaces[i].admitAnswers();
   }
 

@@ -11,7 +11,7 @@ import { AckSample } from './ack-sample.js';
 import type { CongestionControl } from './congestion.js';
 import { CongestionRegistry } from './congestion-registry.js';
 import { ConnectionTable } from './connection-table.js';
-import { CookieCache } from './fast-open.js';
+import { CookieCache } from './cookie-cache.js';
 import { Holders } from './holders.js';
 import type { TcpLimits } from './limits.js';
 import type { ListenerTable } from './listener-table.js';

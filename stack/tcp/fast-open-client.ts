@@ -2,7 +2,8 @@ import type { Address } from '../base/units.js';
 import { TcpOptionBit } from '../wire/tcp-options.js';
 import { mark } from './connection.js';
 import type { TcpContext } from './context.js';
-import { Cookie, FastOpen, FastOpenBit, FastOpenFailure, Tried } from './fast-open.js';
+import { SynData, Tried } from './cookie-cache.js';
+import { Cookie, FastOpen, FastOpenBit, FastOpenFailure } from './fast-open.js';
 import { loseOversized } from './loss-recovery.js';
 import { DEFAULT_MSS, pathMss } from './options.js';
 import { Cold, Flag, Name, Tcb } from './tcb.js';
@@ -106,9 +107,13 @@ export function learnFromSynAck(tcp: TcpContext, c: number, k: number): void {
     tried = (word & FastOpen.EXPERIMENTAL) !== 0 ? Tried.BOTH : Tried.STANDARD;
   }
   const mss = (options.present & TcpOptionBit.MSS) !== 0 ? options.mss : DEFAULT_MSS;
-  tcp.cookieCache.put(tcp.names[(c >>> Tcb.SHIFT) * Name.SIZE + Name.REMOTE], mss, given, tried);
-  if ((word & FastOpen.SYN_DATA) === 0) return;
-  if (seg.ACK === tcp.hot[c + Tcb.SND_NXT]) {
+  let data = SynData.NONE;
+  if ((word & FastOpen.SYN_DATA) !== 0) {
+    data = seg.ACK === tcp.hot[c + Tcb.SND_NXT] ? SynData.TAKEN : SynData.NOT_TAKEN;
+  }
+  tcp.cookieCache.put(tcp.names[(c >>> Tcb.SHIFT) * Name.SIZE + Name.REMOTE], mss, given, tried, data);
+  if (data === SynData.NONE) return;
+  if (data === SynData.TAKEN) {
     cold[k + Cold.FAST_OPEN] |= FastOpen.SYN_DATA_ACKED;
     tcp.net.stats.tcpFastOpenActive += 1;
     // What was lost on the way before is found to be none of Fast Open's doing.

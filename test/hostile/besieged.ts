@@ -8,11 +8,16 @@ import type { PoolReport } from '../../stack/memory/pool-report.js';
 import type { NetworkLimits } from '../../stack/net/context.js';
 import type { Interface } from '../../stack/net/interface.js';
 import { Stack } from '../../stack/stack.js';
+import type { TcpLimits } from '../../stack/tcp/limits.js';
 import { Verdict } from '../../stack/wire/verdict.js';
+import { arp } from '../stack/net/frames.js';
 import { pattern } from '../stack/tcp/peer.js';
+import { poolOf } from './pool.js';
 
 export interface BesiegedOptions {
   readonly net?: Partial<NetworkLimits>;
+  /** Of both ends. */
+  readonly tcp?: Partial<TcpLimits>;
   readonly slots?: number;
   readonly rateBits?: number;
 }
@@ -36,12 +41,14 @@ export class Besieged {
   readonly #hosts: readonly VirtualHost[];
   readonly #listener: ListenerId;
   readonly #peerListener: ListenerId;
+  readonly #chores: (() => void)[] = [];
   #ms = 0;
 
   constructor(options: BesiegedOptions = {}) {
     const [near, far] = createWire({ latencyUs: 500 });
     const slow = { ...noFaults(), rateBits: options.rateBits ?? 20e6 };
-    const tcp = { connectionsMax: 64, activeMax: 64, synReceivedMax: 64, timeWaitMax: 64, bufferBytesMax: 16 << 20 };
+    const rows = { connectionsMax: 64, activeMax: 64, synReceivedMax: 64, timeWaitMax: 64, bufferBytesMax: 16 << 20 };
+    const tcp = { ...rows, ...options.tcp };
     const slab = new FrameSlab({ slots: options.slots ?? 4096 });
     this.stack = new Stack({ seed: 1, now: this.world.now, slab, tcp, net: options.net ?? {} });
     this.peer = new Stack({ seed: 2, now: this.world.now, tcp });
@@ -78,9 +85,34 @@ export class Besieged {
     return verdict;
   }
 
+  /** Something an honest program does in every millisecond. */
+  everyStep(chore: () => void): void {
+    this.#chores.push(chore);
+  }
+
+  /** 200 neighbours that are there and in use: each has asked for us, was sent a datagram, and a transport has heard of it. */
+  makeAcquaintances(): Address[] {
+    const { net, udp } = this.stack;
+    const id = udp.open();
+    const known = Array.from({ length: 200 }, (_, i) => `10.0.1.${i}`);
+    for (const senderIp of known) {
+      this.hear(arp({ senderIp, senderMac: '02:00:00:00:00:77' }));
+      udp.send(id, new Uint8Array(1), 0, 1, net.parseAddress(senderIp), 9);
+      net.confirmReachable(net.parseAddress(senderIp));
+    }
+    udp.close(id);
+    return known.map((text) => net.parseAddress(text));
+  }
+  /** Those of them that the stack has in its table no more. */
+  forgotten(known: readonly Address[]): Address[] {
+    const { neighbors } = this.stack.net;
+    return known.filter((address) => neighbors.find(0, address) < 0);
+  }
+
   /** Lets a millisecond pass; `hostile` has its turn first. */
   step(hostile?: (ms: number) => void): void {
     hostile?.(this.#ms);
+    for (const chore of this.#chores) chore();
     this.#ms += 1;
     for (const host of this.#hosts) host.wake();
     this.world.runFor(STEP_US);
@@ -117,9 +149,7 @@ export class Besieged {
   }
 
   pool(name: string): PoolReport {
-    const report = this.stack.pools().find((pool) => pool.name === name);
-    if (report === undefined) throw new Error(`there is no pool ${name}`);
-    return report;
+    return poolOf(this.stack, name);
   }
   /** Units in use of each pool named. */
   used(...names: string[]): number[] {

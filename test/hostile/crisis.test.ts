@@ -32,16 +32,16 @@ for (const [what, behaviour, port] of [
     const alone = new Rig(t, behaviour, { server: SERVER }).upload(bytes, 60_000_000);
     const rig = new Rig(t, behaviour, { server: SERVER });
     rig.invade(3000, port);
-    const [full] = rig.server.stack.tcp.pools();
+    const full = rig.pool('tcp.buffers');
     t.comment(full);
-    t.ok((full?.used ?? 0) > 0.8 * (full?.limit ?? 0), `${full?.used} of ${full?.limit} chunks are theirs`);
+    t.ok(full.used > 0.8 * full.limit, `${full.used} of ${full.limit} chunks are theirs`);
     rig.checkAccounts();
     const early = rig.upload(bytes, 60_000_000);
     rig.world.runFor(15_000_000);
     const late = rig.upload(bytes, 60_000_000);
-    const [after] = rig.server.stack.tcp.pools();
+    const { evicted } = rig.pool('tcp.buffers');
     t.comment(
-      `${alone / 1000} ms alone, ${early / 1000} ms at once, ${late / 1000} ms a quarter of a minute later; ${after?.evicted} were reset`,
+      `${alone / 1000} ms alone, ${early / 1000} ms at once, ${late / 1000} ms a quarter of a minute later; ${evicted} were reset`,
     );
     t.ok(late <= 2 * alone, `${late / alone} times as long`);
     rig.expectAllFreed();

@@ -8,12 +8,14 @@ import { Acceptor, Connector, type ServiceHandler } from '../../src/reactor/acce
 import type { Handle } from '../../src/reactor/event-handler.js';
 import type { Address, ConnectionId } from '../../stack/base/units.js';
 import { FrameSlab } from '../../stack/memory/frame-slab.js';
+import type { PoolReport } from '../../stack/memory/pool-report.js';
 import { Medium } from '../../stack/net/device.js';
 import { Event } from '../../stack/net/event-queue.js';
 import { Stack } from '../../stack/stack.js';
 import type { TcpLimits } from '../../stack/tcp/limits.js';
 import { FULL } from '../full.js';
 import { type Behaviour, Horde } from './horde.js';
+import { poolOf } from './pool.js';
 
 /** A server between a horde of hostile peers and one honest client behind a path of some length. */
 
@@ -195,6 +197,10 @@ export class Rig {
     this.t.ok(came, `all bytes have come, ${this.#sends.failure}${this.#pages.failure}`);
     this.world.runFor(1_000_000);
     return tookUs;
+  }
+
+  pool(name: string): PoolReport {
+    return poolOf(this.server.stack, name);
   }
 
   /** The horde leaves; when TIME-WAIT is over nothing of anybody may be left. */

@@ -1,5 +1,4 @@
 import t from 'tap';
-import type { PoolReport } from '../../stack/memory/pool-report.js';
 import type { Behaviour } from './horde.js';
 import { ANSWERS, Rig, UNREAD } from './rig.js';
 
@@ -10,12 +9,6 @@ import { ANSWERS, Rig, UNREAD } from './rig.js';
 const NOTHING: Behaviour = { request: 0, window: 65_535 };
 const BYTES = 1 << 20;
 
-function pool(rig: Rig, name: string): PoolReport {
-  const found = rig.server.stack.pools().find((report) => report.name === name);
-  if (found === undefined) throw new Error(`no pool is called ${name}`);
-  return found;
-}
-
 function alone(): number {
   return new Rig(t, NOTHING).upload(BYTES, 60_000_000);
 }
@@ -25,7 +18,7 @@ t.test('SYNs without end that nobody completes → the oldest gives way, cookies
   const silent: Behaviour = { ...NOTHING, silent: true };
   const rig = new Rig(t, silent, { server: { synReceivedMax: 512 } });
   rig.invade(20_000, ANSWERS);
-  t.equal(pool(rig, 'tcp.syn-received').used, 512);
+  t.equal(rig.pool('tcp.syn-received').used, 512);
   const after = rig.upload(BYTES, 60_000_000);
   t.comment(`${before / 1000} ms alone, ${after / 1000} ms beside them`);
   t.ok(after <= 2 * before, `${after / before} times as long`);
@@ -39,7 +32,7 @@ t.test('handshakes without end that nobody accepts → their own listener is ful
   const { tcp } = rig.server.stack;
   const listener = tcp.listen({ port: 7, backlog: 100 });
   rig.invade(2000, 7);
-  const waiting = pool(rig, 'tcp.accept-queues');
+  const waiting = rig.pool('tcp.accept-queues');
   t.equal(waiting.used, 101);
   t.ok(waiting.refused >= 1000, `${waiting.refused} found it full`);
   const after = rig.upload(BYTES, 60_000_000);
@@ -68,7 +61,7 @@ t.test(
       rig.server.wake();
       rig.world.settle();
     }
-    const waiting = pool(rig, 'tcp.time-wait');
+    const waiting = rig.pool('tcp.time-wait');
     t.equal(waiting.used, 256);
     t.equal(waiting.evicted, 8 * 256 - 256);
     const after = rig.upload(BYTES, 60_000_000);
@@ -86,11 +79,11 @@ t.test(
     const mute: Behaviour = { request: 100, window: 65_535, mute: true };
     const rig = new Rig(t, mute, { server: { bufferBytesMax: 128 << 20, transmitRecordsMax: 16_384 } });
     rig.invade(2000, ANSWERS);
-    const records = pool(rig, 'tcp.sent');
+    const records = rig.pool('tcp.sent');
     t.ok(records.used >= 0.8 * records.limit, `${records.used} of ${records.limit} are theirs`);
     rig.world.runFor(20_000_000);
     const after = rig.page(BYTES, 120_000_000);
-    t.comment(`${before / 1000} ms alone, ${after / 1000} ms beside them; ${pool(rig, 'tcp.sent').refused} refused`);
+    t.comment(`${before / 1000} ms alone, ${after / 1000} ms beside them; ${rig.pool('tcp.sent').refused} refused`);
     t.ok(after <= 2 * before, `${after / before} times as long`);
     rig.expectAllFreed();
     t.end();
@@ -103,7 +96,7 @@ t.test(
     const before = alone();
     const rig = new Rig(t, NOTHING, { server: { activeMax: 256, hibernateMs: 3_600_000 } });
     rig.invade(2000, UNREAD);
-    const active = pool(rig, 'tcp.active');
+    const active = rig.pool('tcp.active');
     t.equal(rig.horde.established, 2000);
     t.equal(active.used, 256);
     t.ok(active.evicted >= 1700, `${active.evicted} slept early`);
@@ -118,7 +111,7 @@ t.test('every cold row is held by a byte that nobody reads → whoever holds one
   const before = alone();
   const rig = new Rig(t, { request: 1, window: 65_535 }, { server: { activeMax: 256 } });
   rig.invade(300, UNREAD);
-  t.equal(pool(rig, 'tcp.active').used, 256);
+  t.equal(rig.pool('tcp.active').used, 256);
   rig.world.runFor(3_000_000);
   rig.upload(BYTES, 60_000_000);
   const after = rig.upload(BYTES, 60_000_000);

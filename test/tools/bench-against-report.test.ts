@@ -1,5 +1,4 @@
 import t from 'tap';
-import { orderOf } from '../../tools/bench/against.js';
 import {
   type AgainstRow,
   AgainstSamples,
@@ -8,6 +7,7 @@ import {
   formatAgainst,
   verdictOf,
 } from '../../tools/bench/against-report.js';
+import { orderOf } from '../../tools/bench/sides.js';
 
 function row(better: 'higher' | 'lower', old: readonly number[], now: readonly number[], unit = '/s'): AgainstRow {
   const samples = new AgainstSamples();

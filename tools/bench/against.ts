@@ -13,48 +13,19 @@ import {
   formatAgainst,
   formatPair,
 } from './against-report.js';
-import { type Commit, CommitBuild, findCommit, ownTree } from './commit-build.js';
+import { type Commit, findCommit, ownTree } from './commit-build.js';
 import { idleOnce } from './idle-memory.js';
-import {
-  load,
-  OWN_PROGRAMS,
-  type Placement,
-  requireCpus,
-  requireRoot,
-  type ServerOptions,
-  ServerProcess,
-  type StackServer,
-} from './lineup.js';
+import { load, requireCpus, requireRoot, type ServerOptions, ServerProcess, type StackServer } from './lineup.js';
 import { bothCost, costTitle, MEASURES, serverCost, WARM_UP_SECONDS } from './measures.js';
 import { describeMachine } from './process-cost.js';
-import { Topology } from './topology.js';
-import { withCleanUp } from './way-out.js';
+import { orderOf, type Side, withSides } from './sides.js';
+import type { TapOptions } from './tap.js';
+import type { Topology } from './topology.js';
 import type { LoadResult, Workload } from './workload.js';
 
-export interface AgainstOptions {
+export interface AgainstOptions extends Omit<TapOptions, 'servers'> {
   readonly commit: string;
-  readonly json: boolean;
-  readonly quick: boolean;
-  readonly runs: number;
-  readonly seconds: number;
-  readonly connections: number;
-  readonly mtu: number;
-  readonly placement: Placement;
   readonly servers: readonly StackServer[];
-  readonly workloads: readonly Workload[];
-  readonly profile?: string;
-}
-
-/** One of the two builds. */
-export interface Side {
-  readonly isNew: boolean;
-  /** The folder with its bench programs. */
-  readonly programs: string;
-}
-
-/** Old first, then new first, and so on: what favours the first or the second of a pair favours both sides. */
-export function orderOf<T>(pair: readonly [T, T], run: number): readonly [T, T] {
-  return run % 2 === 0 ? pair : [pair[1], pair[0]];
 }
 
 export interface Rows {
@@ -168,21 +139,8 @@ export async function runAgainst(options: AgainstOptions): Promise<void> {
   const old = findCommit(options.commit);
   const own = ownTree();
   if (options.profile !== undefined) mkdirSync(options.profile, { recursive: true });
-  const build = new CommitBuild(old);
-  const topology = new Topology(options.mtu);
-  const cleanUp = (): void => {
-    topology.close();
-    build.remove();
-  };
-  await withCleanUp(cleanUp, async () => {
-    progress(`building ${old.label}`);
-    await build.build();
-    topology.open();
-    const pair: [Side, Side] = [
-      { isNew: false, programs: build.programs },
-      { isNew: true, programs: OWN_PROGRAMS },
-    ];
-    const comparison = new Comparison(topology, pair, options);
+  await withSides(old, options.mtu, async (topology, sides) => {
+    const comparison = new Comparison(topology, [sides[0], sides[1]], options);
     for (const workload of options.workloads) {
       for (const kind of options.servers) {
         if (workload === 'idle') await comparison.measureIdle(kind);

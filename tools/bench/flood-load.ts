@@ -10,15 +10,8 @@ import koffi from 'koffi';
 import { InterfaceControl } from '../../drivers/interface-control.js';
 import { parseAddress } from '../../stack/net/address.js';
 import { FLOODS, type FloodKind, type FloodResult, floodFrames, type Latency } from './flood-frames.js';
-import {
-  connectBlocking,
-  lastError,
-  NativeBuffer,
-  read,
-  SystemCallError,
-  socketAddress,
-  write,
-} from './kernel-socket.js';
+import { connectBlocking, lastError, NativeBuffer, read, socketAddress, write } from './kernel-socket.js';
+import { runProgram } from './load-program.js';
 import { PacketSender } from './packet-sender.js';
 import { Service } from './workload.js';
 
@@ -171,10 +164,4 @@ function main(): void {
   process.stdout.write(`${JSON.stringify(result)}\n`);
 }
 
-try {
-  main();
-  process.exit(0);
-} catch (error) {
-  process.stderr.write(`flood-load: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exit(error instanceof SystemCallError ? 1 : 2);
-}
+runProgram('flood-load', main);

@@ -1,13 +1,12 @@
 /** `bench flood [COMMIT]`: a live echo beside floods at half the rate that saturates, over a TAP; two builds in turn when a commit is given. */
 import Table from 'cli-table3';
-import { orderOf, type Side } from './against.js';
-import { type Commit, CommitBuild, findCommit, ownTree } from './commit-build.js';
+import { type Commit, findCommit, ownTree } from './commit-build.js';
 import type { FloodKind, FloodResult } from './flood-frames.js';
-import { flood, OWN_PROGRAMS, requireCpus, requireRoot, ServerProcess, type StackServer } from './lineup.js';
+import { flood, requireCpus, requireRoot, ServerProcess, type StackServer } from './lineup.js';
 import { describeMachine } from './process-cost.js';
 import { formatNumber, formatSeries, type Series, seriesOf } from './report.js';
-import { Topology } from './topology.js';
-import { withCleanUp } from './way-out.js';
+import { type Side, turnOf, withSides } from './sides.js';
+import type { Topology } from './topology.js';
 
 /** What a flood may do to the 99th percentile. */
 export const RATIO_MAX = 2;
@@ -56,8 +55,7 @@ async function measure(topology: Topology, sides: readonly Side[], options: Floo
   for (const kind of options.kinds) {
     const results: Record<FloodRow['side'], FloodResult[]> = { old: [], new: [] };
     for (let run = 0; run < options.runs; run++) {
-      const turn = sides.length === 2 ? orderOf([sides[0], sides[1]], run) : sides;
-      for (const side of turn) {
+      for (const side of turnOf(sides, run)) {
         const name = side.isNew ? 'new' : 'old';
         const result = await once(topology, side, kind, options);
         results[name].push(result);
@@ -79,22 +77,7 @@ export async function runFlood(options: FloodOptions): Promise<void> {
   requireRoot();
   requireCpus('apart');
   const old = options.commit === undefined ? undefined : findCommit(options.commit);
-  const build = old === undefined ? undefined : new CommitBuild(old);
-  const topology = new Topology(1500);
-  const cleanUp = (): void => {
-    topology.close();
-    build?.remove();
-  };
-  const rows = await withCleanUp(cleanUp, async () => {
-    const sides: Side[] = [{ isNew: true, programs: OWN_PROGRAMS }];
-    if (build !== undefined) {
-      progress(`building ${build.commit.label}`);
-      await build.build();
-      sides.unshift({ isNew: false, programs: build.programs });
-    }
-    topology.open();
-    return await measure(topology, sides, options);
-  });
+  const rows = await withSides(old, 1500, (topology, sides) => measure(topology, sides, options));
   print(rows, old, options);
 }
 

@@ -8,25 +8,21 @@
 import {
   close,
   connectBlocking,
-  connectStart,
-  Epoll,
   lastError,
   NativeBuffer,
-  Poller,
   read,
   resetOnClose,
   SystemCallError,
   socketAddress,
-  throwPending,
 } from './kernel-socket.js';
+import { runProgram } from './load-program.js';
+import { openMany } from './openings.js';
 import { processCpu } from './process-cost.js';
 import { type HogsResult, Service } from './workload.js';
 
 const PAGE_BYTES = 1 << 20;
 /** Pages that do not count: code is compiled, and the windows of the path are known. */
 const WARM_UP_PAGES = 60;
-const OPENING_AT_ONCE = 64;
-const STALL_MS = 10_000;
 /** The server rests when it has used less than a tenth of this time; it is waited for at most two minutes. */
 const LOOK_MS = 500;
 const LOOKS_MAX = 240;
@@ -65,29 +61,6 @@ function pages(address: string, count: number): number[] {
   return times;
 }
 
-/** Opens them and reads nothing. Returns how many were established. */
-function openHogs(address: string, count: number): number {
-  const target = socketAddress(address, Service.CHARGEN);
-  const poller = new Poller(OPENING_AT_ONCE);
-  let begun = 0;
-  const begin = (): void => {
-    const fd = connectStart(target);
-    resetOnClose(fd);
-    begun++;
-    poller.add(fd, Epoll.OUT | Epoll.EDGE, fd);
-  };
-  while (begun < Math.min(count, OPENING_AT_ONCE)) begin();
-  for (let done = 0; done < count; ) {
-    const ready = poller.wait(STALL_MS);
-    for (let index = 0; index < ready; index++) {
-      if ((poller.eventsOf(index) & (Epoll.ERR | Epoll.HUP)) !== 0) throwPending(poller.tagOf(index));
-      done++;
-      if (begun < count) begin();
-    }
-  }
-  return count;
-}
-
 function waitForRest(pid: number): void {
   const cell = new Int32Array(new SharedArrayBuffer(4));
   for (let look = 0; look < LOOKS_MAX; look++) {
@@ -104,7 +77,8 @@ function main(): void {
   }
   pages(address, WARM_UP_PAGES);
   const alone = pages(address, Number(count));
-  openHogs(address, Number(hogs));
+  // Nothing of theirs is ever read.
+  openMany(socketAddress(address, Service.CHARGEN), Number(hogs));
   waitForRest(Number(pid));
   const beside = pages(address, Number(count));
   // JSON has no Infinity.
@@ -113,11 +87,4 @@ function main(): void {
   process.stdout.write(`${JSON.stringify(result)}\n`);
 }
 
-try {
-  main();
-  process.exit(0);
-} catch (error) {
-  const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`hogs-load: ${message}\n`);
-  process.exit(error instanceof SystemCallError ? 1 : 2);
-}
+runProgram('hogs-load', main);

@@ -1,12 +1,11 @@
 /** `bench hogs [COMMIT]`: a page over a TAP beside thousands of peers that never read; two builds in turn when a commit is given. */
 import Table from 'cli-table3';
-import { orderOf, type Side } from './against.js';
-import { CommitBuild, findCommit } from './commit-build.js';
-import { hogs, OWN_PROGRAMS, requireCpus, requireRoot, ServerProcess, type StackServer } from './lineup.js';
+import { findCommit } from './commit-build.js';
+import { hogs, requireCpus, requireRoot, ServerProcess, type StackServer } from './lineup.js';
 import { describeMachine } from './process-cost.js';
 import { formatNumber, formatSeries, type Series, seriesOf } from './report.js';
-import { Topology } from './topology.js';
-import { withCleanUp } from './way-out.js';
+import { type Side, turnOf, withSides } from './sides.js';
+import type { Topology } from './topology.js';
 import type { HogsResult } from './workload.js';
 
 /** What they may do to the time of somebody else's page. */
@@ -62,22 +61,8 @@ export function hogsFigure(rows: readonly HogsRow[], connections: number): strin
 export async function runHogs(options: HogsOptions): Promise<void> {
   requireRoot();
   requireCpus('apart');
-  const build = options.commit === undefined ? undefined : new CommitBuild(findCommit(options.commit));
-  const topology = new Topology(1500);
-  const cleanUp = (): void => {
-    topology.close();
-    build?.remove();
-  };
-  const rows = await withCleanUp(cleanUp, async () => {
-    const sides: Side[] = [{ isNew: true, programs: OWN_PROGRAMS }];
-    if (build !== undefined) {
-      process.stderr.write(`building ${build.commit.label}\n`);
-      await build.build();
-      sides.unshift({ isNew: false, programs: build.programs });
-    }
-    topology.open();
-    return await measure(topology, sides, options);
-  });
+  const old = options.commit === undefined ? undefined : findCommit(options.commit);
+  const rows = await withSides(old, 1500, (topology, sides) => measure(topology, sides, options));
   if (options.json) {
     const report = { benchmark: 'hogs', ...options, machine: describeMachine(), rows };
     process.stdout.write(`${JSON.stringify(report)}\n`);
@@ -90,8 +75,7 @@ export async function runHogs(options: HogsOptions): Promise<void> {
 async function measure(topology: Topology, sides: readonly Side[], options: HogsOptions): Promise<HogsRow[]> {
   const results: Record<HogsRow['build'], HogsResult[]> = { old: [], new: [] };
   for (let run = 0; run < options.runs; run++) {
-    const turn = sides.length === 2 ? orderOf([sides[0], sides[1]], run) : sides;
-    for (const side of turn) {
+    for (const side of turnOf(sides, run)) {
       const name = side.isNew ? 'new' : 'old';
       const server = await ServerProcess.start(topology, options.server, { programs: side.programs });
       try {

@@ -17,23 +17,18 @@ import {
   NativeBuffer,
   Poller,
   read,
-  resetOnClose,
-  SystemCallError,
   shutdownWrite,
   socketAddress,
   throwPending,
   write,
 } from './kernel-socket.js';
+import { runProgram } from './load-program.js';
+import { closedEarly, openMany, STALL_MS } from './openings.js';
 import { machineBusy, processCpu } from './process-cost.js';
 import { isWorkload, type LoadResult, Service, WORKLOADS, type Workload } from './workload.js';
 
-/** A server that does nothing for this long has lost something. */
-const STALL_MS = 10_000;
 /** One system call moves this much in the bulk workloads; larger gains nothing, the socket's queue is the limit. */
 const BULK_BYTES = 262_144;
-/** Connections in flight while thousands are opened: below any server's backlog. */
-const OPENING_AT_ONCE = 64;
-
 interface Work {
   count: number;
   seconds: number;
@@ -47,10 +42,6 @@ const buffer = new NativeBuffer(BULK_BYTES);
 
 function secondsSince(startMs: number): number {
   return (performance.now() - startMs) / 1000;
-}
-
-function closedEarly(): Error {
-  return new Error('the server closed a connection it should have kept');
 }
 
 /** Server receiving. Time runs until the server's own FIN: everything sent has then been read by the program, not just queued. */
@@ -211,28 +202,7 @@ function connectWork(address: string, inFlight: number): Run {
 
 /** Opens connections and returns when the last handshake is done. */
 function openIdle(address: string, connections: number): void {
-  const target = socketAddress(address, Service.ECHO);
-  const poller = new Poller(OPENING_AT_ONCE);
-  let begun = 0;
-  const begin = (): void => {
-    const fd = connectStart(target);
-    // Memory is measured again right after this process is gone; connections still saying goodbye would be in that figure.
-    resetOnClose(fd);
-    begun++;
-    poller.add(fd, Epoll.OUT | Epoll.EDGE, fd);
-  };
-  while (begun < Math.min(connections, OPENING_AT_ONCE)) begin();
-  for (let done = 0; done < connections; ) {
-    const ready = poller.wait(STALL_MS);
-    for (let index = 0; index < ready; index++) {
-      if ((poller.eventsOf(index) & (Epoll.ERR | Epoll.HUP)) !== 0) {
-        throwPending(poller.tagOf(index));
-        throw closedEarly();
-      }
-      done++;
-      if (begun < connections) begin();
-    }
-  }
+  openMany(socketAddress(address, Service.ECHO), connections);
   // The server's program may still be accepting. Sockets in its accept queue are open but cost it nothing yet, so one round trip after the
   // last connection: a server accepts in order.
   roundTripWork(address)(0.01);
@@ -331,12 +301,4 @@ function main(): void {
   process.stdout.write(`${JSON.stringify(result)}\n`);
 }
 
-try {
-  main();
-  // Thousands of open sockets need no goodbye: the kernel closes them.
-  process.exit(0);
-} catch (error) {
-  const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`load: ${message}\n`);
-  process.exit(error instanceof SystemCallError ? 1 : 2);
-}
+runProgram('load', main);

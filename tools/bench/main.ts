@@ -21,7 +21,7 @@ import {
 } from './lineup.js';
 import { ProfileError, runProfile } from './profile.js';
 import { RecoveryError, runRecovery } from './recovery.js';
-import { runTap } from './tap.js';
+import { runTap, type TapOptions } from './tap.js';
 import { TopologyError } from './topology.js';
 import { isWorkload, WORKLOADS, type Workload } from './workload.js';
 
@@ -80,39 +80,30 @@ interface TapFlags {
   readonly profile?: string;
 }
 
-async function tap(flags: TapFlags): Promise<void> {
+/** What both mean by their flags; `runs` without --runs and --quick. */
+function settingsOf(flags: Omit<TapFlags, 'servers'>, runs: number): Omit<TapOptions, 'servers'> {
   const quick = flags.quick === true;
-  await runTap({
+  return {
     json: flags.json === true,
     quick,
-    runs: flags.runs ?? (quick ? 1 : 3),
+    runs: flags.runs ?? (quick ? 1 : runs),
     seconds: flags.seconds ?? (quick ? 0.5 : 1.5),
     connections: flags.connections ?? (quick ? 2_000 : 10_000),
     mtu: flags.mtu,
     placement: flags.placement ?? (flags.profile === undefined ? 'shared' : 'apart'),
-    servers: flags.servers,
     workloads: flags.only,
     ...(flags.profile === undefined ? {} : { profile: flags.profile }),
-  });
+  };
+}
+
+async function tap(flags: TapFlags): Promise<void> {
+  await runTap({ ...settingsOf(flags, 3), servers: flags.servers });
 }
 
 type Flags = Omit<TapFlags, 'servers'> & { readonly servers: readonly StackServer[] };
 
 async function against(commit: string, flags: Flags): Promise<void> {
-  const quick = flags.quick === true;
-  await runAgainst({
-    commit,
-    json: flags.json === true,
-    quick,
-    runs: flags.runs ?? (quick ? 1 : 5),
-    seconds: flags.seconds ?? (quick ? 0.5 : 1.5),
-    connections: flags.connections ?? (quick ? 2_000 : 10_000),
-    mtu: flags.mtu,
-    placement: flags.placement ?? (flags.profile === undefined ? 'shared' : 'apart'),
-    servers: flags.servers,
-    workloads: flags.only,
-    ...(flags.profile === undefined ? {} : { profile: flags.profile }),
-  });
+  await runAgainst({ ...settingsOf(flags, 5), servers: flags.servers, commit });
 }
 
 interface FloodFlags {

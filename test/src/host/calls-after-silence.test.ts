@@ -160,7 +160,7 @@ const NET: Rows = {
   advance: OWN,
   msToNext: OWN,
   localWaiting: OWN,
-  admitAnswers: OWN,
+  finishFlush: OWN,
   deliverLocal: OWN,
   takeSegment: (w) => w.stack.net.giveSegment(w.stack.net.takeSegment()),
   giveSegment: (w) => w.stack.net.giveSegment(w.stack.net.takeSegment()),

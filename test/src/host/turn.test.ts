@@ -8,6 +8,9 @@ import type { FrameSlab } from '../../../stack/memory/frame-slab.js';
 import { type Device, type FrameBatch, Medium } from '../../../stack/net/device.js';
 import { Event, SocketKind } from '../../../stack/net/event-queue.js';
 import { Stack } from '../../../stack/stack.js';
+import { State } from '../../../stack/tcp/state.js';
+import { tcpSeq, tcpSourcePort } from '../../../stack/wire/tcp.js';
+import { writeSegment } from '../../stack/tcp/segment.js';
 
 /** Frames that are dropped at the door, as many as the test wants; what is sent is taken and forgotten. */
 class FloodedDevice implements Device {
@@ -25,17 +28,38 @@ class FloodedDevice implements Device {
     dropsSent: 0,
   };
   waiting = 0;
+  /** Frames it hands out at once, as a driver does that trusts that these are all. */
+  few = Infinity;
+  /** Comes behind those. */
+  last: Uint8Array | null = null;
+  asked = 0;
   sent = 0;
+  /** What was sent last. */
+  readonly bytes = new Uint8Array(100);
   /** The last time it was told. */
   now = 0;
 
   receive(into: FrameBatch, slab: FrameSlab): number {
     let count = 0;
-    for (; this.waiting > 0 && !into.full; this.waiting -= 1, count++) into.push(slab.take() + slab.headroom, 20);
+    this.asked += 1;
+    const { few } = this;
+    for (; this.waiting > 0 && !into.full && count < few; this.waiting -= 1, count++)
+      into.push(slab.take() + slab.headroom, 20);
+    if (this.last !== null && this.waiting === 0 && count < few) {
+      const at = slab.take() + slab.headroom;
+      slab.bytes.set(this.last, at);
+      into.push(at, this.last.length);
+      this.last = null;
+      count += 1;
+    }
     return count;
   }
   transmit(from: FrameBatch, first: number, slab: FrameSlab): number {
-    for (let i = first; i < from.count; i++) slab.give(from.offsets[i] as number);
+    for (let i = first; i < from.count; i++) {
+      const at = from.offsets[i] as number;
+      this.bytes.set(slab.bytes.subarray(at, at + (from.lengths[i] as number)));
+      slab.give(at);
+    }
     this.sent += from.count - first;
     return from.count - first;
   }
@@ -131,6 +155,60 @@ t.test('a timer that comes up late → it waits for one more turn, and no longer
   t.end();
 });
 
+/** The peer's answer to the SYN that was sent last. */
+function synAck(rig: Rig): Uint8Array {
+  const { net } = rig.stack;
+  const syn = new DataView(rig.device.bytes.buffer);
+  const bytes = new Uint8Array(100);
+  const seqBase = 5000;
+  const length = writeSegment(
+    new DataView(bytes.buffer),
+    0,
+    { flags: 'S.', seq: 0, ack: 1, win: 65_535 },
+    {
+      source: net.parseAddress('10.0.0.2'),
+      destination: net.parseAddress('10.0.0.1'),
+      sourcePort: 80,
+      destinationPort: tcpSourcePort(syn, 20),
+      seqBase,
+      ackBase: tcpSeq(syn, 20),
+    },
+  );
+  return bytes.slice(0, length);
+}
+
+t.test(
+  'a driver trusts that a few frames are all, and an answer lies behind them → it counts before its timer',
+  (t) => {
+    const rig = new Rig();
+    const id = rig.open();
+    rig.run();
+    rig.turn.deadline();
+    rig.device.few = 2;
+    rig.device.waiting = 6;
+    rig.device.last = synAck(rig);
+    rig.clock.set(2_000_000);
+    rig.run();
+    t.equal(rig.repeated, 0);
+    t.equal(rig.stack.tcp.state(id), State.ESTABLISHED);
+    t.end();
+  },
+);
+
+t.test('frames between two deadlines → a driver that trusts that these are all is asked once', (t) => {
+  const rig = new Rig();
+  rig.open();
+  rig.run();
+  rig.turn.deadline();
+  rig.device.few = 2;
+  rig.device.waiting = 6;
+  rig.device.asked = 0;
+  rig.clock.set(1_001_000);
+  rig.run();
+  t.same([rig.device.asked, rig.device.waiting], [1, 4]);
+  t.end();
+});
+
 t.test('a handler that runs for eight seconds → what it sends is stamped with the time it leaves at', (t) => {
   const rig = new Rig();
   const udp = rig.stack.udp.open({ port: 7 });
@@ -152,6 +230,23 @@ t.test('a handler that runs for eight seconds → what it sends is stamped with 
   rig.clock.set(10_000_000);
   rig.run();
   t.equal(rig.repeated, 1, 'the timer of the SYN runs from there');
+  t.end();
+});
+
+t.test('OPEN, eight seconds until it is sent, ABORT, OPEN of the same pair → the ISN went with the clock', (t) => {
+  const rig = new Rig();
+  const { net, tcp } = rig.stack;
+  const sent: number[] = [];
+  for (let i = 0; i < 2; i++) {
+    const id = tcp.open({ remoteAddress: net.parseAddress('10.0.0.2'), remotePort: 80, localPort: 5000 });
+    rig.clock.set(rig.clock.now() + 8_000_000);
+    rig.run();
+    sent.push(tcpSeq(new DataView(rig.device.bytes.buffer), 20));
+    tcp.abort(id);
+    rig.run();
+  }
+  // RFC 9293 §3.4.1: it ticks every 4 µs. Both were chosen by their calls, and so eight seconds apart.
+  t.equal(((sent[1] as number) - (sent[0] as number)) | 0, 2_000_000);
   t.end();
 });
 

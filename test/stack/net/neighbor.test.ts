@@ -5,18 +5,8 @@ import { ArpOperation } from '../../../stack/wire/arp.js';
 import { Verdict } from '../../../stack/wire/verdict.js';
 import { sameBytes } from '../../same-bytes.js';
 import { arp, frame, macOf, summary } from './frames.js';
-import { type Host, Pair, Probe, pattern } from './pair.js';
+import { type Host, Pair, Probe, pattern, quiet, stateOf } from './pair.js';
 
-function stateOf(host: Host, address: string): NeighborState {
-  const row = host.net.neighbors.find(0, host.net.parseAddress(address));
-  return row < 0 ? NeighborState.FREE : host.net.neighbors.t[row * Neighbor.STRIDE + Neighbor.STATE];
-}
-/** A pair in which nothing is under way: the announcements of the start are over. */
-function quiet(a = {}, b = {}): Pair {
-  const pair = new Pair(a, b);
-  pair.pass(5000);
-  return pair;
-}
 function reachableTime(host: Host, address: string): number {
   const row = host.net.neighbors.find(0, host.net.parseAddress(address));
   return host.net.neighbors.t[row * Neighbor.STRIDE + Neighbor.REACHABLE_MS];

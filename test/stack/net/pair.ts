@@ -5,6 +5,7 @@ import { parseAddress } from '../../../stack/net/address.js';
 import type { NetworkLimits } from '../../../stack/net/context.js';
 import { Medium } from '../../../stack/net/device.js';
 import type { Interface, InterfaceOptions } from '../../../stack/net/interface.js';
+import { Neighbor, NeighborState } from '../../../stack/net/neighbor.js';
 import { Network } from '../../../stack/net/network.js';
 import { Note } from '../../../stack/net/note.js';
 import type { ErrorReport, InboundPacket, Transport } from '../../../stack/net/transport.js';
@@ -50,7 +51,7 @@ export class Host {
 
   /** Takes what waits to be sent, as bytes; the slots go back. */
   sent(): Uint8Array[] {
-    this.net.admitAnswers();
+    this.net.finishFlush();
     const queue = this.iface.transmitQueue;
     const frames: Uint8Array[] = [];
     for (let i = queue.first; i < queue.count; i++) {
@@ -163,6 +164,18 @@ export class Probe implements Transport {
     const to = this.net.parseAddress(destination);
     return this.net.outputFrom(bytes, 0, length, this.protocol, this.net.sourceFor(to), to, 0, 64, flags, 0);
   }
+}
+
+/** What is known of a neighbour. */
+export function stateOf(host: Host, address: string): NeighborState {
+  const row = host.net.neighbors.find(0, host.net.parseAddress(address));
+  return row < 0 ? NeighborState.FREE : host.net.neighbors.t[row * Neighbor.STRIDE + Neighbor.STATE];
+}
+/** A pair in which nothing is under way: the announcements of the start are over. */
+export function quiet(a: HostOptions = {}, b: HostOptions = {}): Pair {
+  const pair = new Pair(a, b);
+  pair.pass(5000);
+  return pair;
 }
 
 /** Bytes that differ from their neighbours far and near. */
