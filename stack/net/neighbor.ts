@@ -72,8 +72,7 @@ export const enum Heard {
 
 /** RFC 4861 §10: REACHABLE_TIME, varied by MIN_ and MAX_RANDOM_FACTOR so that hosts do not probe in step. */
 const REACHABLE_MS_BASE = 30_000;
-/** DELAY_FIRST_PROBE_TIME */
-const DELAY_MS = 5_000;
+const DELAY_MS = 5_000; // DELAY_FIRST_PROBE_TIME
 /** RETRANS_TIMER; also RFC 1122 §2.3.2.1's most one request a second for each destination. */
 const RETRANSMIT_MS = 1_000;
 /** MAX_UNICAST_SOLICIT and MAX_MULTICAST_SOLICIT */
