@@ -59,7 +59,7 @@ export class StackDemultiplexer implements SynchronousEventDemultiplexer {
   }
 
   rowOf(_kind: SocketKind, handle: Handle): number {
-    return handle % ROWS_MAX;
+    return handle & (ROWS_MAX - 1);
   }
 
   readiness(kind: SocketKind, handle: Handle): number {

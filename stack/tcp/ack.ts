@@ -16,7 +16,7 @@ import { sendLimit } from './memory.js';
 import { sendShift, syncMss } from './options.js';
 import { answeredWhileProbing } from './probe.js';
 import { readBlocks } from './sack-blocks.js';
-import { highestSack, usesSack } from './scoreboard.js';
+import { highestSack, RecoveryBit, usesSack } from './scoreboard.js';
 import { State } from './state.js';
 import { Busy, countAcknowledged, nowBusy } from './tally.js';
 import { Cold, Flag, Name, Tally, Tcb } from './tcb.js';
@@ -47,6 +47,11 @@ export function processAck(tcp: TcpContext, c: number, k: number): Verdict {
     finish(tcp, c);
     return Verdict.OK;
   }
+  if (una === hot[c + Tcb.SND_NXT] && seg.ACK === una && saysOnlyWindow(tcp, c, k)) {
+    tcp.ack.priorUna = una;
+    peerAnswers(tcp, c, k);
+    return Verdict.OK;
+  }
   beginSample(tcp, c, k);
   const sacks = (tcp.options.present & TcpOptionBit.SACK) !== 0 && usesSack(tcp, c);
   if (seqLt(seg.ACK, una)) {
@@ -59,11 +64,7 @@ export function processAck(tcp: TcpContext, c: number, k: number): Verdict {
   }
   const advances = seg.ACK !== una;
   if (echoArrived(tcp, c, k)) tcp.ack.flags |= AckFlag.ECE;
-  updateSendWindow(tcp, c, k);
-  // The peer lives, and whatever ICMP had to say is past.
-  cold[k + Cold.PROBES_OUT] = 0;
-  cold[k + Cold.SOFT_ERROR] = 0;
-  if (una === hot[c + Tcb.SND_NXT] && timerRuns(tcp, k, Timer.PERSIST)) answeredWhileProbing(tcp, c, k);
+  peerAnswers(tcp, c, k);
   if (advances) moveUna(tcp, c, k);
   if (sacks) readBlocks(tcp, c, k);
   recover(tcp, c, k);
@@ -81,6 +82,28 @@ export function processAck(tcp: TcpContext, c: number, k: number): Verdict {
 function endsAll(tcp: TcpContext, c: number): boolean {
   const word = tcp.hot[c + Tcb.STATE];
   return (word & (Flag.STATE_MASK | Flag.ORPHAN)) === (State.LAST_ACK | Flag.ORPHAN) && finIsAcked(tcp, c);
+}
+
+/**
+ * With nothing outstanding an ACK acknowledges nothing and marks nothing as lost: so it is with all that a receiver
+ * gets. Unless there is ECN, a D-SACK or a probe to hear of, what is left is the window.
+ */
+function saysOnlyWindow(tcp: TcpContext, c: number, k: number): boolean {
+  return (
+    (tcp.options.present & TcpOptionBit.SACK) === 0 &&
+    (tcp.hot[c + Tcb.STATE] & Flag.ECN) === 0 &&
+    (tcp.cold[k + Cold.RECOVERY_BITS] & RecoveryBit.PROBE) === 0
+  );
+}
+
+/** The window; the peer lives, and whatever ICMP had to say is past. */
+function peerAnswers(tcp: TcpContext, c: number, k: number): void {
+  const { hot, cold } = tcp;
+  updateSendWindow(tcp, c, k);
+  cold[k + Cold.PROBES_OUT] = 0;
+  cold[k + Cold.SOFT_ERROR] = 0;
+  if (hot[c + Tcb.SND_UNA] === hot[c + Tcb.SND_NXT] && timerRuns(tcp, k, Timer.PERSIST))
+    answeredWhileProbing(tcp, c, k);
 }
 
 /** How far behind SND.UNA an ACK may be: the largest window offered, and no more than was ever acknowledged (as Linux), where that is counted. */

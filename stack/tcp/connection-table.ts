@@ -137,9 +137,10 @@ export class ConnectionTable {
 
   /** The offset of the hot row an id names, or -1 when the id is stale or never was. */
   offsetOf(id: number): number {
-    const row = id % ROWS_MAX;
+    // The same as id % 2^24, which for doubles is a call; what is no whole number has no whole generation.
+    const row = id & (ROWS_MAX - 1);
     const generation = (id - row) / ROWS_MAX;
-    if (!Number.isInteger(row) || row < 0 || row * Tcb.SIZE >= this.hot.length || generation <= 0) return -1;
+    if (row * Tcb.SIZE >= this.hot.length || generation <= 0) return -1;
     if (this.names[row * Name.SIZE + Name.GENERATION] !== generation) return -1;
     return row << Tcb.SHIFT;
   }

@@ -185,7 +185,7 @@ export class ListenerTable {
   }
 
   byId(id: number): Listener | undefined {
-    const listener = this.#rows[id % ROWS_MAX];
+    const listener = this.#rows[id & (ROWS_MAX - 1)];
     return listener?.id === id ? listener : undefined;
   }
 

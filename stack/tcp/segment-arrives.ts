@@ -291,8 +291,11 @@ function checkAck(tcp: TcpContext, c: number, k: number): Verdict {
   hot[c + Tcb.SND_WND] = seg.WND << ((hot[c + Tcb.STATE] & Flag.WINDOW_SCALE) !== 0 ? sendShift(tcp, c) : 0);
   tcp.cold[k + Cold.SND_WL1] = seg.SEQ;
   tcp.cold[k + Cold.SND_WL2] = seg.ACK;
+  const widest = tcp.cold[k + Cold.MAX_SND_WND];
   tcp.cold[k + Cold.MAX_SND_WND] = hot[c + Tcb.SND_WND];
-  syncMss(tcp, c, k);
+  // Neither window is so small that the MSS goes by it: then it is what it was.
+  const wide = 2 * tcp.cold[k + Cold.PEER_MSS];
+  if (widest < wide || hot[c + Tcb.SND_WND] < wide) syncMss(tcp, c, k);
   establish(tcp, c, k);
   if (hot[c + Tcb.SND_UNA] !== hot[c + Tcb.SND_NXT]) repeatSynText(tcp, c, k);
   mark(tcp, c);

@@ -117,11 +117,9 @@ export class SocketTable {
   }
   /** The row, or EBADF for an id that was closed or never given. */
   rowOf(id: UdpId): number {
-    const row = id % ROWS_MAX;
+    const row = id & (ROWS_MAX - 1);
     const s = row * Socket.STRIDE;
     const known =
-      Number.isInteger(row) &&
-      row >= 0 &&
       s < this.t.length &&
       (this.t[s + Socket.FLAGS] & SocketFlag.OPEN) !== 0 &&
       this.t[s + Socket.GENERATION] === (id - row) / ROWS_MAX;
