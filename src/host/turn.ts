@@ -46,6 +46,13 @@ const TURN_FRAMES_MAX = 512;
  */
 const BUSY_FRAMES = 4;
 /**
+ * A kernel answers some frames while it is given them: our SYN-ACK and our FIN over a TAP. After a turn that sent, one more look at the devices
+ * finds such an answer without a pass of the event loop, which costs as much as ten looks. Where peers are farther away the look finds
+ * nothing. So an answer found pays for this many looks, and without that only one in so many turns that sent has a look at all.
+ */
+const ANSWER_CREDIT = 8;
+const ANSWER_TRIAL_TURNS = 64;
+/**
  * Turns in a row that may end with frames left in a device while timers wait for them: 4096 frames, more than a device queues
  * (a TAP 1000), so that whatever had arrived by the first of them is taken in. Then timers expire in spite of a flood.
  */
@@ -71,6 +78,13 @@ export class Turn {
   readonly #batch = new FrameBatch(BATCH_FRAMES);
   /** Frames taken in turns that followed each other at once. */
   #inARow = 0;
+  /** This turn handed frames to a device. */
+  #sent = false;
+  /** The turn that was asked for looks for answers to the last one. No other follows it at once: ticks and other descriptors wait. */
+  #looks = false;
+  #answerCredit = 0;
+  /** Turns that sent and had no look. */
+  #unlooked = 0;
   readonly #clock: HostClock;
   /** Turns since timers last expired. */
   #undrained = 0;
@@ -89,6 +103,7 @@ export class Turn {
   run(now: Us): void {
     this.stack.at(now);
     this.more = false;
+    this.#sent = false;
     const due = this.#due;
     this.#due = 0;
     // Most turns come for frames, and between two of the stack's deadlines. What these frames have armed is asked next.
@@ -102,12 +117,28 @@ export class Turn {
 
   /** Is the next turn to follow at once? As long as the turns in a row have a turn's budget left together. */
   #judge(taken: number): void {
-    const busy = taken >= BUSY_FRAMES || (this.again && taken > 0);
+    const looked = this.#looks;
+    if (looked) this.#answerCredit = taken > 0 ? ANSWER_CREDIT : Math.max(0, this.#answerCredit - 1);
+    // A turn that looked for answers says nothing of how fast frames come.
+    const busy = taken >= BUSY_FRAMES || (this.again && !looked && taken > 0);
     this.#inARow = busy ? this.#inARow + taken : 0;
     this.again = busy && !this.more && this.#inARow < TURN_FRAMES_MAX;
-    if (this.again) return;
+    if (this.again) {
+      this.#looks = false;
+      return;
+    }
     if (busy) this.more = true;
     this.#inARow = 0;
+    this.again = this.#sent && !looked && !this.more && !this.blocked && this.#looksForAnswers();
+    this.#looks = this.again;
+  }
+
+  #looksForAnswers(): boolean {
+    if (this.#answerCredit > 0) return true;
+    this.#unlooked += 1;
+    if (this.#unlooked < ANSWER_TRIAL_TURNS) return false;
+    this.#unlooked = 0;
+    return true;
   }
 
   /**
@@ -203,6 +234,7 @@ export class Turn {
       const queue = attachment.iface.transmitQueue;
       if (queue.length === 0) continue;
       const full = queue.full;
+      this.#sent = true;
       queue.sent(attachment.device.transmit(queue, queue.first, this.#slab));
       if (queue.length > 0) this.blocked = true;
       // Answers to strangers that had to wait for others before them may follow now.

@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 
 /**
  * What we use of Node's inside. Two bindings, reached through `process.binding`, which is documented as deprecated but kept
@@ -57,6 +57,8 @@ export interface WriteState {
 export interface Bindings {
   readonly JSStream: JSStreamConstructor;
   readonly write: WriteState;
+  /** The property in which Node keeps a handle's socket, where it has a name of its own. */
+  readonly owner: symbol | undefined;
 }
 
 /** The part of `net.Socket` that Node's documentation leaves out and its own modules use. */
@@ -85,8 +87,16 @@ export function findBindings(): Bindings | null {
     };
     if (typeof JSStream !== 'function' || typeof JSStream.prototype.readBuffer !== 'function') return null;
     if (!ArrayBuffer.isView(write.state) || !Number.isInteger(write.bytesWritten)) return null;
-    return { JSStream, write } as Bindings;
+    return { JSStream, write, owner: findOwner() } as Bindings;
   } catch {
     return null;
   }
+}
+
+/** A socket that is made for a handle names itself there. */
+function findOwner(): symbol | undefined {
+  const handle = {};
+  const socket = new Socket({ handle, manualStart: true } as object) as SocketInside;
+  socket._handle = null;
+  return Object.getOwnPropertySymbols(handle).find((symbol) => Reflect.get(handle, symbol) === socket);
 }

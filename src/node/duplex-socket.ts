@@ -3,8 +3,8 @@ import { isIP, type OnReadOpts, type Server } from 'node:net';
 import { addAbortSignal, Duplex, type DuplexOptions } from 'node:stream';
 import type { ErrorCode } from '../../stack/base/errors.js';
 import type { ConnectionId } from '../../stack/base/units.js';
-import { Channel, type ChannelOwner } from './channel.js';
-import type { ChannelTable } from './channel-table.js';
+import type { ChannelOwner } from './channel-table.js';
+import type { Channels } from './channels.js';
 import { closeSoon } from './closing.js';
 import type { Endpoint } from './endpoint.js';
 import { codeOf, connectionError, systemError } from './errno.js';
@@ -42,26 +42,31 @@ export class DuplexSocket extends Duplex implements ChannelOwner {
   timeout = 0;
   /** Set by the server that accepted it. */
   server: Server | null = null;
-  readonly #channel: Channel;
+  readonly #channels: Channels;
+  #row: number;
   #written: WriteCallback | null = null;
   /** Bytes of the write that waits: the stream still counts them as queued. */
   #writing = 0;
   readonly #onread: OnReadOpts | null;
   #buffer: Uint8Array | null = null;
   #resetting = false;
+  /** Bytes given to the channel before it was closed. */
+  #bytesWritten = 0;
   #timer: NodeJS.Timeout | null = null;
   #peer: Endpoint = { address: '', port: 0, family: '' };
   #noDelay = false;
   #keepAlive = false;
   #keepAliveSeconds = 0;
 
-  constructor(table: ChannelTable, options: DuplexSocketOptions = {}, accepted?: ConnectionId) {
+  constructor(channels: Channels, options: DuplexSocketOptions = {}, accepted?: ConnectionId) {
     // `close` is emitted here: with `hadError`, as `net.Socket` does.
     const { signal, onread, pauseOnCreate, ...rest } = options;
     super({ ...rest, allowHalfOpen: options.allowHalfOpen ?? false, emitClose: false });
     this.#onread = onread ?? null;
     if (onread !== undefined) this.#buffer = typeof onread.buffer === 'function' ? onread.buffer() : onread.buffer;
-    this.#channel = new Channel(table, this, accepted);
+    this.#channels = channels;
+    this.#row = accepted === undefined ? channels.add(this) : channels.accept(this, accepted);
+    this.#limit();
     // Not by `super`, which destroys at once where the signal is aborted already.
     if (signal !== undefined) addAbortSignal(signal, this);
     if (pauseOnCreate === true) this.pause();
@@ -86,7 +91,7 @@ export class DuplexSocket extends Duplex implements ChannelOwner {
   }
 
   get pending(): boolean {
-    return this.connecting || !this.#channel.open;
+    return this.connecting || !this.#channels.isOpen(this.#row);
   }
   get readyState(): 'opening' | 'open' | 'readOnly' | 'writeOnly' | 'closed' {
     if (this.connecting) return 'opening';
@@ -94,14 +99,15 @@ export class DuplexSocket extends Duplex implements ChannelOwner {
     return this.writable ? 'writeOnly' : 'closed';
   }
   get bytesWritten(): number {
-    return this.#channel.bytesWritten + this.writableLength - this.#writing;
+    const submitted = this.#bytesWritten + this.#channels.bytesWritten(this.#row);
+    return submitted + this.writableLength - this.#writing;
   }
   get bufferSize(): number {
     return this.writableLength;
   }
   address(): Partial<Endpoint> {
     const into: Partial<Endpoint> = {};
-    if (this.#channel.open) this.#channel.localEndpoint(into);
+    if (this.#channels.isOpen(this.#row)) this.#channels.localEndpoint(this.#row, into);
     return into;
   }
   get localAddress(): string | undefined {
@@ -125,13 +131,13 @@ export class DuplexSocket extends Duplex implements ChannelOwner {
 
   setNoDelay(enable = true): this {
     this.#noDelay = enable;
-    this.#channel.setNoDelay(enable);
+    this.#channels.setNoDelay(this.#row, enable);
     return this;
   }
   setKeepAlive(enable = false, initialDelayMs = 0): this {
     this.#keepAlive = enable;
     this.#keepAliveSeconds = Math.trunc(initialDelayMs / 1000);
-    this.#channel.setKeepAlive(enable, this.#keepAliveSeconds);
+    this.#channels.setKeepAlive(this.#row, enable, this.#keepAliveSeconds);
     return this;
   }
   setTimeout(ms: number, callback?: () => void): this {
@@ -147,11 +153,11 @@ export class DuplexSocket extends Duplex implements ChannelOwner {
     return this;
   }
   ref(): this {
-    this.#channel.referenced = true;
+    this.#channels.setReferenced(this.#row, true);
     return this;
   }
   unref(): this {
-    this.#channel.referenced = false;
+    this.#channels.setReferenced(this.#row, false);
     return this;
   }
   destroySoon(): void {
@@ -182,19 +188,15 @@ export class DuplexSocket extends Duplex implements ChannelOwner {
   }
   /** Reads with `onread` do not fill the stream, so that its own rules do not stop them. */
   override pause(): this {
-    if (this.#onread !== null) this.#channel.readStop();
+    if (this.#onread !== null) this.#channels.readStop(this.#row);
     return super.pause();
   }
   override resume(): this {
-    if (this.#onread !== null && !this.connecting) this.#channel.readStart();
+    if (this.#onread !== null && !this.connecting) this.#channels.readStart(this.#row);
     return super.resume();
   }
-  /** The most that a program with `onread` takes at once. */
-  get readBytesMax(): number | undefined {
-    return this.#buffer?.length;
-  }
   override _read(): void {
-    this.#channel.readStart();
+    this.#channels.readStart(this.#row);
   }
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: WriteCallback): void {
     this.#send([chunk], callback);
@@ -211,7 +213,7 @@ export class DuplexSocket extends Duplex implements ChannelOwner {
       return;
     }
     try {
-      if (this.#channel.open) this.#channel.shutdown();
+      if (this.#channels.isOpen(this.#row)) this.#channels.shutdown(this.#row);
       callback();
     } catch (error) {
       // Nothing is left to shut: the connection is gone, and the reader hears why.
@@ -223,8 +225,8 @@ export class DuplexSocket extends Duplex implements ChannelOwner {
     this.connecting = false;
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#remote();
-    if (this.#resetting) this.#channel.reset();
-    else this.#channel.close();
+    this.#bytesWritten = this.#channels.bytesWritten(this.#row);
+    this.#row = this.#resetting ? this.#channels.reset(this.#row) : this.#channels.close(this.#row);
     const written = this.#takeWritten();
     written?.(error ?? coded(Error, 'ERR_SOCKET_CLOSED', 'Socket is closed'));
     const server = this.server as CountingServer | null;
@@ -240,15 +242,22 @@ export class DuplexSocket extends Duplex implements ChannelOwner {
     this.#refresh();
     this.bytesRead += count;
     const more = this.#onread === null ? this.push(Buffer.from(bytes.subarray(0, count))) : this.#fill(bytes, count);
-    if (!more) this.#channel.readStop();
+    if (!more) this.#channels.readStop(this.#row);
   }
   #fill(bytes: Uint8Array, count: number): boolean {
     const { buffer, callback } = this.#onread as OnReadOpts;
     const into = this.#buffer as Uint8Array;
     into.set(bytes.subarray(0, count));
     const more = callback(count, into) !== false;
-    if (typeof buffer === 'function') this.#buffer = buffer();
+    if (typeof buffer === 'function') {
+      this.#buffer = buffer();
+      this.#limit();
+    }
     return more;
+  }
+  /** A program with `onread` takes at most a buffer at once. */
+  #limit(): void {
+    if (this.#buffer !== null) this.#channels.limitReads(this.#row, this.#buffer.length);
   }
   channelEnd(): void {
     this.push(null);
@@ -265,8 +274,8 @@ export class DuplexSocket extends Duplex implements ChannelOwner {
       return;
     }
     this.#refresh();
-    if (this.#noDelay) this.#channel.setNoDelay(true);
-    if (this.#keepAlive) this.#channel.setKeepAlive(true, this.#keepAliveSeconds);
+    if (this.#noDelay) this.#channels.setNoDelay(this.#row, true);
+    if (this.#keepAlive) this.#channels.setKeepAlive(this.#row, true, this.#keepAliveSeconds);
     this.emit('connect');
     this.emit('ready');
     if (!this.destroyed && !this.isPaused()) this.read(0);
@@ -285,7 +294,7 @@ export class DuplexSocket extends Duplex implements ChannelOwner {
         this.#bind(options.localAddress ?? '0.0.0.0', options.localPort ?? 0);
         if (this.destroyed) return;
       }
-      this.#channel.connect(address, options.port);
+      this.#channels.connect(this.#row, address, options.port);
     } catch (error) {
       this.destroy(connectionError(codeOf(error), 'connect', address, options.port));
     }
@@ -293,7 +302,7 @@ export class DuplexSocket extends Duplex implements ChannelOwner {
 
   #bind(address: string, port: number): void {
     try {
-      this.#channel.bind(address, port);
+      this.#channels.bind(this.#row, address, port);
     } catch (error) {
       this.destroy(connectionError(codeOf(error), 'bind', address, port));
     }
@@ -309,7 +318,7 @@ export class DuplexSocket extends Duplex implements ChannelOwner {
     for (const chunk of chunks) this.#writing += chunk.length;
     let done: boolean;
     try {
-      done = this.#channel.write(chunks);
+      done = this.#channels.write(this.#row, chunks);
     } catch (error) {
       this.#takeWritten();
       callback(systemError(codeOf(error), 'write'));
@@ -328,7 +337,7 @@ export class DuplexSocket extends Duplex implements ChannelOwner {
 
   #remote(): Partial<Endpoint> {
     if (this.connecting) return {};
-    if (this.#peer.port === 0) this.#channel.remoteEndpoint(this.#peer);
+    if (this.#peer.port === 0) this.#channels.remoteEndpoint(this.#row, this.#peer);
     return this.#peer.port === 0 ? {} : this.#peer;
   }
   #refresh(): void {

@@ -5,19 +5,14 @@ import tls from 'node:tls';
 import type { ConnectionId } from '../../stack/base/units.js';
 import type { StackHost } from '../host/stack-host.js';
 import { findBindings, type SocketInside } from './bindings.js';
-import { ChannelTable } from './channel-table.js';
+import { Channels } from './channels.js';
 import { DatagramSocket, type DatagramSocketOptions, type MessageListener } from './datagram-socket.js';
 import { publishAccepted, publishClient, publishListen, publishListenError } from './diagnostics.js';
 import { DuplexSocket } from './duplex-socket.js';
 import { coded, listenArguments, portNumber } from './listen-arguments.js';
 import { guardTls, makeConnect, markOurs, refuseConnect, refusePath } from './second-connect.js';
 import { ServerHandle, type ServerInside } from './server-handle.js';
-import {
-  createStreamHandleClass,
-  resetAndDestroy,
-  type StreamHandle,
-  type StreamHandleClass,
-} from './stream-handle.js';
+import { createStreamHandleClass, isStreamHandle, resetAndDestroy, type StreamHandleClass } from './stream-handle.js';
 
 export interface NodeNetOptions {
   /** Use plain `Duplex` streams even where Node's own sockets can be had. */
@@ -36,7 +31,7 @@ export type ConnectOptions = net.TcpNetConnectOpts & net.SocketConstructorOpts;
  */
 export class NodeNet {
   readonly host: StackHost;
-  readonly #table: ChannelTable;
+  readonly #channels: Channels;
   /** Null: plain streams. */
   readonly #Handle: StreamHandleClass | null;
   /** What sockets on this stack have beyond Node's. */
@@ -44,12 +39,13 @@ export class NodeNet {
 
   constructor(host: StackHost, options: NodeNetOptions = {}) {
     this.host = host;
-    this.#table = new ChannelTable(host);
+    this.#channels = new Channels(host);
     const bindings = options.plainStreams === true ? null : findBindings();
-    const Handle = bindings === null ? null : createStreamHandleClass(bindings);
+    const Handle = bindings === null ? null : createStreamHandleClass(bindings, this.#channels);
     this.#Handle = Handle;
-    const connect = Handle === null ? refuseConnect : makeConnect(() => new Handle(this.#table));
-    this.#equip = (socket) => equip(socket, connect);
+    const connect = Handle === null ? refuseConnect : makeConnect(() => new Handle());
+    const prototype = socketPrototype(connect);
+    this.#equip = (socket) => equip(socket, prototype);
     guardTls();
   }
 
@@ -115,7 +111,7 @@ export class NodeNet {
       handle.onaccept = (id) => {
         // Before the program's own listeners, which may already want to reset, even if it has removed all there were.
         if (!server.listeners('connection').includes(this.#equip)) server.prependListener('connection', this.#equip);
-        handle.onconnection?.(0, new Handle(this.#table, id));
+        handle.onconnection?.(0, new Handle(id));
       };
     }
     return server;
@@ -165,7 +161,7 @@ export class NodeNet {
   }
 
   #connect(Handle: StreamHandleClass, options: ConnectOptions, listener?: () => void): net.Socket {
-    const handle = new Handle(this.#table);
+    const handle = new Handle();
     // Reading begins when the connection stands, not when the socket is made.
     const socket = new net.Socket({ ...options, handle, manualStart: true } as net.SocketConstructorOpts);
     this.#equip(socket);
@@ -175,7 +171,7 @@ export class NodeNet {
   }
 
   #connectPlain(options: ConnectOptions, listener?: () => void): net.Socket {
-    const socket = new DuplexSocket(this.#table, streamOptions(options));
+    const socket = new DuplexSocket(this.#channels, streamOptions(options));
     publishClient(socket);
     if (options.noDelay) socket.setNoDelay(true);
     if (options.keepAlive) socket.setKeepAlive(true, options.keepAliveInitialDelay);
@@ -188,7 +184,7 @@ export class NodeNet {
   /** What Node's server does with a handle, for a stream without one. */
   #acceptPlain(server: ServerInside, id: ConnectionId): void {
     const { allowHalfOpen, pauseOnConnect } = server;
-    const socket = new DuplexSocket(this.#table, { allowHalfOpen, pauseOnCreate: pauseOnConnect }, id);
+    const socket = new DuplexSocket(this.#channels, { allowHalfOpen, pauseOnCreate: pauseOnConnect }, id);
     if (server.maxConnections && server._connections >= server.maxConnections) {
       server.emit('drop', {
         localAddress: socket.localAddress,
@@ -211,13 +207,26 @@ export class NodeNet {
   }
 }
 
-/** Node's server makes the socket; what our handle adds to it is added here. */
-function equip(socket: net.Socket, connect: net.Socket['connect']): void {
-  const handle = (socket as SocketInside)._handle as StreamHandle | null;
-  if (handle === null || !('channel' in handle)) return;
+/** What the sockets of one stack have beyond Node's: a prototype between them and Node's, because a property of each would cost memory. */
+function socketPrototype(connect: net.Socket['connect']): net.Socket {
+  return Object.create(net.Socket.prototype, {
+    connect: { value: connect, configurable: true, writable: true },
+    resetAndDestroy: { value: resetAndDestroy, configurable: true, writable: true },
+  });
+}
+
+/** Node's server makes the socket; what it has beyond Node's is added here. */
+function equip(socket: net.Socket, prototype: net.Socket): void {
+  const handle: unknown = (socket as SocketInside)._handle;
+  if (!isStreamHandle(handle)) return;
   handle.socket = socket;
+  if (Object.getPrototypeOf(socket) === net.Socket.prototype) {
+    Object.setPrototypeOf(socket, prototype);
+    return;
+  }
+  // A class of the program's.
   socket.resetAndDestroy = resetAndDestroy;
-  socket.connect = connect;
+  socket.connect = prototype.connect;
 }
 
 /** A plain stream that ended stays ended: Node renews only streams of its own. */

@@ -7,7 +7,7 @@ import type { StreamHandle } from './stream-handle.js';
 
 /**
  * A socket object may connect again: after 'close', after ECONNREFUSED, on an accepted connection that has ended. `net.Socket` makes
- * itself a new handle then, and it is one of the kernel's. So each socket on the stack has a `connect` of its own, which
+ * itself a new handle then, and it is one of the kernel's. So the sockets on a stack have a `connect` of their own, which
  * gives it a handle of ours first; what cannot connect again says so.
  */
 

@@ -11,63 +11,83 @@ import {
   WriteRequest,
   type WriteResult,
 } from './bindings.js';
-import { Channel, type ChannelOwner } from './channel.js';
-import type { ChannelTable } from './channel-table.js';
+import { type ChannelOwner, CLOSED_ROW } from './channel-table.js';
+import type { Channels } from './channels.js';
 import { closeSoon } from './closing.js';
 import type { Endpoint } from './endpoint.js';
 import { errnoOf, errnoOfError, systemError, UV_EBADF, UV_ECANCELED } from './errno.js';
 
 /** What `net.Socket` asks of its handle, and we of ours. */
 export interface StreamHandle extends JSStream {
-  readonly channel: Channel;
   /** Whose handle it is; errors of the connection are reported there. */
   socket: Socket | null;
   close(callback?: () => void): void;
 }
-export type StreamHandleClass = new (table: ChannelTable, accepted?: ConnectionId) => StreamHandle;
+/** Whether it is a handle of any stack's. */
+export function isStreamHandle(handle: unknown): handle is StreamHandle {
+  return typeof handle === 'object' && handle !== null && 'channelData' in handle;
+}
+export type StreamHandleClass = new (accepted?: ConnectionId) => StreamHandle;
 
 const textEncoder = new TextEncoder();
 /** Strings up to a third of this are encoded here and sent without a Buffer of their own: the heads of HTTP messages. */
 const encoded = new Uint8Array(16_384);
 
+/** What a handle waits for. */
+class Requests {
+  connect: ConnectRequest | null = null;
+  write: Request | null = null;
+  /** The waiting write came from inside Node. */
+  writeInside = false;
+  /** A write from inside Node is done, and Node has not been told. */
+  writtenInside = false;
+  /** A shutdown from inside Node that came while a write was waiting. */
+  shutdown: Request | null = null;
+}
+
+/** Node keeps the socket of each handle in a property that only it names: it is our `socket`. */
+const OWNER: PropertyDescriptor & ThisType<StreamHandle> = {
+  get() {
+    return this.socket;
+  },
+  set(socket: Socket) {
+    this.socket = socket;
+  },
+};
+
 /**
- * The class of our handles, derived from this Node's `JSStream`.
+ * The class of our handles on one host's channels, derived from this Node's `JSStream`.
  *
  * The methods are called in two ways. `net.Socket` calls `writeBuffer`, `writev`, `shutdown` and `readStart` as methods:
  * we override those, so that a write the stack takes at once costs neither a copy nor a request that comes back later. TLS
  * and HTTP/2 sit on the stream inside Node and reach us through the `on…` callbacks, which must answer asynchronously.
  * Reads go through `readBuffer` in both cases: only C++ knows who reads.
  */
-export function createStreamHandleClass({ JSStream, write }: Bindings): StreamHandleClass {
-  return class MillraceStream extends JSStream implements StreamHandle, ChannelOwner {
-    readonly channel: Channel;
-    socket: Socket | null = null;
-    #connect: ConnectRequest | null = null;
-    #write: Request | null = null;
-    /** The waiting write came from inside Node. */
-    #writeInside = false;
-    /** Bytes are being handed to whoever reads. A write from inside Node is done, and Node has not been told. */
-    #reads = false;
-    #writtenInside = false;
-    /** A shutdown from inside Node that came while a write was waiting. */
-    #shutdown: Request | null = null;
-    /** Bytes of the program's own buffer (`onread`), where it has one: no read may bring more, so that the program can stop after each. */
-    readBytesMax: number | undefined = undefined;
+export function createStreamHandleClass({ JSStream, write, owner }: Bindings, channels: Channels): StreamHandleClass {
+  /** Whom bytes are being handed to. */
+  let reading: MillraceStream | null = null;
 
-    constructor(table: ChannelTable, accepted?: ConnectionId) {
+  class MillraceStream extends JSStream implements StreamHandle, ChannelOwner {
+    // Programs keep many sockets that do nothing: what only some have is in `#requests`, and what is a number is in the channel's row.
+    socket: Socket | null = null;
+    #row: number;
+    #requests: Requests | null = null;
+
+    constructor(accepted?: ConnectionId) {
       super();
-      this.channel = new Channel(table, this, accepted);
+      this.#row = accepted === undefined ? channels.add(this) : channels.accept(this, accepted);
     }
 
     // As net.Socket calls us.
 
     connect(request: ConnectRequest, address: string, port: number): number {
       try {
-        this.channel.connect(address, port);
+        channels.connect(this.#row, address, port);
       } catch (error) {
         return errnoOfError(error);
       }
-      this.#connect = request;
+      this.#requests ??= new Requests();
+      this.#requests.connect = request;
       return 0;
     }
     connect6(request: ConnectRequest, address: string, port: number): number {
@@ -75,7 +95,7 @@ export function createStreamHandleClass({ JSStream, write }: Bindings): StreamHa
     }
     bind(address: string, port: number): number {
       try {
-        this.channel.bind(address, port);
+        channels.bind(this.#row, address, port);
         return 0;
       } catch (error) {
         return errnoOfError(error);
@@ -85,40 +105,47 @@ export function createStreamHandleClass({ JSStream, write }: Bindings): StreamHa
       return this.bind(address, port);
     }
     getsockname(into: Partial<Endpoint>): number {
-      return this.channel.localEndpoint(into) ? 0 : UV_EBADF;
+      return channels.localEndpoint(this.#row, into) ? 0 : UV_EBADF;
     }
     getpeername(into: Partial<Endpoint>): number {
-      if (this.channel.remoteEndpoint(into)) return 0;
-      return this.channel.localEndpoint({}) ? errnoOf('ENOTCONN') : UV_EBADF;
+      if (channels.remoteEndpoint(this.#row, into)) return 0;
+      return channels.localEndpoint(this.#row, {}) ? errnoOf('ENOTCONN') : UV_EBADF;
     }
     setNoDelay(enable: boolean): number {
-      return statusOf(() => this.channel.setNoDelay(enable));
+      return statusOf(() => channels.setNoDelay(this.#row, enable));
     }
     setKeepAlive(enable: boolean, idleSeconds: number): number {
-      return statusOf(() => this.channel.setKeepAlive(enable, idleSeconds));
+      return statusOf(() => channels.setKeepAlive(this.#row, enable, idleSeconds));
     }
     /** Node 24.22 and later have them for `socket.setTypeOfService`. */
     setTypeOfService(service: number): number {
-      if (!this.channel.closed && !this.channel.localEndpoint({})) return UV_EBADF;
-      return statusOf(() => this.channel.setOption(TcpOption.TOS, service));
+      if (this.#row !== CLOSED_ROW && !channels.localEndpoint(this.#row, {})) return UV_EBADF;
+      return statusOf(() => channels.setOption(this.#row, TcpOption.TOS, service));
     }
     getTypeOfService(): number {
-      if (!this.channel.localEndpoint({})) return UV_EBADF;
-      return this.channel.getOption(TcpOption.TOS);
+      if (!channels.localEndpoint(this.#row, {})) return UV_EBADF;
+      return channels.getOption(this.#row, TcpOption.TOS);
     }
     ref(): void {
-      this.channel.referenced = true;
+      channels.setReferenced(this.#row, true);
     }
     unref(): void {
-      this.channel.referenced = false;
+      channels.setReferenced(this.#row, false);
     }
 
+    /** Node sets it on its handles. Here it is one of the row's bits. */
+    get reading(): boolean {
+      return channels.nodeReads(this.#row);
+    }
+    set reading(value: boolean) {
+      channels.setNodeReads(this.#row, value);
+    }
     readStart(): number {
-      const code = this.channel.readStart();
+      const code = channels.readStart(this.#row);
       return code === undefined ? 0 : errnoOf(code);
     }
     readStop(): number {
-      this.channel.readStop();
+      channels.readStop(this.#row);
       return 0;
     }
 
@@ -128,22 +155,22 @@ export function createStreamHandleClass({ JSStream, write }: Bindings): StreamHa
      */
     override useUserBuffer(buffer: Uint8Array): void {
       super.useUserBuffer(buffer);
-      this.readBytesMax = buffer.length;
+      channels.limitReads(this.#row, buffer.length);
       const onread = this.onread;
       this.onread = function (this: MillraceStream, bytes?: ArrayBuffer): Uint8Array | undefined {
         const next = onread.call(this, bytes);
-        if (next !== undefined) this.readBytesMax = next.length;
+        if (next !== undefined) channels.limitReads(this.#row, next.length);
         return next;
       };
     }
 
     // Null for a request: Node waits for what is returned.
     writeBuffer(request: Request | null, bytes: Uint8Array): WriteResult {
-      return this.#writeRun(request, bytes, bytes.length);
+      return this.writeRun(request, bytes, bytes.length);
     }
     writeUtf8String(request: Request | null, text: string): WriteResult {
       if (text.length * 3 > encoded.length) return this.writeBuffer(request, textEncoder.encode(text));
-      return this.#writeRun(request, encoded, textEncoder.encodeInto(text, encoded).written);
+      return this.writeRun(request, encoded, textEncoder.encodeInto(text, encoded).written);
     }
     writeLatin1String(request: Request | null, text: string): WriteResult {
       return this.writeBuffer(request, Buffer.from(text, 'latin1'));
@@ -156,13 +183,13 @@ export function createStreamHandleClass({ JSStream, write }: Bindings): StreamHa
     }
     /** Chunks, or chunks and encodings in turn. */
     writev(request: Request | null, chunks: (Uint8Array | string)[], allBuffers: boolean): WriteResult {
-      return this.#writeChunks(request, allBuffers ? (chunks as Uint8Array[]) : toBuffers(chunks));
+      return this.writeChunks(request, allBuffers ? (chunks as Uint8Array[]) : toBuffers(chunks));
     }
 
     /** Done at once: 1 tells Node not to wait. */
     shutdown(): number {
       try {
-        this.channel.shutdown();
+        channels.shutdown(this.#row);
         return 1;
       } catch (error) {
         return errnoOfError(error);
@@ -170,33 +197,33 @@ export function createStreamHandleClass({ JSStream, write }: Bindings): StreamHa
     }
 
     close(callback?: () => void): void {
-      if (this.channel.closed) return;
-      this.channel.close();
-      this.#closed(callback);
+      if (this.#row === CLOSED_ROW) return;
+      this.#row = channels.close(this.#row);
+      this.reportClosed(callback);
     }
     /** As `close`, with RST. */
     reset(callback?: () => void): number {
-      if (!this.channel.localEndpoint({})) return UV_EBADF;
-      this.channel.reset();
-      this.#closed(callback);
+      if (!channels.localEndpoint(this.#row, {})) return UV_EBADF;
+      this.#row = channels.reset(this.#row);
+      this.reportClosed(callback);
       return 0;
     }
     hasRef(): boolean {
-      return !this.channel.closed && this.channel.referenced;
+      return this.#row !== CLOSED_ROW && channels.isReferenced(this.#row);
     }
 
     get bytesWritten(): number {
-      return this.channel.bytesWritten;
+      return channels.bytesWritten(this.#row);
     }
     /** What the write timer watches: as long as it shrinks, the peer is taking bytes. */
     get writeQueueSize(): number {
-      return this.channel.pendingBytes;
+      return channels.pendingBytes(this.#row);
     }
 
     // As the inside of Node calls us.
 
     isClosing(): boolean {
-      return this.channel.closed;
+      return this.#row === CLOSED_ROW;
     }
     onreadstart(): number {
       return this.readStart();
@@ -207,20 +234,20 @@ export function createStreamHandleClass({ JSStream, write }: Bindings): StreamHa
     onwrite(request: Request, chunks: Uint8Array[]): number {
       let done: boolean;
       try {
-        done = this.channel.write(chunks);
+        done = channels.write(this.#row, chunks);
       } catch (error) {
         return errnoOfError(error);
       }
-      this.#write = request;
-      this.#writeInside = true;
+      const requests = this.awaitWrite(request, true);
       if (!done) return 0;
-      this.#writtenInside = true;
-      if (!this.#reads) setImmediate(() => this.#completeInside());
+      requests.writtenInside = true;
+      if (reading !== this) setImmediate(() => this.completeInside());
       return 0;
     }
     onshutdown(request: Request): number {
-      this.#shutdown = request;
-      if (this.#write === null) this.#shutDownInside();
+      this.#requests ??= new Requests();
+      this.#requests.shutdown = request;
+      if (this.#requests.write === null) this.shutDownInside();
       return 0;
     }
 
@@ -229,14 +256,14 @@ export function createStreamHandleClass({ JSStream, write }: Bindings): StreamHa
     channelData(bytes: Uint8Array, count: number): void {
       // Before the program hears of the bytes, and again before its ticks: HTTP/2 drops what it has not begun to write when the program
       // destroys a stream while a write is not complete.
-      this.#completeInside();
-      this.#reads = true;
+      this.completeInside();
+      reading = this;
       try {
         this.readBuffer(count === bytes.length ? bytes : bytes.subarray(0, count));
       } finally {
-        this.#reads = false;
+        reading = null;
       }
-      this.#completeInside();
+      this.completeInside();
     }
     channelEnd(): void {
       this.emitEOF();
@@ -245,97 +272,112 @@ export function createStreamHandleClass({ JSStream, write }: Bindings): StreamHa
       this.socket?.destroy(systemError(code, 'read'));
     }
     channelConnected(code: ErrorCode | undefined): void {
-      const request = this.#connect;
-      this.#connect = null;
+      const requests = this.#requests as Requests;
+      const request = requests.connect;
+      requests.connect = null;
+      if (requests.write === null && requests.shutdown === null) this.#requests = null;
       const good = code === undefined;
       request?.oncomplete(good ? 0 : errnoOf(code), this, request, good, good);
     }
     channelWritten(code: ErrorCode | undefined): void {
-      this.#finishWrite(code === undefined ? 0 : errnoOf(code));
-      if (this.#shutdown !== null) this.#shutDownInside();
+      this.endWrite(code === undefined ? 0 : errnoOf(code));
+      if (this.#requests?.shutdown) this.shutDownInside();
     }
 
     /** One run of bytes, which are ours only until we return when they lie in `encoded`. */
-    #writeRun(request: Request | null, bytes: Uint8Array, length: number): WriteResult {
+    private writeRun(request: Request | null, bytes: Uint8Array, length: number): WriteResult {
       let taken: number;
       try {
-        taken = this.channel.writeSome(bytes, length);
+        taken = channels.writeSome(this.#row, bytes, length);
       } catch (error) {
         return errnoOfError(error);
       }
       if (taken < length) {
-        this.channel.writeRest(bytes === encoded ? bytes.slice(taken, length) : bytes.subarray(taken, length));
+        channels.writeRest(this.#row, bytes === encoded ? bytes.slice(taken, length) : bytes.subarray(taken, length));
       }
-      return this.#written(request, length, taken === length);
+      return this.answerWrite(request, length, taken === length);
     }
 
-    #writeChunks(request: Request | null, chunks: readonly Uint8Array[]): WriteResult {
-      const before = this.channel.bytesWritten;
+    private writeChunks(request: Request | null, chunks: readonly Uint8Array[]): WriteResult {
+      const before = channels.bytesWritten(this.#row);
       let done: boolean;
       try {
-        done = this.channel.write(chunks);
+        done = channels.write(this.#row, chunks);
       } catch (error) {
         return errnoOfError(error);
       }
-      return this.#written(request, this.channel.bytesWritten - before, done);
+      return this.answerWrite(request, channels.bytesWritten(this.#row) - before, done);
+    }
+
+    private awaitWrite(request: Request, inside: boolean): Requests {
+      this.#requests ??= new Requests();
+      this.#requests.write = request;
+      this.#requests.writeInside = inside;
+      return this.#requests;
     }
 
     /** Tells Node what became of a write; a write that goes on has a request: the caller's, or where it gave none, ours. */
-    #written(request: Request | null, bytes: number, done: boolean): WriteResult {
+    private answerWrite(request: Request | null, bytes: number, done: boolean): WriteResult {
       write.state[write.bytesWritten] = bytes;
       write.state[write.lastWriteWasAsync] = done ? 0 : 1;
       if (done) return 0;
-      this.#writeInside = false;
       if (request !== null) {
-        this.#write = request;
+        this.awaitWrite(request, false);
         return 0;
       }
       const own = new WriteRequest();
-      this.#write = own;
+      this.awaitWrite(own, false);
       if (write.lastError !== undefined) write.state[write.lastError] = 0;
       return own;
     }
 
     /** A write from inside Node that was done at once; not from within `onwrite`, which must answer first. */
-    #completeInside(): void {
-      if (!this.#writtenInside) return;
-      this.#writtenInside = false;
+    private completeInside(): void {
+      if (!this.#requests?.writtenInside) return;
+      this.#requests.writtenInside = false;
       this.channelWritten(undefined);
     }
 
-    #finishWrite(status: number): void {
-      const request = this.#write;
-      if (request === null) return;
-      this.#write = null;
-      if (this.#writeInside) this.finishWrite(request, status);
+    private endWrite(status: number): void {
+      const requests = this.#requests;
+      if (requests === null || requests.write === null) return;
+      const request = requests.write;
+      requests.write = null;
+      if (requests.writeInside) this.finishWrite(request, status);
       else request.oncomplete(status);
     }
 
-    #shutDownInside(): void {
-      const request = this.#shutdown as Request;
+    private shutDownInside(): void {
+      const requests = this.#requests as Requests;
+      const request = requests.shutdown as Request;
       setImmediate(() => {
-        if (this.#shutdown !== request) return;
-        this.#shutdown = null;
-        const status = this.channel.open ? this.shutdown() : UV_ECANCELED;
+        if (requests.shutdown !== request) return;
+        requests.shutdown = null;
+        const status = channels.isOpen(this.#row) ? this.shutdown() : UV_ECANCELED;
         this.finishShutdown(request, status === 1 ? 0 : status);
       });
     }
 
-    #closed(callback: (() => void) | undefined): void {
-      this.socket = null;
+    private reportClosed(callback: (() => void) | undefined): void {
       closeSoon(() => {
-        this.#writtenInside = false;
-        const connect = this.#connect;
-        this.#connect = null;
-        connect?.oncomplete(UV_ECANCELED, this, connect, false, false);
-        this.#finishWrite(UV_ECANCELED);
-        const shutdown = this.#shutdown;
-        this.#shutdown = null;
-        if (shutdown !== null) this.finishShutdown(shutdown, UV_ECANCELED);
+        const requests = this.#requests;
+        if (requests !== null) this.cancel(requests);
         callback?.();
       });
     }
-  };
+    private cancel(requests: Requests): void {
+      requests.writtenInside = false;
+      const { connect } = requests;
+      requests.connect = null;
+      connect?.oncomplete(UV_ECANCELED, this, connect, false, false);
+      this.endWrite(UV_ECANCELED);
+      const { shutdown } = requests;
+      requests.shutdown = null;
+      if (shutdown !== null) this.finishShutdown(shutdown, UV_ECANCELED);
+    }
+  }
+  if (owner !== undefined) Object.defineProperty(MillraceStream.prototype, owner, OWNER);
+  return MillraceStream;
 }
 
 function statusOf(call: () => void): number {

@@ -1,6 +1,5 @@
 import t, { type Test } from 'tap';
-import { Channel } from '../../../src/node/channel.js';
-import { ChannelTable } from '../../../src/node/channel-table.js';
+import { Channels } from '../../../src/node/channels.js';
 import { DatagramSocket } from '../../../src/node/datagram-socket.js';
 import { Listener } from '../../../src/node/listener.js';
 import { Acceptor, Connector } from '../../../src/reactor/acceptor.js';
@@ -198,38 +197,45 @@ const NET: Rows = {
 };
 
 /** A channel of Node's sockets on a connection that has rested with the others. */
-function channel(w: SilentWorld): Channel {
-  return new Channel(new ChannelTable(w.host), OWNER, w.unread);
+function channel(w: SilentWorld, call: (channels: Channels, row: number) => unknown): void {
+  const channels = new Channels(w.host);
+  call(channels, channels.accept(OWNER, w.unread));
+}
+/** A channel without a connection. */
+function fresh(w: SilentWorld, call: (channels: Channels, row: number) => unknown): void {
+  const channels = new Channels(w.host);
+  call(channels, channels.add(OWNER));
 }
 
-const CHANNEL: Rows = {
-  open: (w) => channel(w).open,
-  closed: (w) => channel(w).closed,
-  connecting: (w) => channel(w).connecting,
-  pendingBytes: (w) => channel(w).pendingBytes,
-  bind: (w) => new Channel(new ChannelTable(w.host), OWNER).bind('10.0.0.1', 5000),
-  connect: (w) => new Channel(new ChannelTable(w.host), OWNER).connect('10.0.0.2', 80),
-  readStart: (w) => channel(w).readStart(),
-  readStop: (w) => channel(w).readStop(),
-  write: (w) => t.ok(channel(w).write([w.buffer])),
-  writeSome: (w) => channel(w).writeSome(w.buffer, 10),
-  writeRest: (w) => channel(w).writeRest(w.buffer),
-  shutdown: (w) => channel(w).shutdown(),
-  close: (w) => channel(w).close(),
-  reset: (w) => channel(w).reset(),
-  setOption: (w) => channel(w).setOption(TcpOption.NODELAY, 1),
-  getOption: (w) => channel(w).getOption(TcpOption.NODELAY),
-  waitsForTicks: (w) => {
-    channel(w).waitsForTicks = false;
-  },
-  setNoDelay: (w) => channel(w).setNoDelay(true),
-  setKeepAlive: (w) => channel(w).setKeepAlive(true, 1000),
-  localEndpoint: (w) => channel(w).localEndpoint({}),
-  remoteEndpoint: (w) => channel(w).remoteEndpoint({}),
-  referenced: (w) => {
-    channel(w).referenced = false;
-  },
-  handleEvents: (w) => channel(w).handleEvents(Event.READABLE),
+const CHANNELS: Rows = {
+  add: (w) => fresh(w, () => {}),
+  accept: (w) => channel(w, () => {}),
+  isOpen: (w) => channel(w, (channels, row) => channels.isOpen(row)),
+  isConnecting: (w) => channel(w, (channels, row) => channels.isConnecting(row)),
+  bytesWritten: (w) => channel(w, (channels, row) => channels.bytesWritten(row)),
+  pendingBytes: (w) => channel(w, (channels, row) => channels.pendingBytes(row)),
+  bind: (w) => fresh(w, (channels, row) => channels.bind(row, '10.0.0.1', 5000)),
+  connect: (w) => fresh(w, (channels, row) => channels.connect(row, '10.0.0.2', 80)),
+  readStart: (w) => channel(w, (channels, row) => channels.readStart(row)),
+  readStop: (w) => channel(w, (channels, row) => channels.readStop(row)),
+  limitReads: (w) => channel(w, (channels, row) => channels.limitReads(row, 10)),
+  nodeReads: (w) => channel(w, (channels, row) => channels.nodeReads(row)),
+  setNodeReads: (w) => channel(w, (channels, row) => channels.setNodeReads(row, true)),
+  write: (w) => channel(w, (channels, row) => t.ok(channels.write(row, [w.buffer]))),
+  writeSome: (w) => channel(w, (channels, row) => channels.writeSome(row, w.buffer, 10)),
+  writeRest: (w) => channel(w, (channels, row) => channels.writeRest(row, w.buffer)),
+  shutdown: (w) => channel(w, (channels, row) => channels.shutdown(row)),
+  close: (w) => channel(w, (channels, row) => channels.close(row)),
+  reset: (w) => channel(w, (channels, row) => channels.reset(row)),
+  setOption: (w) => channel(w, (channels, row) => channels.setOption(row, TcpOption.NODELAY, 1)),
+  getOption: (w) => channel(w, (channels, row) => channels.getOption(row, TcpOption.NODELAY)),
+  setNoDelay: (w) => channel(w, (channels, row) => channels.setNoDelay(row, true)),
+  setKeepAlive: (w) => channel(w, (channels, row) => channels.setKeepAlive(row, true, 1000)),
+  localEndpoint: (w) => channel(w, (channels, row) => channels.localEndpoint(row, {})),
+  remoteEndpoint: (w) => channel(w, (channels, row) => channels.remoteEndpoint(row, {})),
+  isReferenced: (w) => channel(w, (channels, row) => channels.isReferenced(row)),
+  setReferenced: (w) => channel(w, (channels, row) => channels.setReferenced(row, false)),
+  handleEvent: (w) => channel(w, (channels, row) => channels.handleEvent(w.unread, Event.READABLE, row)),
 };
 
 const DATAGRAM: Rows = {
@@ -311,7 +317,7 @@ const TABLES = [
   ['Tcp', Tcp, TCP],
   ['Udp', Udp, UDP],
   ['Network', Network, NET],
-  ['Channel', Channel, CHANNEL],
+  ['Channels', Channels, CHANNELS],
   ['DatagramSocket', DatagramSocket, DATAGRAM],
   ['Listener', Listener, LISTENER],
   ['Acceptor', Acceptor, ACCEPTOR],

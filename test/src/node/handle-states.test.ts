@@ -75,9 +75,9 @@ async function makeWorld(t: Test): Promise<World & { idle(): boolean }> {
   const make = (): Handle => {
     const socket = nets.client.connect({ host: SERVER, port: PORT });
     const { _handle: handle } = socket as unknown as { _handle: Handle };
-    const Class = handle.constructor as new (table: unknown) => Handle;
+    const Class = handle.constructor as new () => Handle;
     socket.destroy();
-    return new Class(handle.channel.table);
+    return new Class();
   };
   const stacks = [nets.server.host.stack, nets.client.host.stack];
   return { server, accepted, make, idle: () => stacks.every((stack) => stack.tcp.counts.connections === 0) };
