@@ -241,13 +241,15 @@ export class IpOutput {
     else if (kind === PathKind.UNICAST) {
       let row = t[p + Path.NEIGHBOR];
       if (row < 0 || !this.#neighbors.holds(row, iface.index, t[p + Path.NEXT_HOP])) {
-        row = this.#neighbors.find(iface.index, t[p + Path.NEXT_HOP]);
+        const hop = t[p + Path.NEXT_HOP];
+        row = this.#neighbors.find(iface.index, hop);
         if (row < 0 && isAnswer && !this.#neighbors.mayAnswerUnknown()) {
           ctx.slab.give(ipAt);
           ctx.stats.ipOutDiscards += 1;
           return Verdict.NO_NEIGHBOR;
         }
-        if (row < 0) row = this.#neighbors.create(iface.index, t[p + Path.NEXT_HOP]);
+        if (row < 0) row = this.#neighbors.create(iface.index, hop);
+        if (hop !== t[p + Path.DESTINATION]) this.#neighbors.markGateway(row);
         t[p + Path.NEIGHBOR] = row;
       }
       verdict = this.#neighbors.send(row, iface, ipAt, total, isAnswer);
