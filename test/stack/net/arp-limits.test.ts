@@ -56,7 +56,7 @@ t.test('at the limit → the gateway is asked for at once, and who has answered 
   probe.send('192.0.2.1', 10);
   t.same(host.sent().map(summary), ['arp request 10.0.0.3 to all'], 'the gateway');
   probe.send('10.0.0.2', 10);
-  const { to } = asking(host, probe, 7, 1);
+  const { to } = asking(host, probe, 8, 1);
   t.equal(to.get(`arp request 10.0.0.2 to ${macOf(2)}`), 3, 'three times, a second apart');
   t.equal(to.get('arp request 10.0.0.3 to all'), 2, 'and the gateway three times, with the first');
   t.end();
