@@ -1,7 +1,7 @@
 import { StackError } from '../stack/base/errors.js';
 import type { FrameSlab } from '../stack/memory/frame-slab.js';
 import { Medium } from '../stack/net/device.js';
-import { type Direction, LinkType, PcapngWriter } from '../stack/wire/pcapng.js';
+import { type Direction, LinkType, PcapngWriter, wholeBlocks } from '../stack/wire/pcapng.js';
 import type { Driver } from './driver.js';
 import { type Describe, Observer } from './observer.js';
 import type { Sink } from './sink.js';
@@ -14,6 +14,8 @@ export interface CaptureOptions {
   readonly describe?: Describe;
   /** Added to the device's time to make it µs since 1970. Default 0: the capture begins in 1970, and is the same each time. */
   readonly epochUs?: number;
+  /** Called once, at the moment the file ends early, with what `problem` says from then on. */
+  readonly onProblem?: (problem: string) => void;
   /** Named in the file. */
   readonly application?: string;
 }
@@ -31,7 +33,8 @@ const UTF8_BYTES_MAX = 3;
 
 /**
  * Writes each frame to a pcapng file, with a comment. It never fails the device: when the file is full or the disk is, frames go
- * on unrecorded, are counted, and the file's statistics block says so, as `problem` does.
+ * on unrecorded and are counted. `onProblem` is told at once, and the file's statistics block says it, as `problem` does. Where the
+ * disk was full in the middle of a block the file is cut behind the one before, so that every reader takes what there is.
  */
 export class CaptureDevice extends Observer {
   /** Frames written, and frames that are not in the file. */
@@ -44,6 +47,7 @@ export class CaptureDevice extends Observer {
   readonly #describe: Describe | undefined;
   readonly #epochUs: number;
   readonly #maxBytes: number;
+  readonly #onProblem: (problem: string) => void;
   readonly #writer = new PcapngWriter(BLOCK_BYTES * 2);
   readonly #iface: number;
   /** Handed to the sink. */
@@ -58,6 +62,7 @@ export class CaptureDevice extends Observer {
     this.#describe = options.describe;
     this.#epochUs = options.epochUs ?? 0;
     this.#maxBytes = options.maxBytes ?? MAX_BYTES;
+    this.#onProblem = options.onProblem ?? (() => {});
     if (!(this.#maxBytes >= MAX_BYTES_MIN)) {
       throw new StackError('ERR_OUT_OF_RANGE', `maxBytes is ${this.#maxBytes}: allowed is ${MAX_BYTES_MIN} or more`);
     }
@@ -85,8 +90,8 @@ export class CaptureDevice extends Observer {
     const comment = this.#describe?.(slab, offset) ?? '';
     const needed = PACKET_OVERHEAD_BYTES + length + comment.length * UTF8_BYTES_MAX + CLOSING_BYTES;
     if (this.bytes + needed > this.#maxBytes) {
-      this.problem = `the capture reached its limit of ${this.#maxBytes} bytes`;
       this.framesMissing += 1;
+      this.#end(`the capture reached its limit of ${this.#maxBytes} bytes`);
       return;
     }
     this.#writer.packet(this.#iface, this.#epochUs + this.now, slab.bytes, offset, length, direction, comment);
@@ -114,7 +119,11 @@ export class CaptureDevice extends Observer {
       dropped: this.framesMissing,
       comment: ending,
     });
-    this.#write();
+    // What was cut off may have left room for this block. Else the file goes without.
+    if (this.#sinkFailed) {
+      this.#append();
+      this.#writer.clear();
+    } else this.#write();
     try {
       this.#sink.close();
     } catch (cause) {
@@ -122,27 +131,46 @@ export class CaptureDevice extends Observer {
     }
   }
 
-  #write(): void {
-    const length = this.#writer.length;
-    if (length === 0) return;
-    if (!this.#sinkFailed) {
-      try {
-        this.#sink.write(this.#writer.written);
-        this.#bytesFlushed += length;
-      } catch (cause) {
-        this.#fail(cause);
-      }
-    }
-    this.#writer.clear();
-    this.#framesBuffered = 0;
+  #end(problem: string): void {
+    if (this.problem !== '') return;
+    this.problem = problem;
+    this.#onProblem(problem);
   }
 
-  /** Frames of the block that could not be written are gone, and nobody knows how many of it reached the disk. */
+  #write(): void {
+    if (this.#writer.length === 0) return;
+    const cause = this.#sinkFailed ? undefined : this.#append();
+    this.#writer.clear();
+    this.#framesBuffered = 0;
+    if (cause !== undefined) this.#fail(cause);
+  }
+
+  /** Gives the sink what is written, or as many whole blocks of it as it takes. Returns what went wrong, or undefined. */
+  #append(): unknown {
+    const sink = this.#sink;
+    const before = sink.length ?? 0;
+    const { written } = this.#writer;
+    try {
+      sink.write(written);
+      this.#bytesFlushed += written.length;
+      return undefined;
+    } catch (cause) {
+      const kept = wholeBlocks(written, (sink.length ?? 0) - before);
+      try {
+        sink.truncate?.(before + kept.bytes);
+      } catch {
+        // A device or a pipe: what it took cannot be taken back.
+      }
+      this.#bytesFlushed += kept.bytes;
+      const lost = this.#framesBuffered - kept.packets;
+      this.framesWritten -= lost;
+      this.framesMissing += lost;
+      return cause ?? new Error('unknown');
+    }
+  }
+
   #fail(cause: unknown): void {
     this.#sinkFailed = true;
-    this.framesWritten -= this.#framesBuffered;
-    this.framesMissing += this.#framesBuffered;
-    this.#framesBuffered = 0;
-    this.problem = `the capture could not be written (${cause instanceof Error ? cause.message : String(cause)})`;
+    this.#end(`the capture could not be written (${cause instanceof Error ? cause.message : String(cause)})`);
   }
 }

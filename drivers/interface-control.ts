@@ -1,4 +1,5 @@
 import { StackError } from '../stack/base/errors.js';
+import { Medium } from '../stack/net/device.js';
 import { Errno, type Libc, libc, Socket, systemError } from './syscall.js';
 
 /**
@@ -19,6 +20,13 @@ const enum Request {
   SIOCGIFTXQLEN = 0x8942,
   SIOCSIFTXQLEN = 0x8943,
   SIOCETHTOOL = 0x8946,
+}
+
+const ETHERNET_HEADER_BYTES = 14;
+
+/** The kernel's limit for the MTU is 65,535 less the link header: a TAP has that of Ethernet, a TUN none. */
+export function mtuMax(medium: Medium): number {
+  return medium === Medium.ETHERNET ? 65_535 - ETHERNET_HEADER_BYTES : 65_535;
 }
 
 /** struct ifreq: the interface's name, then a union. */

@@ -1,4 +1,4 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { StackError } from '../stack/base/errors.js';
 import { errnoName } from './syscall.js';
 
@@ -6,6 +6,10 @@ import { errnoName } from './syscall.js';
 export interface Sink {
   write(bytes: Uint8Array): void;
   close(): void;
+  /** Bytes that have arrived, those of a write that threw in its middle included. A sink that has it has `truncate`, too. */
+  readonly length?: number;
+  /** Forgets what is behind the first `length` bytes; what is written next follows them. Throws where that cannot be. */
+  truncate?(length: number): void;
 }
 
 /**
@@ -20,9 +24,25 @@ export function fileSink(path: string): Sink {
     throw fileError(cause, `The file ${path} cannot be opened for writing`);
   }
   let open = true;
+  let length = 0;
+  // Null: where the descriptor stands. It stands behind the end of a file that was cut, and a pipe knows no positions.
+  let position: number | null = null;
   return {
+    get length() {
+      return length;
+    },
     write(bytes) {
-      for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done);
+      for (let done = 0; done < bytes.length; ) {
+        const count = writeSync(fd, bytes, done, bytes.length - done, position);
+        done += count;
+        length += count;
+        if (position !== null) position += count;
+      }
+    },
+    truncate(bytes) {
+      ftruncateSync(fd, bytes);
+      length = bytes;
+      position = bytes;
     },
     close() {
       if (!open) return;

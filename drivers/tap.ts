@@ -8,6 +8,7 @@ import {
   Ifreq,
   InterfaceControl,
   InterfaceRequest,
+  mtuMax,
   parseHostAddress,
 } from './interface-control.js';
 import { hardwareAddressFor, sameBytes } from './mac.js';
@@ -35,10 +36,8 @@ export interface TapOptions {
 }
 
 const CLONE_DEVICE = '/dev/net/tun';
-const ETHERNET_HEADER_BYTES = 14;
-/** RFC 791: every host takes 68 bytes. The kernel's limit is that of an IP datagram less the Ethernet header. */
+/** RFC 791: every host takes 68 bytes. */
 const MTU_MIN = 68;
-const MTU_MAX = 65535 - ETHERNET_HEADER_BYTES;
 /**
  * The kernel's own 500 frames are 0.7 MB; a sender with a larger window loses frames to itself, because TUN drops what does
  * not fit. 4096 hold a window of 6 MiB, the largest that auto-tuning opens by default.
@@ -259,7 +258,7 @@ export function openTun(interfaceName: string, options: TapOptions = {}): TapDev
 function openTunTap(interfaceName: string, medium: Medium, options: TapOptions): TapDevice {
   const kind = medium === Medium.ETHERNET ? 'tap' : 'tun';
   checkInterfaceName(interfaceName, `${kind}:${interfaceName}`);
-  checkOptions(options);
+  checkOptions(options, medium);
   const host = options.hostAddress === undefined ? undefined : parseHostAddress(options.hostAddress);
   const system = libc();
   const control = new InterfaceControl(interfaceName);
@@ -319,10 +318,11 @@ function lengthenQueue(control: InterfaceControl): void {
   }
 }
 
-function checkOptions(options: TapOptions): void {
+function checkOptions(options: TapOptions, medium: Medium): void {
   const { mtu, mac, queueFrames } = options;
-  if (mtu !== undefined && !(Number.isInteger(mtu) && mtu >= MTU_MIN && mtu <= MTU_MAX)) {
-    throw new StackError('ERR_OUT_OF_RANGE', `mtu is ${mtu}: allowed is a whole number from ${MTU_MIN} to ${MTU_MAX}`);
+  const most = mtuMax(medium);
+  if (mtu !== undefined && !(Number.isInteger(mtu) && mtu >= MTU_MIN && mtu <= most)) {
+    throw new StackError('ERR_OUT_OF_RANGE', `mtu is ${mtu}: allowed is a whole number from ${MTU_MIN} to ${most}`);
   }
   if (queueFrames !== undefined && !(Number.isInteger(queueFrames) && queueFrames >= 1 && queueFrames <= 1_000_000)) {
     throw new StackError(

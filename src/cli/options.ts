@@ -3,8 +3,9 @@ import { existsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { type FaultOptions, parseFaults } from '../../drivers/fault-options.js';
-import { checkInterfaceName } from '../../drivers/interface-control.js';
+import { checkInterfaceName, mtuMax } from '../../drivers/interface-control.js';
 import { StackError } from '../../stack/base/errors.js';
+import { Medium } from '../../stack/net/device.js';
 import { badValue, CliError } from './errors.js';
 import * as value from './values.js';
 
@@ -49,9 +50,8 @@ export const DEFAULT_TRACE_LIMIT = '256M';
 
 const TRACE_LIMIT_MIN = 64 * 1024;
 const TRACE_LIMIT_MAX = 64 * 2 ** 30;
-/** RFC 791: every host takes 68 bytes. Above: the kernel's limit for a TAP, 65,535 less the Ethernet header. */
+/** RFC 791: every host takes 68 bytes. */
 const MTU_MIN = 68;
-const MTU_MAX = 65_521;
 
 /** The options of every command that runs a stack on a device. */
 export function addStackOptions(command: Command): Command {
@@ -67,7 +67,10 @@ export function addStackOptions(command: Command): Command {
 /** Those that `demo`, which chooses device and addresses itself, has too. */
 export function addTrafficOptions(command: Command): Command {
   return command
-    .option('--mtu <bytes>', `largest IP datagram, ${MTU_MIN} to ${MTU_MAX} (default: the device's)`)
+    .option(
+      '--mtu <bytes>',
+      `largest IP datagram, ${MTU_MIN} to ${mtuMax(Medium.ETHERNET)}, of a tun ${mtuMax(Medium.IP)} (default: the device's)`,
+    )
     .option('--trace <file>', 'write every frame to a pcapng file, each with what the stack thought of it')
     .option('--trace-limit <size>', `the trace grows to this and no further (default: ${DEFAULT_TRACE_LIMIT})`)
     .option('--print', 'print every frame in one line')
@@ -86,15 +89,15 @@ export function stackSettings(raw: RawOptions): StackSettings {
     address,
     gateway: gatewayOf(raw.gateway, address),
     hostAddress: hostAddressOf(raw.hostAddress, address),
-    ...trafficSettings(raw),
+    ...trafficSettings(raw, device.startsWith('tun:') ? Medium.IP : Medium.ETHERNET),
   };
 }
 
 export type TrafficSettings = Omit<StackSettings, 'device' | 'address' | 'gateway' | 'hostAddress'>;
 
-export function trafficSettings(raw: RawOptions): TrafficSettings {
+export function trafficSettings(raw: RawOptions, medium = Medium.ETHERNET): TrafficSettings {
   return {
-    mtu: raw.mtu === undefined ? undefined : value.wholeNumber('--mtu', raw.mtu, MTU_MIN, MTU_MAX),
+    mtu: raw.mtu === undefined ? undefined : value.wholeNumber('--mtu', raw.mtu, MTU_MIN, mtuMax(medium)),
     trace: raw.trace === undefined ? undefined : traceFile(raw.trace),
     traceLimitBytes: value.bytes(
       '--trace-limit',

@@ -184,6 +184,7 @@ function wrap(device: Driver, settings: StackSettings): { outer: Driver; capture
       sink: traceSink(settings.trace),
       maxBytes: settings.traceLimitBytes,
       describe: describeFrame,
+      onProblem: (problem) => notice(`millrace: the trace ends here: ${problem}. Everything else goes on`),
       epochUs: Math.round(performance.timeOrigin * 1000),
     });
     outer = capture;

@@ -14,8 +14,8 @@ export interface OptionOwner {
   readonly tcp: Tcp;
   readonly settings: Settings;
   readonly family: number;
-  /** 0: there is none, or it has ended. */
-  readonly liveConnection: ConnectionId;
+  /** 0: there is none. It may have ended. */
+  readonly connection: ConnectionId;
   /** 0: it does not listen. */
   readonly listener: ListenerId;
 }
@@ -84,11 +84,12 @@ export class StreamOptions implements TcpOptionTarget, IpOptionTarget {
   }
   get phase(): TcpOptionTarget['phase'] {
     if (this.owner.listener !== 0) return 'listening';
-    return this.owner.liveConnection === 0 ? 'closed' : 'open';
+    return this.#live === 0 ? 'closed' : 'open';
   }
 
   getTcpOption(option: TcpOption): number {
-    const { tcp, liveConnection } = this.owner;
+    const { tcp } = this.owner;
+    const liveConnection = this.#live;
     if (liveConnection !== 0 && tcp.state(liveConnection) !== State.SYN_SENT) {
       return tcp.getOption(liveConnection, option);
     }
@@ -96,7 +97,8 @@ export class StreamOptions implements TcpOptionTarget, IpOptionTarget {
   }
 
   setTcpOption(option: TcpOption, value: number): void {
-    const { tcp, liveConnection } = this.owner;
+    const { tcp } = this.owner;
+    const liveConnection = this.#live;
     if (liveConnection !== 0) tcp.setOption(liveConnection, option, value);
     // It is about what has come, not about what will.
     else if (option === TcpOption.QUICK_ACK) return;
@@ -104,12 +106,14 @@ export class StreamOptions implements TcpOptionTarget, IpOptionTarget {
   }
 
   get congestion(): string {
-    const { tcp, liveConnection } = this.owner;
+    const { tcp } = this.owner;
+    const liveConnection = this.#live;
     if (liveConnection !== 0) return tcp.congestionOf(liveConnection);
     return this.chosenCongestion ?? this.settings.limits.congestion;
   }
   set congestion(name: string) {
-    const { tcp, liveConnection } = this.owner;
+    const { tcp } = this.owner;
+    const liveConnection = this.#live;
     // Throws ENOENT before anything has changed.
     tcp.context.congestions.numberOf(name);
     if (liveConnection !== 0) tcp.setCongestion(liveConnection, name);
@@ -130,7 +134,8 @@ export class StreamOptions implements TcpOptionTarget, IpOptionTarget {
       takeError,
       listening: () => this.owner.listener !== 0,
       memory: () => {
-        const { tcp, liveConnection } = this.owner;
+        const { tcp } = this.owner;
+        const liveConnection = this.#live;
         if (liveConnection === 0) return { receive: 0, send: 0 };
         return { receive: tcp.readable(liveConnection), send: tcp.unacknowledged(liveConnection) };
       },
@@ -152,9 +157,15 @@ export class StreamOptions implements TcpOptionTarget, IpOptionTarget {
     if (listener !== undefined) listener.fastOpenKeys = this.#fastOpenKeys;
   }
 
+  /** 0: there is none, or it has ended. */
+  get #live(): ConnectionId {
+    const { tcp, connection } = this.owner;
+    return connection !== 0 && tcp.state(connection) !== State.CLOSED ? connection : (0 as ConnectionId);
+  }
   info(): TcpInfo | undefined {
-    const { tcp, liveConnection } = this.owner;
-    return liveConnection === 0 ? undefined : tcp.info(liveConnection);
+    // As Linux also of one that has ended.
+    const { tcp, connection } = this.owner;
+    return connection === 0 ? undefined : tcp.info(connection);
   }
   backlog(): { waiting: number; limit: number } {
     const { waiting, backlog } = this.owner.tcp.listenerInfo(this.owner.listener);
@@ -184,7 +195,8 @@ export class StreamOptions implements TcpOptionTarget, IpOptionTarget {
     else if (option === IP.IP_RECVERR) this.setTcpOption(TcpOption.RECEIVE_ERRORS, value);
   }
   pathMtu(): number | undefined {
-    const { tcp, liveConnection } = this.owner;
+    const { tcp } = this.owner;
+    const liveConnection = this.#live;
     if (liveConnection === 0 || tcp.state(liveConnection) === State.SYN_SENT) return undefined;
     return tcp.context.net.pathMtu(tcp.remoteAddress(liveConnection));
   }

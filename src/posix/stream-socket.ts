@@ -75,10 +75,6 @@ export class StreamSocket implements PosixSocket {
   get #tcp(): SocketEnvironment['stack']['tcp'] {
     return this.environment.stack.tcp;
   }
-  /** There is a connection, and it has not ended. */
-  get #live(): boolean {
-    return this.#id !== NO_CONNECTION && this.#tcp.state(this.#id) !== State.CLOSED;
-  }
   get #state(): State {
     return this.#id === NO_CONNECTION ? State.CLOSED : this.#tcp.state(this.#id);
   }
@@ -404,8 +400,8 @@ export class StreamSocket implements PosixSocket {
       tcp: this.#tcp,
       settings: this.environment.settings,
       family: this.family,
-      get liveConnection() {
-        return socket.#live ? socket.#id : NO_CONNECTION;
+      get connection() {
+        return socket.#id;
       },
       get listener() {
         return socket.#listener;

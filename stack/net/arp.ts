@@ -15,7 +15,8 @@ import { sendArp, sendArpAnnouncement } from './arp-output.js';
 import type { Context } from './context.js';
 import type { Interface } from './interface.js';
 import { Local, type LocalAddresses } from './local-addresses.js';
-import { Heard, type NeighborCache } from './neighbor.js';
+import type { NeighborCache } from './neighbor.js';
+import { Heard } from './neighbor-row.js';
 import { Cause } from './note.js';
 import { TokenBucket } from './token-bucket.js';
 
@@ -77,13 +78,20 @@ export class Arp {
 
     const forUs = this.#local.classify(targetIp) === Local.OWN && this.#local.ifaceOf(targetIp) === iface.index;
     if (operation === ArpOperation.REPLY) {
-      const toUs = forUs && arpTargetMacHi(view, at) === iface.macHi && arpTargetMacLo(view, at) === iface.macLo;
-      this.#neighbors.heard(iface, senderIp, senderHi, senderLo, toUs ? Heard.ANSWERING_US : Heard.OVERHEARD);
+      const toHi = arpTargetMacHi(view, at);
+      const toLo = arpTargetMacLo(view, at);
+      const toUs = forUs && toHi === iface.macHi && toLo === iface.macLo;
+      let how = toUs ? Heard.ANSWERING_US : Heard.OVERHEARD;
+      // As Linux: a reply that announces names its sender as its target, by both addresses.
+      if (senderIp === targetIp && toHi === senderHi && toLo === senderLo) how = Heard.ANNOUNCING;
+      this.#neighbors.heard(iface, senderIp, senderHi, senderLo, how);
       return toUs ? Verdict.OK : Verdict.ARP_NOT_FOR_US;
     }
     // A probe (RFC 5227 §2.1.1) comes from 0.0.0.0: answered, so that the prober keeps away, and nothing to learn.
-    if (senderIp !== 0)
-      this.#neighbors.heard(iface, senderIp, senderHi, senderLo, forUs ? Heard.ASKING_US : Heard.OVERHEARD);
+    if (senderIp !== 0) {
+      const unasked = senderIp === targetIp ? Heard.ANNOUNCING : Heard.OVERHEARD;
+      this.#neighbors.heard(iface, senderIp, senderHi, senderLo, forUs ? Heard.ASKING_US : unasked);
+    }
     if (!forUs) return Verdict.ARP_NOT_FOR_US;
     if (!this.#replies.take()) {
       this.#ctx.stats.arpRepliesRateLimited += 1;

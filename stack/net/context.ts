@@ -81,6 +81,13 @@ export interface NetworkLimits {
   readonly arpRepliesPerSecond: number;
   readonly arpRepliesBurst: number;
   /**
+   * ARP requests sent to everybody in a second, and at once; as many more for connections that programs open, and to single
+   * hosts that nothing but their own word vouches for. At once: every host that may be asked for without an answer.
+   * Deviation: Linux limits them for each neighbour only.
+   */
+  readonly arpRequestsPerSecond: number;
+  readonly arpRequestsBurst: number;
+  /**
    * Answers to strangers that may wait for a device: one for each frame of a turn, and an echo reply of 64 KiB in fragments. An eighth of
    * a smaller slab.
    */
@@ -113,6 +120,8 @@ export const DEFAULT_NETWORK_LIMITS: NetworkLimits = {
   synAnswersBurst: 4096,
   arpRepliesPerSecond: 1000,
   arpRepliesBurst: 200,
+  arpRequestsPerSecond: 1000,
+  arpRequestsBurst: 1024,
   answerQueueFrames: 512,
   echoRepliesMax: 256,
 };

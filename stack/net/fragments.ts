@@ -7,7 +7,6 @@ import { RowPool } from '../memory/row-pool.js';
 import {
   Ecn,
   finishIpv4Checksum,
-  IpProtocol,
   Ipv4,
   Ipv4Fragment,
   ipv4Destination,
@@ -75,8 +74,11 @@ export type ReassemblyTimeout = (view: DataView, at: number, length: number, bro
  * Reassembly, RFC 791 §3.2 and RFC 815's bookkeeping turned round: a list of what has come, by offset, instead of holes.
  *
  * Fragments are where attacks on hosts used to begin, so everything is bounded: bytes, datagrams, fragments of one
- * datagram, time. Overlaps refuse the whole datagram (RFC 5722 for IPv6; Linux since 4.19 for both; the attacks are RFC 1858's): no
- * honest sender makes them. An exact duplicate is the network's doing and just dropped (RFC 8200 §4.5).
+ * datagram, time. A fragment that brings something new and overlaps what is here refuses the whole datagram (RFC 5722 for
+ * IPv6; Linux since 4.19 for both; the attacks are RFC 1858's): no honest sender makes such. One that lies inside what is
+ * here brings nothing: the network has duplicated it, and it is dropped (RFC 8200 §4.5; so does Linux). The bytes that came
+ * first stay, so nothing can be rewritten. RFC 1858 §3 and RFC 3128 would drop TCP at offset 8 for that reason: that is for
+ * routers that filter and see each fragment alone, and a path whose MTU is small may send it.
  * When there is no room the source that holds most gives its oldest datagram; where nobody has more than his reserve, the oldest of all gives
  * way: under a flood of fragments from forged sources a real datagram, whose pieces come together, still has a chance.
  */
@@ -165,8 +167,6 @@ export class Reassembly {
     this.#ctx.stats.ipReasmReqds += 1;
     // RFC 791 §3.2: all but the last are multiples of 8 bytes, and none is empty.
     if (count === 0 || (more && (count & 7) !== 0)) return this.#fail(Verdict.FRAGMENT_MALFORMED);
-    // RFC 1858 §3, RFC 3128: a first fragment cut right behind the ports lets the second one rewrite TCP's flags.
-    if (protocol === IpProtocol.TCP && start === 8) return this.#fail(Verdict.FRAGMENT_MALFORMED);
     // The "ping of death": an end beyond what a total length can say.
     if (end > Ipv4.DATAGRAM_BYTES_MAX - Ipv4.HEADER_BYTES) return this.#fail(Verdict.FRAGMENT_TOO_BIG);
 
@@ -186,7 +186,7 @@ export class Reassembly {
       return this.#refuse(row);
     const before = this.#before(row, start);
     const fit = this.#fit(row, before, start, end);
-    if (fit !== Verdict.OK) return fit === Verdict.FRAGMENT_OVERLAP ? this.#refuse(row) : Verdict.FRAGMENT_OVERLAP;
+    if (fit !== Verdict.OK) return fit === Verdict.FRAGMENT_OVERLAP ? this.#refuse(row) : fit;
     if (t[d + Datagram.FRAGMENTS] >= this.#ctx.limits.fragmentsPerDatagram) {
       this.#remove(row);
       return this.#fail(Verdict.FRAGMENT_LIMIT);
@@ -256,18 +256,23 @@ export class Reassembly {
     return before;
   }
 
-  /** OK; FRAGMENT_KEPT for an exact duplicate; FRAGMENT_OVERLAP. */
+  /** OK; FRAGMENT_DUPLICATE where all of it is here already, in one fragment or in several without a gap; FRAGMENT_OVERLAP. */
   #fit(row: number, before: number, start: number, end: number): Verdict {
+    const pieces = this.#pieces;
     let next = this.#t[row * Datagram.STRIDE + Datagram.HEAD];
     if (before !== 0) {
       const p = (before - 1) * Piece.STRIDE;
-      if (this.#pieces[p + Piece.START] === start && this.#pieces[p + Piece.END] === end) return Verdict.FRAGMENT_KEPT;
-      if (this.#pieces[p + Piece.END] > start) return Verdict.FRAGMENT_OVERLAP;
-      next = this.#pieces[p + Piece.NEXT];
+      let covered = pieces[p + Piece.END];
+      next = pieces[p + Piece.NEXT];
+      if (covered > start) {
+        while (covered < end && next !== 0 && pieces[(next - 1) * Piece.STRIDE + Piece.START] === covered) {
+          covered = pieces[(next - 1) * Piece.STRIDE + Piece.END];
+          next = pieces[(next - 1) * Piece.STRIDE + Piece.NEXT];
+        }
+        return covered >= end ? Verdict.FRAGMENT_DUPLICATE : Verdict.FRAGMENT_OVERLAP;
+      }
     }
-    return next !== 0 && this.#pieces[(next - 1) * Piece.STRIDE + Piece.START] < end
-      ? Verdict.FRAGMENT_OVERLAP
-      : Verdict.OK;
+    return next !== 0 && pieces[(next - 1) * Piece.STRIDE + Piece.START] < end ? Verdict.FRAGMENT_OVERLAP : Verdict.OK;
   }
 
   /** False when there is no memory, even after older datagrams gave way. */

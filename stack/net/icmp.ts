@@ -11,11 +11,13 @@ import {
   parseIcmpv4Quote,
   Unreachable,
 } from '../wire/icmpv4.js';
-import { IpProtocol, ipv4TotalLength } from '../wire/ipv4.js';
+import { IpProtocol, Ipv4, ipv4TotalLength } from '../wire/ipv4.js';
 import { Verdict } from '../wire/verdict.js';
 import type { Context } from './context.js';
 import type { Echo } from './echo.js';
+import { EchoOptions } from './echo-options.js';
 import type { IpOutput } from './ip-output.js';
+import { Local, type LocalAddresses } from './local-addresses.js';
 import { Cause, Note, NoteKind } from './note.js';
 import { plateauBelow } from './path-mtu.js';
 import type { QuoteReader } from './quote.js';
@@ -37,12 +39,14 @@ export class Icmp implements Transport {
   readonly #quotes: QuoteReader;
   readonly #echo: Echo;
   readonly #echoAnswers: TokenBucket;
+  readonly #options: EchoOptions;
 
-  constructor(ctx: Context, output: IpOutput, quotes: QuoteReader, echo: Echo) {
+  constructor(ctx: Context, local: LocalAddresses, output: IpOutput, quotes: QuoteReader, echo: Echo) {
     this.#ctx = ctx;
     this.#output = output;
     this.#quotes = quotes;
     this.#echo = echo;
+    this.#options = new EchoOptions(ctx.clock, (address) => local.classify(address) === Local.OWN);
     const { echoAnswersPerSecond, echoAnswersBurst } = ctx.limits;
     this.#echoAnswers = new TokenBucket(ctx.clock, ctx.prng, echoAnswersPerSecond, echoAnswersBurst);
   }
@@ -103,6 +107,10 @@ export class Icmp implements Transport {
     }
     stats.icmpOutMsgs += 1;
     stats.icmpOutEchoReps += 1;
+    if (packet.at - packet.ipAt > Ipv4.HEADER_BYTES) {
+      this.#options.make(packet);
+      if (this.#options.length > 0) return this.#answerWithOptions(packet);
+    }
     if (packet.slot < 0 || packet.length > slab.frameBytesMax) {
       // Reassembled: the buffer is ours to change, until the next fragment comes.
       turn(packet.view, packet.at);
@@ -140,6 +148,29 @@ export class Icmp implements Transport {
       REPLY_TTL,
       OutputFlag.ANSWER,
     );
+  }
+
+  /** The payload is copied from where it is, as a reply; the request is as it was afterwards, because a trace still shows it. */
+  #answerWithOptions(packet: InboundPacket): Verdict {
+    const { view, at } = packet;
+    const before = view.getInt32(at);
+    turn(view, at);
+    const verdict = this.#output.outputWithOptions(
+      packet.bytes,
+      at,
+      packet.length,
+      IpProtocol.ICMP,
+      packet.destination,
+      packet.source,
+      packet.tos,
+      REPLY_TTL,
+      OutputFlag.ANSWER,
+      Cause.ICMP_ECHO_REPLY,
+      this.#options.bytes,
+      this.#options.length,
+    );
+    view.setInt32(at, before);
+    return verdict;
   }
 
   #unreachable(packet: InboundPacket): Verdict {

@@ -297,7 +297,7 @@ export function shareSlots(interfaces: readonly Interface[], slab: FrameSlab): v
 /** Control path. RFC 791 asks 68 bytes of every link; a frame must fit a slot. */
 export function checkInterface(options: InterfaceOptions, slab: FrameSlab): void {
   const mtu = options.mtu ?? 1500;
-  const mtuMax = Math.min(65535, slab.frameBytesMax - 18);
+  const mtuMax = Math.min(65535, slab.frameBytesMax - (options.medium === Medium.ETHERNET ? 18 : 0));
   if (!Number.isInteger(mtu) || mtu < 68 || mtu > mtuMax)
     throw new StackError(
       'ERR_OUT_OF_RANGE',

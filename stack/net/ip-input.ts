@@ -12,12 +12,12 @@ import {
   ipv4Ttl,
   parseIpv4,
 } from '../wire/ipv4.js';
+import { Ipv4OptionBit, Ipv4Options, parseIpv4Options } from '../wire/ipv4-options.js';
 import { Verdict } from '../wire/verdict.js';
 import { isLoopback, isThisNetwork } from './address.js';
 import type { Context } from './context.js';
 import { Reassembly } from './fragments.js';
 import type { IcmpErrors } from './icmp-error.js';
-import { OptionScan, scanIpOptions } from './ip-options.js';
 import { Local, type LocalAddresses } from './local-addresses.js';
 import type { InboundPacket } from './transport.js';
 
@@ -31,6 +31,7 @@ export class IpInput {
   readonly #local: LocalAddresses;
   readonly #errors: IcmpErrors;
   readonly #packet: InboundPacket;
+  readonly #parsed = new Ipv4Options();
 
   constructor(ctx: Context, local: LocalAddresses, errors: IcmpErrors) {
     this.#ctx = ctx;
@@ -106,16 +107,27 @@ export class IpInput {
     return this.#local.classify(source) === Local.NONE ? Verdict.OK : Verdict.IP_SOURCE_INVALID;
   }
 
+  /**
+   * RFC 1122 §3.2.1.8: options that mean nothing to us are passed over by their length; one whose length lies makes the rest
+   * unreadable. Record route and timestamp are for echo requests (`EchoOptions`) and nothing to the other protocols: §3.2.1.8
+   * (d) and (e) let a host do without.
+   *
+   * Deviation: a datagram that was source routed is refused even at its end, where RFC 1122 (c) would have us take it and
+   * answer along the reversed route. That lets anyone speak in another's name; RFC 7126 §4.3 advises against it and Linux has
+   * it off.
+   */
   #options(at: number, headerBytes: number, broadcast: boolean): Verdict {
     const view = this.#ctx.slab.view;
-    const scan = scanIpOptions(view, at, headerBytes);
-    if (scan === OptionScan.FINE) return Verdict.OK;
-    if (scan === OptionScan.SOURCE_ROUTED) return Verdict.IP_SOURCE_ROUTED;
+    const parsed = this.#parsed;
+    if (parseIpv4Options(view, at + Ipv4.OPTIONS, headerBytes - Ipv4.HEADER_BYTES, parsed) === Verdict.OK) {
+      const sourceRoute = Ipv4OptionBit.LOOSE_SOURCE_ROUTE | Ipv4OptionBit.STRICT_SOURCE_ROUTE;
+      return (parsed.present & sourceRoute) === 0 ? Verdict.OK : Verdict.IP_SOURCE_ROUTED;
+    }
     // RFC 1122 §3.2.2.5: the pointer names the byte.
     this.#errors.send(
       Icmpv4Type.PARAMETER_PROBLEM,
       ParameterProblem.POINTER,
-      scan << 24,
+      (Ipv4.OPTIONS + parsed.problem) << 24,
       this.#ctx.slab.bytes,
       view,
       at,

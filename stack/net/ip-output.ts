@@ -28,6 +28,9 @@ export class IpOutput {
   readonly #ids = new Uint16Array(ID_COUNTERS);
   readonly #secret0: number;
   readonly #secret1: number;
+  /** For the first fragment of the datagram at hand. */
+  #options: Uint8Array | null = null;
+  #optionBytes = 0;
 
   constructor(ctx: Context, paths: PathCache, neighbors: NeighborCache, localQueue: LocalQueue) {
     this.#ctx = ctx;
@@ -124,6 +127,35 @@ export class IpOutput {
     return this.output(to, length, protocol, source, destination, tos, ttl, flags);
   }
 
+  /**
+   * As `outputFrom`, with IP options, a multiple of four bytes of them. Where the datagram needs fragments only the first has
+   * the options: for those whose type has the copied flag (RFC 791 §3.1) this is not made.
+   */
+  outputWithOptions(
+    bytes: Uint8Array,
+    at: number,
+    length: number,
+    protocol: number,
+    source: number,
+    destination: number,
+    tos: number,
+    ttl: number,
+    flags: number,
+    cause: Cause,
+    options: Uint8Array,
+    optionBytes: number,
+  ): Verdict {
+    this.#ctx.stats.ipOutRequests += 1;
+    const p = this.#paths.find(destination);
+    const refused = this.#refused(p, flags, length + Ipv4.HEADER_BYTES + optionBytes, false);
+    if (refused !== Verdict.OK) return refused;
+    this.#options = options;
+    this.#optionBytes = optionBytes;
+    const verdict = this.#fragment(bytes, at, length, protocol, source, destination, tos, ttl, flags, p, -1 - cause);
+    this.#optionBytes = 0;
+    return verdict;
+  }
+
   /** Why a datagram that is too long, or for everybody, must not go; OK when it may. */
   #refused(p: number, flags: number, total: number, dontFragment: boolean): Verdict {
     const t = this.#paths.t;
@@ -146,7 +178,7 @@ export class IpOutput {
 
   /**
    * RFC 791 §3.2, "An Example Fragmentation Procedure". All fragments or none: a datagram with a hole only costs its receiver
-   * memory. `noteFrom` is an offset in the slot whose note the fragments share, or -1 - Cause.
+   * memory. What fits is one fragment, and is none. `noteFrom` is an offset in the slot whose note the fragments share, or -1 - Cause.
    */
   #fragment(
     bytes: Uint8Array,
@@ -164,18 +196,23 @@ export class IpOutput {
     const ctx = this.#ctx;
     const slab = ctx.slab;
     const t = this.#paths.t;
-    const perFragment = (Math.min(t[p + Path.MTU], slab.frameBytesMax) - Ipv4.HEADER_BYTES) & ~7;
-    const count = Math.ceil(length / perFragment);
+    const mtu = Math.min(t[p + Path.MTU], slab.frameBytesMax);
+    const perFragment = (mtu - Ipv4.HEADER_BYTES) & ~7;
+    let headerBytes = Ipv4.HEADER_BYTES + this.#optionBytes;
+    const whole = length + headerBytes <= mtu;
+    const first = whole ? length : (mtu - headerBytes) & ~7;
+    const count = 1 + Math.ceil((length - first) / perFragment);
     const isAnswer = (flags & OutputFlag.ANSWER) !== 0;
     const room = t[p + Path.KIND] === PathKind.LOCAL ? this.#localQueue.room : this.#roomFor(p, isAnswer);
     if (slab.freeToSend < count || room < count) {
-      ctx.stats.ipFragFails += 1;
+      if (whole) ctx.stats.ipOutDiscards += 1;
+      else ctx.stats.ipFragFails += 1;
       return Verdict.NO_BUFFER;
     }
     const id = this.#nextId(source, destination, protocol);
     let verdict: Verdict = Verdict.OK;
-    for (let offset = 0; offset < length; offset += perFragment) {
-      const size = Math.min(perFragment, length - offset);
+    for (let offset = 0, size = first; offset < length; offset += size, headerBytes = Ipv4.HEADER_BYTES) {
+      if (offset > 0) size = Math.min(perFragment, length - offset);
       const to = slab.takeToSend() + slab.headroom;
       copyBytes(bytes, at + offset, slab.bytes, to, size);
       if (slab.notes !== null) {
@@ -186,30 +223,20 @@ export class IpOutput {
         }
       }
       const more = offset + size < length ? Ipv4Fragment.MF : 0;
-      const total = size + Ipv4.HEADER_BYTES;
-      const ipAt = to - Ipv4.HEADER_BYTES;
-      emitIpv4(
-        slab.view,
-        ipAt,
-        Ipv4.HEADER_BYTES,
-        tos,
-        total,
-        id,
-        more | (offset >>> 3),
-        ttl,
-        protocol,
-        source,
-        destination,
-      );
-      ctx.stats.ipFragCreates += 1;
+      const total = size + headerBytes;
+      const ipAt = to - headerBytes;
+      if (headerBytes > Ipv4.HEADER_BYTES && this.#options !== null)
+        copyBytes(this.#options, 0, slab.bytes, ipAt + Ipv4.OPTIONS, this.#optionBytes);
+      emitIpv4(slab.view, ipAt, headerBytes, tos, total, id, more | (offset >>> 3), ttl, protocol, source, destination);
+      if (!whole) ctx.stats.ipFragCreates += 1;
       const result = this.#forward(p, ipAt, total, isAnswer);
       if (result >= FIRST_DROP && result !== Verdict.NEIGHBOR_PENDING) {
-        ctx.stats.ipFragFails += 1;
+        if (!whole) ctx.stats.ipFragFails += 1;
         return result;
       }
       verdict = result;
     }
-    ctx.stats.ipFragOKs += 1;
+    if (!whole) ctx.stats.ipFragOKs += 1;
     return verdict;
   }
 
@@ -241,13 +268,15 @@ export class IpOutput {
     else if (kind === PathKind.UNICAST) {
       let row = t[p + Path.NEIGHBOR];
       if (row < 0 || !this.#neighbors.holds(row, iface.index, t[p + Path.NEXT_HOP])) {
-        row = this.#neighbors.find(iface.index, t[p + Path.NEXT_HOP]);
+        const hop = t[p + Path.NEXT_HOP];
+        row = this.#neighbors.find(iface.index, hop);
         if (row < 0 && isAnswer && !this.#neighbors.mayAnswerUnknown()) {
           ctx.slab.give(ipAt);
           ctx.stats.ipOutDiscards += 1;
           return Verdict.NO_NEIGHBOR;
         }
-        if (row < 0) row = this.#neighbors.create(iface.index, t[p + Path.NEXT_HOP]);
+        if (row < 0) row = this.#neighbors.create(iface.index, hop);
+        if (hop !== t[p + Path.DESTINATION]) this.#neighbors.markGateway(row);
         t[p + Path.NEIGHBOR] = row;
       }
       verdict = this.#neighbors.send(row, iface, ipAt, total, isAnswer);

@@ -4,71 +4,18 @@ import type { PoolReport } from '../memory/pool-report.js';
 import { RowLists } from '../memory/row-lists.js';
 import { RowPool } from '../memory/row-pool.js';
 import { EtherType, Mac } from '../wire/ethernet.js';
+import { IpProtocol, ipv4Protocol } from '../wire/ipv4.js';
 import { FIRST_DROP, Verdict } from '../wire/verdict.js';
 import { sendArpRequest } from './arp-output.js';
 import type { Context } from './context.js';
 import type { Interface } from './interface.js';
 import { emitLink } from './link.js';
 import { NeighborQueues } from './neighbor-queue.js';
+import { Claim, Heard, Neighbor, NeighborState, Proof } from './neighbor-row.js';
 import { NeighborTimers } from './neighbor-timers.js';
 import type { QuoteReader } from './quote.js';
 import { TokenBucket } from './token-bucket.js';
 import { PathError } from './transport.js';
-
-/** RFC 4861 §7.3.2, applied to ARP as Linux does (its NUD states): RFC 826 knows of no neighbour that goes away. */
-export const enum NeighborState {
-  FREE = 0,
-  /** Asked for; nobody has answered yet. */
-  INCOMPLETE = 1,
-  /** Known to be there: an answer, or a transport's progress, within the last reachable time. */
-  REACHABLE = 2,
-  /** Was there once. Used as it is, and verified on first use. */
-  STALE = 3,
-  /** In use again; a transport is given five seconds to confirm before we ask. */
-  DELAY = 4,
-  /** Asked, by unicast. */
-  PROBE = 5,
-}
-
-/** Columns of a neighbour. The first three are the key. */
-export const enum Neighbor {
-  ADDRESS = 0,
-  IFACE = 1,
-  ZERO = 2,
-  STATE = 3,
-  MAC_HI = 4,
-  MAC_LO = 5,
-  /** Requests sent in INCOMPLETE or PROBE. */
-  PROBES = 6,
-  USED_MS = 7,
-  CONFIRMED_MS = 8,
-  UPDATED_MS = 9,
-  /** This entry's reachable time. */
-  REACHABLE_MS = 10,
-  /** Proof: what we know of it being there. */
-  PROOF = 11,
-  STRIDE = 12,
-}
-
-/** What an entry rests on. Also the list it stands in: entries without proof are kept in the order they were made, to give way in it. */
-const enum Proof {
-  /** Nothing: we asked, and nobody has answered. */
-  NONE = 0,
-  /** Its own word: it asked us, which anybody on the link can forge. */
-  HEARD = 1,
-  /** It answered us, or a transport made progress through it. */
-  CONFIRMED = 2,
-}
-
-/** How a sender's address pair reached us. */
-export const enum Heard {
-  /** Overheard, or an announcement: may correct an entry, never make one. */
-  OVERHEARD = 0,
-  /** A request for an address of ours: whoever asks will be spoken to next (RFC 826's reason to learn from it). */
-  ASKING_US = 1,
-  /** A reply sent to us. */
-  ANSWERING_US = 2,
-}
 
 /** RFC 4861 §10: REACHABLE_TIME, varied by MIN_ and MAX_RANDOM_FACTOR so that hosts do not probe in step. */
 const REACHABLE_MS_BASE = 30_000;
@@ -77,8 +24,10 @@ const DELAY_MS = 5_000; // DELAY_FIRST_PROBE_TIME
 const RETRANSMIT_MS = 1_000;
 /** MAX_UNICAST_SOLICIT and MAX_MULTICAST_SOLICIT */
 const PROBES_MAX = 3;
-/** A second answer that contradicts the first within this time is a proxy's or a forger's: Linux's locktime. */
+/** An answer that contradicts what changed within this time is a proxy's or a forger's: Linux's locktime. */
 const LOCK_MS = 1_000;
+/** A request that the limit held back is tried again after this time: short against the second between two requests. */
+const LIMITED_MS = 100;
 /** Entries looked at to find one to give up. */
 const VICTIM_SAMPLE = 16;
 
@@ -99,6 +48,10 @@ export class NeighborCache {
   #hand = 0;
   /** Resolutions that may be begun now for answers to strangers. */
   readonly #answers: TokenBucket;
+  /** Requests to everybody, those that connections need on top of these, and requests to who is known by his own word alone. */
+  readonly #broadcasts: TokenBucket;
+  readonly #connections: TokenBucket;
+  readonly #verifications: TokenBucket;
   #answersRefused = 0;
 
   constructor(ctx: Context, quotes: QuoteReader) {
@@ -111,12 +64,11 @@ export class NeighborCache {
     this.timers = new NeighborTimers(ctx, max);
     this.#queues = new NeighborQueues(ctx);
     this.#unproven = new RowLists(max, Proof.CONFIRMED);
-    this.#answers = new TokenBucket(
-      ctx.clock,
-      ctx.prng,
-      ctx.limits.neighborAnswersPerSecond,
-      ctx.limits.neighborAnswersBurst,
-    );
+    const { clock, prng, limits } = ctx;
+    this.#answers = new TokenBucket(clock, prng, limits.neighborAnswersPerSecond, limits.neighborAnswersBurst);
+    this.#broadcasts = new TokenBucket(clock, prng, limits.arpRequestsPerSecond, limits.arpRequestsBurst);
+    this.#connections = new TokenBucket(clock, prng, limits.arpRequestsPerSecond, limits.arpRequestsBurst);
+    this.#verifications = new TokenBucket(clock, prng, limits.arpRequestsPerSecond, limits.arpRequestsBurst);
   }
 
   get size(): number {
@@ -150,13 +102,18 @@ export class NeighborCache {
     );
   }
 
+  /** Others are reached through this neighbour. */
+  markGateway(row: number): void {
+    this.t[row * Neighbor.STRIDE + Neighbor.CLAIM] = Claim.GATEWAY;
+  }
+
   /** Sends the IP datagram at `at` to the neighbour, now or when it answers. Takes the slot. */
   send(row: number, iface: Interface, at: number, length: number, isAnswer = false): Verdict {
     const t = this.t;
     const n = row * Neighbor.STRIDE;
     const state = t[n + Neighbor.STATE];
     t[n + Neighbor.USED_MS] = this.#ctx.clock.ms;
-    if (state === NeighborState.INCOMPLETE) return this.#wait(row, iface, at, length);
+    if (state === NeighborState.INCOMPLETE) return this.#wait(row, iface, at, length, isAnswer);
     // RFC 4861 §7.3.3: the first use of a stale entry starts its verification; the packet goes at once.
     if (state === NeighborState.STALE) this.#enter(row, NeighborState.DELAY, DELAY_MS);
     const frame = emitLink(
@@ -186,7 +143,12 @@ export class NeighborCache {
       this.#enter(row, NeighborState.STALE, 0);
   }
 
-  /** A sender's addresses, as `how` they came to us. Only what we asked for, or who asked us, makes an entry. */
+  /**
+   * A sender's addresses, as `how` they came to us. Only what we asked for, or who asked us, makes an entry.
+   *
+   * A neighbour that moves to another MAC announces itself or asks for us, and that is believed at once, as by Linux. Its
+   * locktime holds for what merely contradicts: an answer, or what was overheard, within a second of a change.
+   */
   heard(iface: Interface, address: number, macHi: number, macLo: number, how: Heard): void {
     let row = this.find(iface.index, address);
     if (row < 0) {
@@ -209,9 +171,11 @@ export class NeighborCache {
       return;
     }
     if (t[n + Neighbor.MAC_HI] !== macHi || t[n + Neighbor.MAC_LO] !== macLo) {
-      if (((this.#ctx.clock.ms - t[n + Neighbor.UPDATED_MS]) | 0) < LOCK_MS) return;
+      const own = how === Heard.ASKING_US || how === Heard.ANNOUNCING;
+      if (!own && ((this.#ctx.clock.ms - t[n + Neighbor.UPDATED_MS]) | 0) < LOCK_MS) return;
       this.#setMac(row, macHi, macLo);
       // RFC 4861 §7.2.5: another MAC, unasked, is to be used and not yet to be trusted.
+      // Deviation: Linux trusts one that came in a reply to us, asked for or not.
       if (!answer) this.#enter(row, NeighborState.STALE, 0);
     }
     if (answer) this.#reachable(row);
@@ -269,11 +233,11 @@ export class NeighborCache {
       case NeighborState.REACHABLE: {
         const left = (t[n + Neighbor.CONFIRMED_MS] + t[n + Neighbor.REACHABLE_MS] - now) | 0;
         if (left > 0) this.timers.arm(row, left);
-        else t[n + Neighbor.STATE] = NeighborState.STALE;
+        else this.#enter(row, NeighborState.STALE, 0);
         return;
       }
       case NeighborState.DELAY:
-        t[n + Neighbor.STATE] = NeighborState.PROBE;
+        this.#enter(row, NeighborState.PROBE, 0);
         t[n + Neighbor.PROBES] = 0;
         this.#ask(row);
         return;
@@ -292,6 +256,11 @@ export class NeighborCache {
     const t = this.t;
     const n = row * Neighbor.STRIDE;
     const known = t[n + Neighbor.STATE] === NeighborState.PROBE;
+    if (!this.#mayAsk(n, known)) {
+      this.#ctx.stats.arpRequestsRateLimited += 1;
+      this.timers.arm(row, LIMITED_MS);
+      return;
+    }
     t[n + Neighbor.PROBES] += 1;
     this.timers.armAtFlush(row, RETRANSMIT_MS);
     sendArpRequest(
@@ -303,14 +272,31 @@ export class NeighborCache {
     );
   }
 
+  /**
+   * Requests are limited in all, because whoever makes a program answer forged senders chooses how many neighbours we ask
+   * for (RFC 6583 §6.4). Connections that programs open have as much for themselves. Not limited are gateways, of which there
+   * are few, and the verification of those who have answered before: nobody who is not there can use up what these need. An
+   * entry that has to wait keeps its three requests.
+   */
+  #mayAsk(n: number, known: boolean): boolean {
+    const claim = this.t[n + Neighbor.CLAIM];
+    if (claim === Claim.GATEWAY) return true;
+    if (known) return this.t[n + Neighbor.PROOF] === Proof.CONFIRMED || this.#verifications.take();
+    return this.#broadcasts.take() || (claim === Claim.CONNECTION && this.#connections.take());
+  }
+
   /** Asking costs no place in a queue: whatever becomes of the packet, the neighbour is asked for, once a second as long as there is an entry. */
-  #wait(row: number, iface: Interface, at: number, length: number): Verdict {
+  #wait(row: number, iface: Interface, at: number, length: number, isAnswer: boolean): Verdict {
+    const { slab } = this.#ctx;
     if (!iface.up) {
-      this.#ctx.slab.give(at);
+      slab.give(at);
       return Verdict.INTERFACE_DOWN;
     }
+    const n = row * Neighbor.STRIDE;
+    if (this.t[n + Neighbor.CLAIM] === Claim.ANYBODY && !isAnswer && ipv4Protocol(slab.view, at) === IpProtocol.TCP)
+      this.t[n + Neighbor.CLAIM] = Claim.CONNECTION;
     const queued = this.#queues.put(row, at, length);
-    if (this.t[row * Neighbor.STRIDE + Neighbor.PROBES] === 0) this.#ask(row);
+    if (this.t[n + Neighbor.PROBES] === 0) this.#ask(row);
     return queued ? Verdict.NEIGHBOR_PENDING : Verdict.NEIGHBOR_QUEUE_FULL;
   }
 
@@ -428,7 +414,6 @@ export class NeighborCache {
     const n = row * Neighbor.STRIDE;
     this.t[n + Neighbor.MAC_HI] = macHi;
     this.t[n + Neighbor.MAC_LO] = macLo;
-    this.t[n + Neighbor.UPDATED_MS] = this.#ctx.clock.ms;
   }
 
   #reachable(row: number): void {
@@ -440,9 +425,11 @@ export class NeighborCache {
     this.#enter(row, NeighborState.REACHABLE, ms);
   }
 
-  /** `timeoutMs` 0: the state lasts until something happens. */
+  /** The state, or the MAC, is another now. `timeoutMs` 0: the state lasts until something happens. */
   #enter(row: number, state: NeighborState, timeoutMs: number): void {
-    this.t[row * Neighbor.STRIDE + Neighbor.STATE] = state;
+    const n = row * Neighbor.STRIDE;
+    this.t[n + Neighbor.STATE] = state;
+    this.t[n + Neighbor.UPDATED_MS] = this.#ctx.clock.ms;
     if (timeoutMs === 0) this.timers.cancel(row);
     else if (state === NeighborState.DELAY) this.timers.armAtFlush(row, timeoutMs);
     else this.timers.arm(row, timeoutMs);

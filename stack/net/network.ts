@@ -89,7 +89,7 @@ export class Network {
     this.#arp = new Arp(ctx, this.#local, this.neighbors);
     this.#ip = new IpInput(ctx, this.#local, this.#errors);
     this.#link = new LinkInput(ctx, this.#arp, this.#ip);
-    this.register(IpProtocol.ICMP, new Icmp(ctx, this.#output, quotes, this.#echo));
+    this.register(IpProtocol.ICMP, new Icmp(ctx, this.#local, this.#output, quotes, this.#echo));
   }
 
   // Control path

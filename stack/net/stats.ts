@@ -13,6 +13,8 @@ export class Stats {
   arpRequestsReceived = 0;
   arpRepliesReceived = 0;
   arpRequestsSent = 0;
+  /** Times a request had to wait because of the rate limit. */
+  arpRequestsRateLimited = 0;
   arpRepliesSent = 0;
   /** Replies not sent because of the rate limit. */
   arpRepliesRateLimited = 0;

@@ -182,6 +182,11 @@ function conclude(tcp: TcpContext, c: number): void {
   tcp.wheel.cancel(c >>> Tcb.SHIFT);
   tcp.arena.free(hot[c + Tcb.SND_QUEUE]);
   hot[c + Tcb.SND_QUEUE] = 0;
+  // As Linux: what became of Fast Open is still told by `info`.
+  if ((hot[c + Tcb.STATE] & Flag.CUSTOM) !== 0 && k !== 0 && cold[k + Cold.FAST_OPEN] !== 0) {
+    hot[c + Tcb.STATE] |= Flag.FAST_OPEN_KEPT;
+    hot[c + Tcb.TS_RECENT] = cold[k + Cold.FAST_OPEN];
+  }
   if (k !== 0) {
     freeRuns(tcp, k);
     tcp.holders.end(k, (hot[c + Tcb.STATE] & Flag.ORPHAN) !== 0);

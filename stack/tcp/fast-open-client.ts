@@ -119,7 +119,8 @@ export function learnFromSynAck(tcp: TcpContext, c: number, k: number): void {
     // What was lost on the way before is found to be none of Fast Open's doing.
     tcp.cookieCache.pauses = 0;
   } else {
-    failed(tcp, k, cold[k + Cold.RETRANSMITS] > 0 ? FastOpenFailure.SYN_RETRANSMITTED : FastOpenFailure.DATA_NOT_ACKED);
+    const again = cold[k + Cold.RETRANSMITS] > 0 || (word & FastOpen.SYN_TOO_BIG) !== 0;
+    failed(tcp, k, again ? FastOpenFailure.SYN_RETRANSMITTED : FastOpenFailure.DATA_NOT_ACKED);
     tcp.net.stats.tcpFastOpenActiveFail += 1;
   }
 }

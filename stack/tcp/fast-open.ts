@@ -34,6 +34,8 @@ export const enum FastOpen {
   CHILD = 16,
   /** A SYN may carry data without a cookie (TCP_FASTOPEN_NO_COOKIE). */
   NO_COOKIE = 32,
+  /** A router could not forward our SYN with its data: it has gone again, without. */
+  SYN_TOO_BIG = 64,
   /** Why it came to nothing: FastOpenFailure, from bit 8 on. */
   FAILURE_BIT = 8,
 }
@@ -124,6 +126,13 @@ export function checkCookie(
 export function isChild(tcp: TcpContext, c: number): boolean {
   const k = tcp.hot[c + Tcb.COLD];
   return k !== 0 && (tcp.cold[k + Cold.FAST_OPEN] & FastOpen.CHILD) !== 0;
+}
+
+/** A child that its program has not accepted yet: nobody would miss it. */
+export function isUnaccepted(tcp: TcpContext, c: number): boolean {
+  const n = (c >>> Tcb.SHIFT) * Name.SIZE;
+  const { names } = tcp;
+  return tcp.listeners.find(names[n + Name.LOCAL], names[n + Name.PORTS], names[n + Name.REMOTE])?.holds(c) === true;
 }
 
 /** The handshake of a child is over, one way or the other: the listener has room for another, after a while where it was reset. */

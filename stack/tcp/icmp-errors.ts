@@ -8,15 +8,17 @@ import { fail, tell, wake } from './connection.js';
 import { portPair } from './connection-table.js';
 import type { TcpContext } from './context.js';
 import { ConnectionError } from './errors.js';
+import { FastOpen, isChild, isUnaccepted } from './fast-open.js';
 import { loseOversized } from './loss-recovery.js';
 import { effectiveMss, MtuDiscover, mtuDiscover, sendMss, syncMss } from './options.js';
 import { Pending, setPending } from './retransmission-timer.js';
 import { rtoMs } from './rtt.js';
 import { State } from './state.js';
 import { dropHalfOpen } from './syn-ack.js';
+import { sendOwnSyn } from './syn-sent.js';
 import { Syn } from './syn-table.js';
-import { Cold, Custom, Flag, Tcb } from './tcb.js';
-import { Timer, timerMs, timerRuns } from './timers.js';
+import { Cold, Custom, Flag, Tally, Tcb } from './tcb.js';
+import { startTimer, Timer, timerMs, timerRuns } from './timers.js';
 
 /** What ICMP says about segments of ours: RFC 9293 §3.9.2.2, checked as RFC 5927 demands. */
 
@@ -93,7 +95,9 @@ export function onIcmpError(tcp: TcpContext, report: ErrorReport): Verdict {
   // Deviation: RFC 9293 SHLD-25 would have the codes "protocol" and "port unreachable" abort a connection in any state. As Linux and
   // RFC 5927 §4.3 only the handshake ends, and that on the soft errors as well, against MUST-56: a program that calls the unreachable wants to
   // know now and not in two minutes (RFC 5461 §3.1). A synchronized connection remembers the reason in case it times out.
-  if (state === State.SYN_SENT || state === State.SYN_RECEIVED) {
+  // A Fast Open connection that its program has accepted is in use, and counts as synchronized (as Linux).
+  const inUse = state === State.SYN_RECEIVED && isChild(tcp, c) && !isUnaccepted(tcp, c);
+  if (state === State.SYN_SENT || (state === State.SYN_RECEIVED && !inUse)) {
     tcp.net.stats.tcpAttemptFails += 1;
     fail(tcp, c, error);
     return Verdict.OK;
@@ -136,11 +140,30 @@ function onTooBig(tcp: TcpContext, c: number, k: number, report: ErrorReport): V
   if (report.mtu < tcp.net.pathMtu(report.destination) && discover === MtuDiscover.DO)
     cold[k + Cold.SOFT_ERROR] = ConnectionError.MESSAGE_TOO_BIG;
   if (discover === MtuDiscover.DONT || discover >= MtuDiscover.INTERFACE) return Verdict.OK;
+  if ((hot[c + Tcb.STATE] & Flag.STATE_MASK) === State.SYN_SENT) return repeatBareSyn(tcp, c, k);
   syncMss(tcp, c, k);
   if (sendMss(tcp, c) >= before) return Verdict.ICMP_IMPLAUSIBLE;
   if ((hot[c + Tcb.STATE] & Flag.STATE_MASK) >= State.ESTABLISHED && hot[c + Tcb.SND_QUEUE] !== 0) {
     loseOversized(tcp, c, k, effectiveMss(tcp, c));
   }
+  return Verdict.OK;
+}
+
+/**
+ * A SYN that brought data (Fast Open) was too big for the path. It is known to be lost, so it goes again at once, without the data, and offers the MSS of
+ * the new MTU, as by Linux; the data follows the handshake in segments of the new size. Once for each connection: a SYN without data fits every path.
+ */
+function repeatBareSyn(tcp: TcpContext, c: number, k: number): Verdict {
+  const { cold } = tcp;
+  const word = cold[k + Cold.FAST_OPEN];
+  if ((word & FastOpen.SYN_DATA) === 0 || (word & FastOpen.SYN_TOO_BIG) !== 0 || cold[k + Cold.RETRANSMITS] > 0)
+    return Verdict.ICMP_IMPLAUSIBLE;
+  cold[k + Cold.FAST_OPEN] |= FastOpen.SYN_TOO_BIG;
+  tcp.net.stats.tcpRetransSegs += 1;
+  cold[k + Cold.TOTAL_RETRANS] += 1;
+  if (tcp.tallies) tcp.tally[(c >>> Tcb.SHIFT) * Tally.SIZE + Tally.RETRANSMITTED] += 1;
+  sendOwnSyn(tcp, c, k);
+  startTimer(tcp, c, k, Timer.RETRANSMIT, rtoMs(tcp, c, cold[k + Cold.BACKOFF]));
   return Verdict.OK;
 }
 

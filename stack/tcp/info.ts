@@ -156,6 +156,7 @@ function describe(tcp: TcpContext, c: number, k: number, active: boolean): TcpIn
   const queued = tcp.arena.length(hot[c + Tcb.SND_QUEUE]);
   const remote = names[n + Name.REMOTE] as Address;
   const field = (index: Cold): number => (k === 0 ? 0 : cold[k + index]);
+  const fastOpen = (word & Flag.FAST_OPEN_KEPT) !== 0 ? hot[c + Tcb.TS_RECENT] : field(Cold.FAST_OPEN);
   const since = (at: number): number => (at === 0 ? 0 : (clock.ms - at) | 0);
   const cwnd = hot[c + Tcb.CWND];
   const srttUs = hot[c + Tcb.SRTT] >> 3;
@@ -171,8 +172,8 @@ function describe(tcp: TcpContext, c: number, k: number, active: boolean): TcpIn
     sack: (word & Flag.SACK) !== 0,
     windowScaling: (word & Flag.WINDOW_SCALE) !== 0,
     ecn: (word & Flag.ECN) !== 0,
-    synDataAcked: k !== 0 && (cold[k + Cold.FAST_OPEN] & FastOpen.SYN_DATA_ACKED) !== 0,
-    fastOpenClientFail: k === 0 ? 0 : (cold[k + Cold.FAST_OPEN] >>> FastOpen.FAILURE_BIT) & 3,
+    synDataAcked: (fastOpen & FastOpen.SYN_DATA_ACKED) !== 0,
+    fastOpenClientFail: (fastOpen >>> FastOpen.FAILURE_BIT) & 3,
     ecnSeen: (word & Flag.ECN_SEEN) !== 0,
     ecnMode: (word & Flag.ECN) === 0 ? 'none' : (field(Cold.ACC_ECN) & AccEcn.ON) !== 0 ? 'accecn' : 'rfc3168',
     sndWscale: sendShift(tcp, c),

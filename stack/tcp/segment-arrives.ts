@@ -235,11 +235,16 @@ function checkReset(tcp: TcpContext, c: number, k: number): Verdict {
 function reset(tcp: TcpContext, c: number): Verdict {
   switch (tcp.hot[c + Tcb.STATE] & Flag.STATE_MASK) {
     case State.SYN_RECEIVED:
-      // Fast Open: forged SYNs give themselves away by it, so it counts against the listener's limit for a while (RFC 7413 §5.1).
-      if (isChild(tcp, c)) settleChild(tcp, c, tcp.hot[c + Tcb.COLD], true);
-      // Came from an active OPEN: refused.
       tcp.net.stats.tcpAttemptFails += 1;
-      fail(tcp, c, ConnectionError.REFUSED);
+      if (isChild(tcp, c)) {
+        // Forged SYNs give themselves away by it, so it counts against the listener's limit for a while (RFC 7413 §5.1).
+        settleChild(tcp, c, tcp.hot[c + Tcb.COLD], true);
+        // The program may have it already, and has called nobody: to it this is a reset (as Linux).
+        fail(tcp, c, ConnectionError.RESET);
+      } else {
+        // Came from an active OPEN: refused.
+        fail(tcp, c, ConnectionError.REFUSED);
+      }
       break;
     case State.CLOSING:
     case State.LAST_ACK:

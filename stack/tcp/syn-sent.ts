@@ -12,7 +12,7 @@ import type { TcpContext } from './context.js';
 import { ackNow } from './delayed-ack.js';
 import { crossedEcnFlags, needsEcn, requestEcn, takeEcnAnswer } from './ecn.js';
 import { ConnectionError } from './errors.js';
-import { isChild } from './fast-open.js';
+import { FastOpen, isChild } from './fast-open.js';
 import { learnFromSynAck, recallCookie, repeatSynText, synCookie } from './fast-open-client.js';
 import { chooseWindow, WindowChoice } from './initial-window.js';
 import { DEFAULT_MSS, offeredMss, pathMss, receiveShift, setSendMss } from './options.js';
@@ -66,7 +66,9 @@ export function sendOwnSyn(tcp: TcpContext, c: number, k: number, textLength = 0
   const remote = tcp.names[n + Name.REMOTE] as Address;
   const answering = (hot[c + Tcb.STATE] & Flag.STATE_MASK) === State.SYN_RECEIVED;
   const word = hot[c + Tcb.STATE];
+  const tooBig = (word & Flag.CUSTOM) !== 0 && (cold[k + Cold.FAST_OPEN] & FastOpen.SYN_TOO_BIG) !== 0;
   offer.mss = offeredMss(tcp, remote, cold[k + Cold.MSS_CLAMP]);
+  if (tooBig) offer.mss = Math.min(offer.mss, pathMss(tcp, remote));
   // In answer to a SYN only what that one offered: RFC 7323 §2.2, §3.2, RFC 2018 §2.
   offer.sack = answering ? (word & Flag.SACK) !== 0 : limits.sack;
   offer.timestamps = answering ? (word & Flag.TIMESTAMPS) !== 0 : limits.timestamps;
@@ -79,7 +81,7 @@ export function sendOwnSyn(tcp: TcpContext, c: number, k: number, textLength = 0
   offer.tos = (cold[k + Cold.TOS_AND_TTL] >>> 8) | (ecn !== 0 && needsEcn(tcp, k) ? Ecn.ECT0 : 0);
   offer.ttl = cold[k + Cold.TOS_AND_TTL] & 0xff;
   // Fast Open's option goes with the first SYN only (as Linux): a repeated one is to get through whatever is on the way.
-  offer.cookieLength = answering || cold[k + Cold.RETRANSMITS] > 0 ? -1 : synCookie.length;
+  offer.cookieLength = answering || tooBig || cold[k + Cold.RETRANSMITS] > 0 ? -1 : synCookie.length;
   if (offer.cookieLength >= 0) {
     offer.experimental = synCookie.experimental;
     offer.cookie.set(synCookie.bytes);
@@ -101,7 +103,7 @@ export function sendOwnSyn(tcp: TcpContext, c: number, k: number, textLength = 0
     answering ? Cause.SYN_ACK : Cause.SYN,
     answering ? State.SYN_RECEIVED : State.SYN_SENT,
   );
-  if (cold[k + Cold.RETRANSMITS] === 0) beginMeasurement(tcp, k);
+  if (cold[k + Cold.RETRANSMITS] === 0 && !tooBig) beginMeasurement(tcp, k);
   else abandonMeasurement(tcp, k);
 }
 

@@ -83,6 +83,8 @@ export const enum Flag {
   WINDOW_CHECK = 1 << 17,
   /** A `send` came up short: WRITABLE is owed. */
   WRITE_BLOCKED = 1 << 18,
+  /** Of one that has ended: TS_RECENT holds what was in Cold.FAST_OPEN. */
+  FAST_OPEN_KEPT = 1 << 19,
   /** SND.UP is ahead of SND.UNA. */
   SND_URGENT = 1 << 21,
   /** RCV.UP is ahead of what the program has read. */
@@ -107,10 +109,7 @@ export const enum Flag {
   ECN_REDUCED = 1 << 31,
 }
 
-/**
- * The cold row: what a connection needs while something is going on. 192 int32, 768 bytes. What each word means, and
- * whether it outlives sleep: cold-fields.ts.
- */
+/** The cold row, while something is going on: 192 int32, 768 bytes. What each means, and whether it outlives sleep: cold-fields.ts. */
 export const enum Cold {
   /** Segment sequence and acknowledgment number used for the last window update. */
   SND_WL1 = 0,

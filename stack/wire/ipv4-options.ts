@@ -35,6 +35,16 @@ const enum Shortest {
   ROUTER_ALERT = 4,
 }
 
+/** RFC 791 §3.1: what each host is to write into a timestamp option. */
+const enum TimestampFlag {
+  TIME = 0,
+  ADDRESS_AND_TIME = 1,
+  /** The sender has filled in the addresses; who finds his own next writes the time beside it. */
+  PRESPECIFIED = 3,
+}
+
+const OVERFLOW_MAX = 15;
+
 /** What the options of one datagram say: offsets in the view of each option's type octet. One record, reused. */
 export class Ipv4Options {
   present = 0;
@@ -64,13 +74,17 @@ export function parseIpv4Options(view: DataView, at: number, optionBytes: number
       i += 1;
       continue;
     }
-    const length = i + 2 <= end ? view.getUint8(i + 1) : 0;
+    if (i + 2 > end) {
+      into.problem = i - at;
+      return Verdict.IP_OPTIONS;
+    }
+    const length = view.getUint8(i + 1);
     if (length < 2 || i + length > end) {
       into.problem = i + 1 - at;
       return Verdict.IP_OPTIONS;
     }
     const wrong = takeOption(view, i, type, length, into);
-    if (wrong !== 0) {
+    if (wrong !== FINE) {
       into.problem = i + wrong - at;
       return Verdict.IP_OPTIONS;
     }
@@ -79,17 +93,20 @@ export function parseIpv4Options(view: DataView, at: number, optionBytes: number
   return Verdict.OK;
 }
 
-/** Zero, or which octet of the option is wrong: 1 its length, 2 its pointer, 3 its flags. */
+const FINE = -1;
+
+/** FINE, or which octet of the option is wrong: 0 its type, since there is one already, 1 its length, 2 its pointer, 3 its flags. */
 function takeOption(view: DataView, at: number, type: number, length: number, into: Ipv4Options): number {
   switch (type) {
     case Ipv4OptionType.RECORD_ROUTE:
+      if ((into.present & Ipv4OptionBit.RECORD_ROUTE) !== 0) return 0;
       into.recordRouteAt = at;
       return takeRoute(view, at, length, Ipv4OptionBit.RECORD_ROUTE, into);
     case Ipv4OptionType.LOOSE_SOURCE_ROUTE:
     case Ipv4OptionType.STRICT_SOURCE_ROUTE: {
       // RFC 1122 §3.2.1.8c: never more than one source route, as their meaning together is undefined.
       const either = Ipv4OptionBit.LOOSE_SOURCE_ROUTE | Ipv4OptionBit.STRICT_SOURCE_ROUTE;
-      if ((into.present & either) !== 0) return 1;
+      if ((into.present & either) !== 0) return 0;
       into.sourceRouteAt = at;
       const bit =
         type === Ipv4OptionType.LOOSE_SOURCE_ROUTE
@@ -98,15 +115,16 @@ function takeOption(view: DataView, at: number, type: number, length: number, in
       return takeRoute(view, at, length, bit, into);
     }
     case Ipv4OptionType.TIMESTAMP:
+      if ((into.present & Ipv4OptionBit.TIMESTAMP) !== 0) return 0;
       return takeTimestamp(view, at, length, into);
     case Ipv4OptionType.ROUTER_ALERT:
       if (length !== Shortest.ROUTER_ALERT) return 1;
       into.routerAlert = view.getUint16(at + 2);
       into.present |= Ipv4OptionBit.ROUTER_ALERT;
-      return 0;
+      return FINE;
     default:
       into.present |= Ipv4OptionBit.UNKNOWN;
-      return 0;
+      return FINE;
   }
 }
 
@@ -116,21 +134,74 @@ function takeRoute(view: DataView, at: number, length: number, bit: Ipv4OptionBi
   const pointer = view.getUint8(at + 2);
   if (pointer < 4 || (pointer & 3) !== 0 || (pointer > length && pointer !== length + 1)) return 2;
   into.present |= bit;
-  return 0;
+  return FINE;
 }
 
-/** RFC 791 §3.1: entries of 4 bytes, or of 8 where the flag asks for the address with each; the pointer is 5 at least. */
+/**
+ * RFC 791 §3.1: entries of 4 bytes, or of 8 where the flag asks for the address with each; the pointer is 5 at least. A full
+ * one counts the hosts that found no room, and is in error when that count, four bits of it, would overflow here. Where the
+ * sender has said which hosts are to write, the others have nothing to count.
+ */
 function takeTimestamp(view: DataView, at: number, length: number, into: Ipv4Options): number {
   if (length < Shortest.TIMESTAMP) return 1;
-  const flag = view.getUint8(at + 3) & 0x0f;
-  if (flag !== 0 && flag !== 1 && flag !== 3) return 3;
-  const entryBytes = flag === 0 ? 4 : 8;
+  const flagsOctet = view.getUint8(at + 3);
+  const flag = flagsOctet & 0x0f;
+  if (flag !== TimestampFlag.TIME && flag !== TimestampFlag.ADDRESS_AND_TIME && flag !== TimestampFlag.PRESPECIFIED)
+    return 3;
+  const entryBytes = flag === TimestampFlag.TIME ? 4 : 8;
   if ((length - Shortest.TIMESTAMP) % entryBytes !== 0) return 1;
   const pointer = view.getUint8(at + 2);
   if (pointer < 5 || (pointer - 5) % entryBytes !== 0 || pointer > length + 1) return 2;
+  if (pointer > length && flag !== TimestampFlag.PRESPECIFIED && flagsOctet >>> 4 === OVERFLOW_MAX) return 3;
   into.timestampAt = at;
   into.present |= Ipv4OptionBit.TIMESTAMP;
-  return 0;
+  return FINE;
+}
+
+/** Writes the address into the next free place of the record route option at `at`, where there is one. */
+export function recordRoute(view: DataView, at: number, address: number): void {
+  const pointer = view.getUint8(at + 2);
+  if (pointer > view.getUint8(at + 1)) return;
+  view.setInt32(at + pointer - 1, address);
+  view.setUint8(at + 2, pointer + 4);
+}
+
+/** What `recordTimestamp` did. */
+export const enum Stamped {
+  YES = 0,
+  FULL = 1,
+  /** The next entry is for another host. */
+  NOT_OURS = 2,
+}
+
+/** Writes the next entry of the timestamp option at `at`, where there is room. `ours` says whether an address is this host's. */
+export function recordTimestamp(
+  view: DataView,
+  at: number,
+  address: number,
+  time: number,
+  ours: (address: number) => boolean,
+): Stamped {
+  const pointer = view.getUint8(at + 2);
+  if (pointer > view.getUint8(at + 1)) return Stamped.FULL;
+  const flag = view.getUint8(at + 3) & 0x0f;
+  const entry = at + pointer - 1;
+  if (flag === TimestampFlag.TIME) {
+    view.setInt32(entry, time);
+    view.setUint8(at + 2, pointer + 4);
+    return Stamped.YES;
+  }
+  if (flag === TimestampFlag.ADDRESS_AND_TIME) view.setInt32(entry, address);
+  else if (!ours(view.getInt32(entry))) return Stamped.NOT_OURS;
+  view.setInt32(entry + 4, time);
+  view.setUint8(at + 2, pointer + 8);
+  return Stamped.YES;
+}
+
+/** Counts this host among those for which the timestamp option at `at` had no room. `parseIpv4Options` has seen that the count has. */
+export function countTimestampOverflow(view: DataView, at: number): void {
+  const flags = view.getUint8(at + 3);
+  if ((flags & 0x0f) !== TimestampFlag.PRESPECIFIED) view.setUint8(at + 3, flags + 0x10);
 }
 
 /** Writes a router alert of value 0 and returns where the next option goes. */

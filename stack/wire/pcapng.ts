@@ -51,6 +51,27 @@ export const enum Direction {
   OUTBOUND = 2,
 }
 
+/** Blocks at the beginning of a stretch of a file. */
+export interface WholeBlocks {
+  bytes: number;
+  packets: number;
+}
+
+/** Those of the blocks in `written`, a writer's, that end within its first `limit` bytes. Control path. */
+export function wholeBlocks(written: Uint8Array, limit: number): WholeBlocks {
+  const view = new DataView(written.buffer, written.byteOffset, written.byteLength);
+  const whole = { bytes: 0, packets: 0 };
+  while (whole.bytes + BLOCK_BYTES_MIN <= limit) {
+    const length = view.getUint32(whole.bytes + 4, true);
+    if (whole.bytes + length > limit) break;
+    if (view.getUint32(whole.bytes, true) === PcapngBlock.ENHANCED_PACKET) whole.packets += 1;
+    whole.bytes += length;
+  }
+  return whole;
+}
+/** Type, and the length on both sides. */
+const BLOCK_BYTES_MIN = 12;
+
 /** An option's length is 16 bits; what is longer is cut. */
 const OPTION_BYTES_MAX = 65532;
 

@@ -50,6 +50,7 @@ const ENTRIES: Readonly<Record<Exclude<Verdict, Verdict.COUNT>, Entry>> = {
     'empty, not a multiple of eight bytes, or at odds with the datagram’s end',
     'RFC 791 §3.2',
   ],
+  [Verdict.FRAGMENT_DUPLICATE]: ['FRAGMENT_DUPLICATE', 'all of it has come before', 'RFC 8200 §4.5'],
   [Verdict.FRAGMENT_TIMEOUT]: ['FRAGMENT_TIMEOUT', 'the other fragments did not come in time', 'RFC 1122 §3.3.2'],
 
   [Verdict.ICMP_TOO_SHORT]: ['ICMP_TOO_SHORT', 'the datagram ends within the ICMP header', 'RFC 792'],

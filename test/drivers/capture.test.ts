@@ -181,6 +181,95 @@ t.test('the disk is full → frames go on, and the loss is counted and said', (t
   t.end();
 });
 
+/** A sink in memory that takes so many bytes and no more, as a full disk does: what fits of a write is there. */
+function small(room: number) {
+  const file = Buffer.alloc(room);
+  const state = { length: 0, room };
+  return {
+    state,
+    bytes: () => file.subarray(0, state.length),
+    sink: {
+      get length() {
+        return state.length;
+      },
+      write(bytes: Uint8Array) {
+        const fits = bytes.subarray(0, Math.min(bytes.length, state.room - state.length));
+        file.set(fits, state.length);
+        state.length += fits.length;
+        if (fits.length < bytes.length) throw new Error('ENOSPC: no space left on device, write');
+      },
+      truncate(length: number) {
+        state.length = length;
+      },
+      close() {},
+    },
+  };
+}
+
+t.test('the disk is full within a block, wherever → the file ends with the block before, and says it at once', (t) => {
+  const whole = memory();
+  const record = (sink: CaptureOptions['sink'], said: string[] = []) => {
+    const { device, host, peer } = captured({ sink, onProblem: (problem) => said.push(problem) });
+    for (let i = 0; i < 3; i++) {
+      host.send(frames(i * 10, 10, 100));
+      peer.receive();
+      device.flush();
+    }
+    return { device, host };
+  };
+  const complete = record(whole.sink);
+  complete.device.close(complete.host.slab);
+  const size = whole.bytes().length;
+  for (let room = 200; room < size; room += 7) {
+    const said: string[] = [];
+    const { bytes, sink } = small(room);
+    const { device, host } = record(sink, said);
+    const told = room < size - 100;
+    if (told) t.equal(said.length, 1, `${room} bytes: told once, before the end`);
+    device.close(host.slab);
+    t.equal(said.length, 1);
+    t.match(said[0], /could not be written \(ENOSPC/);
+    const { list, reader } = packets(bytes());
+    t.equal(reader.problem, '', `${room} bytes: whole blocks`);
+    t.equal(list.length, device.framesWritten);
+    t.equal(device.framesWritten + device.framesMissing, 30);
+    t.equal(bytes().length, device.bytes);
+    t.ok(room - bytes().length < 400, 'no more is cut than a block, or the one that says how it ended');
+  }
+  t.end();
+});
+
+t.test('the limit of the file → said at once, once', (t) => {
+  const said: string[] = [];
+  const { device, host, peer } = captured({
+    sink: memory().sink,
+    maxBytes: 10_000,
+    onProblem: (problem) => said.push(problem),
+  });
+  for (let i = 0; i < 100; i++) {
+    host.send([frame(i, 400)]);
+    peer.receive();
+  }
+  t.same(said, ['the capture reached its limit of 10000 bytes']);
+  device.close(host.slab);
+  t.equal(said.length, 1);
+  t.end();
+});
+
+t.test('fileSink, cut → what is written next follows the cut', (t) => {
+  const path = join(t.testdir(), 'file');
+  const sink = fileSink(path);
+  sink.write(Buffer.from('0123456789'));
+  sink.truncate?.(4);
+  t.equal(sink.length, 4);
+  sink.write(Buffer.from('ab'));
+  sink.write(Buffer.from('cd'));
+  t.equal(sink.length, 8);
+  sink.close();
+  t.equal(readFileSync(path, 'latin1'), '0123abcd');
+  t.end();
+});
+
 t.test('the same frames at the same times → the same file, byte for byte', (t) => {
   const record = () => {
     const { bytes, sink } = memory();

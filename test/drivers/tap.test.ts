@@ -345,6 +345,17 @@ t.test("tun → IP packets without a link header; the kernel's ping is answered"
   t.end();
 });
 
+t.test('tun, the largest MTU → 65,535, and a datagram as long both ways', { skip }, async (t) => {
+  t.throws(() => openTun('tun1', { mtu: 65_536 }), { code: 'ERR_OUT_OF_RANGE', message: /from 68 to 65535/ });
+  const device = openTun('tun1', { hostAddress: '10.9.6.1/24', mtu: 65_535 });
+  t.equal(device.mtu, 65_535);
+  t.match(ip('link', 'show', 'tun1'), / mtu 65535 /);
+  // Header and ICMP header are 28 bytes: each request and each answer is one datagram of 65,535.
+  t.same(await pingThrough(device, '10.9.6.2', [65_507]), [3]);
+  closed(device);
+  t.end();
+});
+
 t.test("tap, the kernel's ping → answered by hand, ARP and ICMP, of every size", { skip }, async (t) => {
   const device = openTap('ping0', { hostAddress: '10.9.4.1/24' });
   t.same(await pingThrough(device, '10.9.4.2'), [3, 3, 3]);
@@ -353,9 +364,9 @@ t.test("tap, the kernel's ping → answered by hand, ARP and ICMP, of every size
   t.end();
 });
 
-/** Pings `address` from the kernel, with three sizes, while a loop on the descriptor answers. How many answers each got. */
-async function pingThrough(device: TapDevice, address: string): Promise<number[]> {
-  const host = new TestHost(device);
+/** Pings `address` from the kernel, with each size, while a loop on the descriptor answers. How many answers each got. */
+async function pingThrough(device: TapDevice, address: string, sizes = [0, 56, 1472]): Promise<number[]> {
+  const host = new TestHost(device, { slotBytes: 2 ** Math.ceil(Math.log2(128 + device.mtu)), slots: 64 });
   const poll = koffiNode.poll(device.pollFd, { readable: true }, () => {
     for (const bytes of host.receive()) {
       const answer = answerPing(bytes, device.medium, device.mac);
@@ -365,8 +376,8 @@ async function pingThrough(device: TapDevice, address: string): Promise<number[]
   try {
     // After its last request ping waits for one interval or two round trips, whatever -W says. A hundredth of a second was too short on a
     // busy machine.
-    const ping = (size: string) => run('ping', ['-n', '-c', '3', '-i', '0.2', '-W', '5', '-s', size, address]);
-    const outputs = await Promise.all(['0', '56', '1472'].map(ping));
+    const ping = (size: number) => run('ping', ['-n', '-c', '3', '-i', '0.2', '-W', '5', '-s', `${size}`, address]);
+    const outputs = await Promise.all(sizes.map(ping));
     return outputs.map(({ stdout }) => Number(/(\d+) received/.exec(stdout)?.[1]));
   } finally {
     poll.close();

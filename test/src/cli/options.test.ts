@@ -74,6 +74,7 @@ t.test('bad values → the option, what it was, what is allowed, and a code', (t
     [{ hostAddress: '10.0.1.1/24' }, '--host-address', 'ERR_INVALID_ARG_VALUE', /the subnet/],
     [{ mtu: '67' }, '--mtu', 'ERR_OUT_OF_RANGE', /from 68 to 65521/],
     [{ mtu: '65522' }, '--mtu', 'ERR_OUT_OF_RANGE', /from 68 to 65521/],
+    [{ mtu: '65536', device: 'tun:x' }, '--mtu', 'ERR_OUT_OF_RANGE', /from 68 to 65535/],
     [{ mtu: '1500.5' }, '--mtu', 'ERR_OUT_OF_RANGE', /whole number/],
     [{ mtu: '-1' }, '--mtu', 'ERR_OUT_OF_RANGE', /whole number/],
     [{ mtu: '0x5dc' }, '--mtu', 'ERR_OUT_OF_RANGE', /whole number/],

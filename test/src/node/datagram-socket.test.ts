@@ -133,7 +133,7 @@ t.test('used wrongly → Node’s errors', async (t) => {
 });
 
 t.test(
-  'echo service → every datagram back, from the address asked; a datagram from the echo port → silence',
+  'echo service → every datagram back, from the address asked; a datagram from where a service answers → silence',
   async (t) => {
     const world = twoNets(t);
     const { stack } = world.server.host;
@@ -151,15 +151,27 @@ t.test(
       got,
       Array.from({ length: 100 }, (_, i) => `n${i} ${SERVER}:7`),
     );
-    const forged = world.client.createSocket('udp4').bind(7);
-    forged.on('message', () => t.fail('two echo services would answer each other for ever'));
-    forged.send('loop', 7, SERVER);
+    // An echo with a port of its own is drawn into a loop by a datagram "from" the well-known ones.
+    const other = new UdpEcho(world.server.host, stack.net.parseAddress('0.0.0.0'), 4007);
+    const services = [7, 13, 17, 19, 37, 53, 123, 511];
+    const forged = services.map((port) => world.client.createSocket('udp4').bind(port));
+    for (const socket of forged) {
+      socket.on('message', () => t.fail('two services would answer each other for ever'));
+      socket.send('loop', 7, SERVER);
+      socket.send('loop', 4007, SERVER);
+    }
+    const second = world.client.createSocket('udp4').bind(4007);
+    second.on('message', () => t.fail('two echoes on one port, too'));
+    second.send('loop', 4007, SERVER);
+    const asker = world.client.createSocket('udp4').bind(512);
+    asker.send('after', 4007, SERVER);
+    t.same((await once(asker, 'message'))[0].toString(), 'after');
     client.send('after', 7, SERVER);
     await once(client, 'message');
-    t.equal(echo.datagrams, 103);
-    echo.close();
-    client.close();
-    forged.close();
+    t.same([echo.datagrams, echo.refused], [102 + services.length, services.length]);
+    t.same([other.datagrams, other.refused], [2 + services.length, 1 + services.length]);
+    for (const service of [echo, other]) service.close();
+    for (const socket of [client, second, asker, ...forged]) socket.close();
   },
 );
 

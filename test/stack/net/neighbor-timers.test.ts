@@ -1,5 +1,5 @@
 import t from 'tap';
-import { NeighborState } from '../../../stack/net/neighbor.js';
+import { NeighborState } from '../../../stack/net/neighbor-row.js';
 import { PathError } from '../../../stack/net/transport.js';
 import { macOf, summary } from './frames.js';
 import { type Host, Probe, quiet, stateOf } from './pair.js';

@@ -5,7 +5,7 @@ import { parseAddress } from '../../../stack/net/address.js';
 import type { NetworkLimits } from '../../../stack/net/context.js';
 import { Medium } from '../../../stack/net/device.js';
 import type { Interface, InterfaceOptions } from '../../../stack/net/interface.js';
-import { Neighbor, NeighborState } from '../../../stack/net/neighbor.js';
+import { Neighbor, NeighborState } from '../../../stack/net/neighbor-row.js';
 import { Network } from '../../../stack/net/network.js';
 import { Note } from '../../../stack/net/note.js';
 import type { ErrorReport, InboundPacket, Transport } from '../../../stack/net/transport.js';

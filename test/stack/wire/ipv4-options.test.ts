@@ -55,8 +55,8 @@ t.test('the record of the last datagram → cleared', (t) => {
 t.test('options that lie → IP_OPTIONS, and where', (t) => {
   const lies: [string, number, string][] = [
     ['0100', -1, 'an end: no lie'],
-    ['07', 1, 'no room for a length'],
-    ['010107', 3, 'the same behind others'],
+    ['07', 0, 'no room for a length'],
+    ['010107', 2, 'the same behind others'],
     ['0700', 1, 'length 0'],
     ['8201', 1, 'length 1'],
     ['82ff0000', 1, 'past the end'],
@@ -67,13 +67,18 @@ t.test('options that lie → IP_OPTIONS, and where', (t) => {
     ['070705' + '00000000', 2, 'pointer inside an address'],
     ['07070c' + '00000000', 2, 'pointer past the place behind the last'],
     ['070708' + '00000000', -1, 'full: legal'],
-    ['830704' + '0a000001' + '890704' + '0a000002', 8, 'two source routes'],
+    ['830704' + '0a000001' + '890704' + '0a000002', 7, 'two source routes'],
     ['4403050000', 1, 'a timestamp without flags'],
     ['44080400' + '00000000', 2, 'pointer into the flags'],
     ['44080502' + '00000000', 3, 'a flag that means nothing'],
     ['44080501' + '00000000', 1, 'half an entry'],
     ['44080d00' + '00000000', 2, 'pointer past the place behind the last'],
     ['440c0901' + '0000000000000000', 2, 'pointer between address and time'],
+    ['070704' + '00000000' + '070704' + '00000000', 7, 'two recorded routes'],
+    ['44080500' + '00000000' + '44080500' + '00000000', 8, 'two timestamps'],
+    ['440809e0' + '00000000', -1, 'full, 14 found no room: legal'],
+    ['440809f0' + '00000000', 3, 'full, and 15 found no room: the count would overflow'],
+    ['440c0df3' + '0a00000100000000', -1, 'full, of named hosts: nobody counts'],
     ['94030000', 1, 'router alert of 3'],
   ];
   for (const [hex, problem, why] of lies) {
