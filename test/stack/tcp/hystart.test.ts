@@ -134,6 +134,43 @@ t.test('HyStart++, a round slower by an eighth → conservative slow start: a qu
   t.end();
 });
 
+t.test(
+  'HyStart++, RttThresh → an eighth of the round before, but 4 ms at least and 16 at most (RFC 9406 §4.2)',
+  (t) => {
+    for (const [base, over, under] of [
+      [10, 14, 13.9],
+      [80, 90, 89.9],
+      [300, 316, 315.9],
+    ] as const) {
+      for (const [rttMs, cwnd] of [
+        [over, 21],
+        [under, 24],
+      ] as const) {
+        const it = starting(t, 'plusplus');
+        samples(it, 8, base);
+        nextRound(it);
+        samples(it, 8, rttMs);
+        it.ack(4);
+        t.equal(it.cwnd, cwnd, `${base} → ${rttMs} ms`);
+      }
+    }
+    t.end();
+  },
+);
+
+t.test('HyStart++, seven samples of a round → not judged yet; the eighth decides (N_RTT_SAMPLE, §4.3)', (t) => {
+  const it = starting(t, 'plusplus');
+  samples(it, 8, 80);
+  nextRound(it);
+  samples(it, 7, 95);
+  it.ack(4);
+  t.equal(it.cwnd, 24);
+  samples(it, 1, 95);
+  it.ack(4);
+  t.equal(it.cwnd, 25);
+  t.end();
+});
+
 t.test('HyStart++, a round slower by less → slow start goes on', (t) => {
   const it = starting(t, 'plusplus');
   samples(it, 8, 80);
