@@ -35,13 +35,12 @@ export const enum AckFlag {
 /** Of one acknowledgment: filled and read while it is processed, one record for all. */
 export class AckSample {
   flags = 0;
-  /** Before it came: SND.UNA, packets outstanding, the end of the highest SACKed segment, packets delivered and lost. */
+  /** Before it came: SND.UNA, packets outstanding, the end of the highest SACKed segment, packets delivered. */
   priorUna = 0;
   priorPackets = 0;
   priorSackedOut = 0;
   priorHighestSack = 0;
   priorDelivered = 0;
-  priorLost = 0;
   /** When the first and the last of the newly SACKed, once sent segments had left; `sackTimed`: there were any. */
   sackTimed = false;
   firstSackedAtUs = 0;
@@ -53,7 +52,7 @@ export class AckSample {
   /** Bytes newly delivered, by records; packets that it newly reports as marked by ECN. */
   bytes = 0;
   marks = 0;
-  /** Packets newly delivered, and newly taken for lost. */
+  /** Packets newly delivered, and newly taken for lost; the latter is counted as it happens. */
   delivered = 0;
   lost = 0;
   /** The delivery-rate sample: of the segment sent last among those that arrived (delivery-rate.ts). */

@@ -124,7 +124,7 @@ function beginSample(tcp: TcpContext, c: number, k: number): void {
   ack.priorSackedOut = cold[k + Cold.SACKED_OUT];
   ack.priorHighestSack = highestSack(tcp, c, k);
   ack.priorDelivered = cold[k + Cold.DELIVERED];
-  ack.priorLost = cold[k + Cold.LOST_TOTAL];
+  ack.lost = 0;
   ack.sackTimed = false;
   ack.rated = false;
   ack.bytes = 0;

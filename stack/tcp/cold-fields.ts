@@ -85,7 +85,6 @@ export const COLD_FIELDS = {
   SACKED_OUT: field(Cold.SACKED_OUT, 'packets', 'scoreboard', 'RFC 6675 §4', FLIGHT),
   LOST_OUT: field(Cold.LOST_OUT, 'packets', 'scoreboard', 'RFC 6675 §4', FLIGHT),
   RETRANS_OUT: field(Cold.RETRANS_OUT, 'packets', 'scoreboard', 'RFC 6675 §4', FLIGHT),
-  LOST_TOTAL: field(Cold.LOST_TOTAL, 'packets', 'scoreboard', 'RFC 6937', lost('only what one ACK adds to it counts')),
   HIGHEST_SACK: field(Cold.HIGHEST_SACK, 'seq', 'scoreboard', 'RFC 6675 §2', NO_FLIGHT),
   RETRANSMIT_HINT: field(Cold.RETRANSMIT_HINT, 'record', 'retransmit', 'ours', FLIGHT),
   LOST_HINT: field(Cold.LOST_HINT, 'record', 'loss-detection', 'ours', FLIGHT),
@@ -110,8 +109,9 @@ export const COLD_FIELDS = {
   PRIOR_SSTHRESH: field(Cold.PRIOR_SSTHRESH, 'bytes', 'undo', 'RFC 4015', UNDO),
   RETRANS_STAMP: field(Cold.RETRANS_STAMP, 'atMs', 'undo', 'RFC 3522 §3.2', UNDO),
   TIMED_OUT_AT: field(Cold.TIMED_OUT_AT, 'atMs', 'loss-state', 'RFC 6298 §5', lost('read in the state Loss only')),
-  PRR_DELIVERED: field(Cold.PRR_DELIVERED, 'packets', 'prr', 'RFC 6937', lost('read in a reduction only')),
-  PRR_OUT: field(Cold.PRR_OUT, 'packets', 'prr', 'RFC 6937', lost('read in a reduction only')),
+  PRR_DELIVERED: field(Cold.PRR_DELIVERED, 'packets', 'prr', 'RFC 9937 §6.1', lost('read in a reduction only')),
+  PRR_OUT: field(Cold.PRR_OUT, 'packets', 'prr', 'RFC 9937 §6.1', lost('read in a reduction only')),
+  RECOVER_FS: field(Cold.RECOVER_FS, 'packets', 'prr', 'RFC 9937 §6.1', lost('a reduction is completed before sleep')),
   RACK_AT_US: field(Cold.RACK_AT_US, 'atUs', 'rack', 'RFC 8985 §5.2', RENEWED),
   RACK_END: field(Cold.RACK_END, 'seq', 'rack', 'RFC 8985 §5.2', RENEWED),
   RACK_RTT_US: field(Cold.RACK_RTT_US, 'us', 'rack', 'RFC 8985 §5.2', RENEWED),
@@ -129,7 +129,7 @@ export const COLD_FIELDS = {
   DSACK_DUPS: field(Cold.DSACK_DUPS, 'packets', 'sack-blocks', 'RFC 2883', COUNTED),
 
   // delivery-rate.ts
-  DELIVERED: field(Cold.DELIVERED, 'packets', 'scoreboard', 'RFC 6937', lost('the tally; only differences count')),
+  DELIVERED: field(Cold.DELIVERED, 'packets', 'scoreboard', 'RFC 9937', lost('the tally; only differences count')),
   CC_DELIVERED: field(Cold.CC_DELIVERED, 'packets', 'congestion', 'ours', lost('DELIVERED, as after the last ACK')),
   DELIVERED_CE: field(
     Cold.DELIVERED_CE,

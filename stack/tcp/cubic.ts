@@ -20,12 +20,13 @@ const enum Cubic {
   ORIGIN = 1,
   /** When the curve reaches its origin, 1/1024 s after the epoch began. */
   K = 2,
-  /** When the epoch began, ms, and whether one has. */
+  /** When the epoch began, ms. */
   EPOCH_AT = 3,
-  EPOCH_RUNS = 4,
+  /** cwnd_prior: cwnd before the last reduction or timeout, in segments, not lowered by fast convergence (§4.1). */
+  CWND_PRIOR = 4,
   /** Bytes acknowledged that W_EST has not counted yet. */
   ACKED = 5,
-  /** W_est: the window Reno would have, in segments (§4.3). */
+  /** W_est: the window Reno would have, in segments (§4.3); 0: no epoch has begun. */
   W_EST = 6,
   /** Segments to be acknowledged for one more in cwnd, and for which cwnd and when that was last worked out. */
   COUNT = 7,
@@ -42,8 +43,8 @@ const C = 410;
 const TICKS_PER_SECOND = 1024;
 const C_SCALE = 2 ** 40;
 /**
- * Reno-friendly growth is alpha = 3 (1 - beta) / (1 + beta) segments a round trip (§4.3), so one segment takes cwnd / alpha acknowledged ones: 15/8 of cwnd, as Linux
- * rounds 1.89.
+ * Reno-friendly growth is alpha = 3 (1 - beta) / (1 + beta) segments a round trip (§4.3), so one segment takes
+ * cwnd / alpha acknowledged ones: 15/8 of cwnd, as Linux rounds 1.89. Until W_est has reached cwnd_prior; then alpha is 1.
  */
 const FRIENDLY_EIGHTHS = 15;
 /** §4.4 and §4.5 hold growth to half of cwnd in a round trip: a segment for two acknowledged. */
@@ -56,6 +57,8 @@ const COUNT_UNKNOWN_MAX = 20;
 const RECOUNT_MS = 31;
 /** Round trips right after a reduction measure the queue that caused it: not taken for a second (Linux). */
 const SAMPLES_AFTER_MS = 1000;
+/** No limit for W_est: more than any cwnd. */
+const W_EST_MAX = 0x7fff_ffff;
 /** A curve that is not capped would leave 32 bits after an hour. */
 const TARGET_MAX = 1 << 30;
 
@@ -81,22 +84,26 @@ export const CUBIC: CongestionControl = {
     const { hot, cold } = tcp;
     const w = k + Cold.CC;
     const cwnd = cwndSegments(tcp, c, effectiveMss(tcp, c));
-    cold[w + Cubic.EPOCH_RUNS] = 0;
+    cold[w + Cubic.W_EST] = 0;
+    cold[w + Cubic.CWND_PRIOR] = cwnd;
     cold[w + Cubic.W_MAX] = cwnd < cold[w + Cubic.W_MAX] ? Math.floor((cwnd * FAST_CONVERGENCE) / 2048) : cwnd;
     hot[c + Tcb.SSTHRESH] = reducedWindow(tcp, c, BETA);
     cold[k + Cold.CWND_CREDIT] = 0;
   },
 
   /**
-   * §4.8. As Linux, what was known of the path is forgotten besides ssthresh: after a timeout it may be another one, and slow start asks again.
+   * §4.8. As Linux, what was known of the path is forgotten besides ssthresh and cwnd_prior: after a timeout it may be
+   * another one, and slow start asks again.
    */
   onTimeout(tcp: TcpContext, c: number, k: number, _flight: number): void {
     const { hot, cold } = tcp;
     const w = k + Cold.CC;
+    const cwnd = cwndSegments(tcp, c, effectiveMss(tcp, c));
     hot[c + Tcb.SSTHRESH] = reducedWindow(tcp, c, BETA);
     hot[c + Tcb.CWND] = effectiveMss(tcp, c);
     cold[k + Cold.CWND_CREDIT] = 0;
     cold.fill(0, w, w + Hystart.MIN_RTT_US + 1);
+    cold[w + Cubic.CWND_PRIOR] = cwnd;
     hystartBegins(tcp, c, k);
   },
 
@@ -107,7 +114,7 @@ export const CUBIC: CongestionControl = {
   onSample(tcp: TcpContext, c: number, k: number, rttUs: number): void {
     const { cold } = tcp;
     const w = k + Cold.CC;
-    if (cold[w + Cubic.EPOCH_RUNS] !== 0 && ((tcp.clock.ms - cold[w + Cubic.EPOCH_AT]) | 0) < SAMPLES_AFTER_MS) return;
+    if (cold[w + Cubic.W_EST] !== 0 && ((tcp.clock.ms - cold[w + Cubic.EPOCH_AT]) | 0) < SAMPLES_AFTER_MS) return;
     hystartSample(tcp, c, k, rttUs);
   },
 
@@ -115,14 +122,15 @@ export const CUBIC: CongestionControl = {
   rests(tcp: TcpContext, _c: number, k: number): boolean {
     const { cold } = tcp;
     const w = k + Cold.CC;
-    return cold[w + Cubic.W_MAX] === 0 && cold[w + Cubic.EPOCH_RUNS] === 0 && hystartRests(tcp, k);
+    if (cold[w + Cubic.W_MAX] !== 0 || cold[w + Cubic.W_EST] !== 0 || cold[w + Cubic.CWND_PRIOR] !== 0) return false;
+    return hystartRests(tcp, k);
   },
 
   /** §5.8 (RFC 7661's concern): time in which nothing was sent does not count, or the curve would have run ahead. */
   onRestart(tcp: TcpContext, _c: number, k: number, silentMs: number): void {
     const { cold } = tcp;
     const w = k + Cold.CC;
-    if (cold[w + Cubic.EPOCH_RUNS] === 0 || silentMs <= 0) return;
+    if (cold[w + Cubic.W_EST] === 0 || silentMs <= 0) return;
     const shifted = (cold[w + Cubic.EPOCH_AT] + silentMs) | 0;
     cold[w + Cubic.EPOCH_AT] = ((shifted - tcp.clock.ms) | 0) > 0 ? tcp.clock.ms : shifted;
   },
@@ -138,10 +146,10 @@ function segmentsPerStep(tcp: TcpContext, c: number, k: number, acked: number, s
   const age = (nowMs - cold[w + Cubic.COUNT_AT]) | 0;
   if (cold[w + Cubic.COUNT_CWND] === cwnd && age >= 0 && age <= RECOUNT_MS) return cold[w + Cubic.COUNT];
   // The curve moves with time: within a millisecond only Reno's part can have changed.
-  if (cold[w + Cubic.EPOCH_RUNS] === 0 || age !== 0) {
+  if (cold[w + Cubic.W_EST] === 0 || age !== 0) {
     cold[w + Cubic.COUNT_CWND] = cwnd;
     cold[w + Cubic.COUNT_AT] = nowMs;
-    if (cold[w + Cubic.EPOCH_RUNS] === 0) beginEpoch(cold, w, nowMs, cwnd, acked);
+    if (cold[w + Cubic.W_EST] === 0) beginEpoch(cold, w, nowMs, cwnd, acked);
     cold[w + Cubic.COUNT] = curveCount(cold, w, nowMs, cwnd);
   }
   let count = friendlyCount(cold, w, cwnd, smss, cold[w + Cubic.COUNT]);
@@ -153,7 +161,6 @@ function segmentsPerStep(tcp: TcpContext, c: number, k: number, acked: number, s
 /** §4.2: K = cbrt((W_max - cwnd) / C), so that the curve begins at cwnd and is at W_max after K. */
 function beginEpoch(cold: Int32Array, w: number, nowMs: number, cwnd: number, acked: number): void {
   const wMax = cold[w + Cubic.W_MAX];
-  cold[w + Cubic.EPOCH_RUNS] = 1;
   cold[w + Cubic.EPOCH_AT] = nowMs;
   cold[w + Cubic.ACKED] = acked;
   cold[w + Cubic.W_EST] = cwnd;
@@ -178,17 +185,26 @@ function curveCount(cold: Int32Array, w: number, nowMs: number, cwnd: number): n
   return cold[w + Cubic.W_MAX] === 0 && count > COUNT_UNKNOWN_MAX ? COUNT_UNKNOWN_MAX : count;
 }
 
-/** §4.3: W_est grows by a segment for each 15/8 of cwnd acknowledged; where it is ahead of cwnd, a step takes no more than closes the gap in a round trip. */
+/** §4.3: where W_est is ahead of cwnd, a step takes no more than closes the gap in a round trip. */
 function friendlyCount(cold: Int32Array, w: number, cwnd: number, smss: number, count: number): number {
-  const perSegment = ((cwnd * FRIENDLY_EIGHTHS) >> 3) * smss;
-  const acked = cold[w + Cubic.ACKED];
-  if (acked > perSegment) {
-    const steps = Math.floor((acked - 1) / perSegment);
-    cold[w + Cubic.ACKED] = acked - steps * perSegment;
-    cold[w + Cubic.W_EST] += steps;
-  }
+  const prior = cold[w + Cubic.CWND_PRIOR];
+  const below = prior - cold[w + Cubic.W_EST];
+  if (below > 0) growEstimate(cold, w, ((cwnd * FRIENDLY_EIGHTHS) >> 3) * smss, below);
+  // Deviation: Linux keeps alpha at 8/15 here. The RFC has Reno's rate once W_est has reached cwnd_prior, or CUBIC would
+  // stay behind Reno on a path that has more to give.
+  if (cold[w + Cubic.W_EST] >= prior) growEstimate(cold, w, cwnd * smss, W_EST_MAX);
   const ahead = cold[w + Cubic.W_EST] - cwnd;
   if (ahead <= 0) return count;
   const most = Math.floor(cwnd / ahead);
   return count > most ? most : count;
+}
+
+/** W_est grows by a segment for each `perSegment` bytes acknowledged, `most` segments at the most. */
+function growEstimate(cold: Int32Array, w: number, perSegment: number, most: number): void {
+  const acked = cold[w + Cubic.ACKED];
+  if (acked <= perSegment) return;
+  let steps = Math.floor((acked - 1) / perSegment);
+  if (steps > most) steps = most;
+  cold[w + Cubic.ACKED] = acked - steps * perSegment;
+  cold[w + Cubic.W_EST] += steps;
 }

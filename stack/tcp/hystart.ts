@@ -1,6 +1,6 @@
 import { seqGt } from '../base/seq.js';
 import type { TcpContext } from './context.js';
-import { effectiveMss } from './options.js';
+import { effectiveMss, NO_SSTHRESH } from './options.js';
 import { paces, pacingRate } from './pacing.js';
 import { Cold, Tcb } from './tcb.js';
 import { cwndSegments, inSlowStart } from './window-growth.js';
@@ -31,7 +31,7 @@ export const enum Hystart {
 }
 
 const enum Phase {
-  /** Slow start is left for good, until the next timeout. */
+  /** Slow start is left for good; in the classic way until the next timeout. */
   FOUND = 1,
   /** Conservative slow start, RFC 9406 §4.2. */
   CSS = 2,
@@ -85,13 +85,22 @@ export function hystartSample(tcp: TcpContext, c: number, k: number, rttUs: numb
   const w = k + Cold.CC;
   if (cold[w + Hystart.MIN_RTT_US] === 0 || rttUs < cold[w + Hystart.MIN_RTT_US]) cold[w + Hystart.MIN_RTT_US] = rttUs;
   if ((cold[w + Hystart.PHASE] & Phase.FOUND) !== 0 || !inSlowStart(tcp, c)) return;
-  if (tcp.limits.hystart === 'plusplus') plusplus(tcp, c, k, rttUs);
-  else classic(tcp, c, k, rttUs);
+  if (tcp.limits.hystart === 'plusplus') {
+    if (isFirstSlowStart(tcp, c)) plusplus(tcp, c, k, rttUs);
+  } else classic(tcp, c, k, rttUs);
+}
+
+/**
+ * RFC 9406 §4.3: HyStart++ is for the first slow start, while ssthresh is as high as in the beginning. A later one ends at
+ * the ssthresh that was found, and is plain. Linux's HyStart looks at each of them.
+ */
+function isFirstSlowStart(tcp: TcpContext, c: number): boolean {
+  return tcp.hot[c + Tcb.SSTHRESH] === NO_SSTHRESH;
 }
 
 /** What slow start may add for `acked` bytes: RFC 9406 §4.2 in conservative slow start, all of them otherwise. */
 export function hystartGrowth(tcp: TcpContext, c: number, k: number, acked: number): number {
-  if (tcp.limits.hystart !== 'plusplus') return acked;
+  if (tcp.limits.hystart !== 'plusplus' || !isFirstSlowStart(tcp, c)) return acked;
   const most = BURST_SEGMENTS * effectiveMss(tcp, c);
   const counted = acked < most || paces(tcp, k) ? acked : most;
   return (tcp.cold[k + Cold.CC + Hystart.PHASE] & Phase.CSS) !== 0 ? counted >> CSS_SHIFT : counted;

@@ -11,7 +11,7 @@ import { currentThreshold, inLoss } from './loss-state.js';
 import { mtuProbeLost } from './mtu-probe.js';
 import { countDuplicates, limitDuplicates } from './newreno.js';
 import { effectiveMss } from './options.js';
-import { beginReduction, endReduction, enterCwr, inCwndReduction, reduceCwnd } from './prr.js';
+import { beginReduction, dropReduction, endReduction, enterCwr, inCwndReduction, reduceCwnd } from './prr.js';
 import { rackDetectLoss, rackUpdateWindow } from './rack.js';
 import { Pending, rearmTimeout, setPending, setTransmitTimer } from './retransmission-timer.js';
 import { Rexmit, wantRexmit } from './retransmit.js';
@@ -57,7 +57,12 @@ export function recover(tcp: TcpContext, c: number, k: number): void {
 
 /** An acknowledgment from before SND.UNA, which still tells what has arrived out of order. */
 export function recoverByOld(tcp: TcpContext, c: number, k: number): void {
+  const { cold, ack } = tcp;
   alert(tcp, c, k, 0);
+  // RFC 9937 §6.2 executes its steps on every ACK, and this one may have begun the reduction.
+  if (!inCwndReduction(cold, k)) return;
+  ack.delivered = (cold[k + Cold.DELIVERED] - ack.priorDelivered) | 0;
+  reduceCwnd(tcp, c, k);
 }
 
 function isDubious(cold: Int32Array, k: number, flags: number): boolean {
@@ -70,12 +75,11 @@ function isDubious(cold: Int32Array, k: number, flags: number): boolean {
 function control(tcp: TcpContext, c: number, k: number): void {
   const { cold, ack, limits } = tcp;
   ack.delivered = (cold[k + Cold.DELIVERED] - ack.priorDelivered) | 0;
-  ack.lost = (cold[k + Cold.LOST_TOTAL] - ack.priorLost) | 0;
   generateRate(tcp, k);
   const bytes = ack.delivered * effectiveMss(tcp, c);
   countMarked(tcp, c, k);
   if (inCwndReduction(cold, k)) {
-    reduceCwnd(tcp, c, k, ack.delivered, ack.lost, ack.flags);
+    reduceCwnd(tcp, c, k);
     return;
   }
   const progress = cold[k + Cold.REORDERING] > limits.reordering ? AckFlag.FORWARD_PROGRESS : AckFlag.DATA_ACKED;
@@ -125,14 +129,16 @@ const RENEGING_MS_MIN = 10;
 function leaveState(tcp: TcpContext, c: number, k: number): boolean {
   const { hot, cold } = tcp;
   if (cold[k + Cold.CA_STATE] === CaState.CWR) {
+    endReduction(tcp, c, k);
     // The peer must hear of CWR: something above is to be acknowledged (RFC 3168 §6.1.2).
     if (hot[c + Tcb.SND_UNA] === cold[k + Cold.HIGH_SEQ]) return false;
-    endReduction(tcp, c, k);
     cold[k + Cold.CA_STATE] = CaState.OPEN;
   } else if (cold[k + Cold.CA_STATE] === CaState.RECOVERY) {
     if (!usesSack(tcp, c)) cold[k + Cold.SACKED_OUT] = 0;
-    if (tryUndoRecovery(tcp, c, k)) return true;
+    const held = tryUndoRecovery(tcp, c, k);
+    // Completed also where the state is held: all that this reduction was for is acknowledged (RFC 9937 §6.4).
     endReduction(tcp, c, k);
+    return held;
   }
   return false;
 }
@@ -207,13 +213,17 @@ export function enterRecovery(tcp: TcpContext, c: number, k: number): void {
 export function onReorderingTimeout(tcp: TcpContext, c: number, k: number): void {
   const { cold, ack } = tcp;
   const before = packetsInFlight(cold, k);
-  const lost = cold[k + Cold.LOST_TOTAL];
   rackDetectLoss(tcp, c, k);
   if (before !== packetsInFlight(cold, k)) {
     if (cold[k + Cold.CA_STATE] !== CaState.RECOVERY) {
+      // No ACK is at hand, so nothing was acknowledged or SACKed with it. As Linux the timer counts as one packet
+      // delivered: RFC 9937 counts with ACKs only, but it also wants the first retransmission sent at once.
       ack.flags = 0;
+      ack.delivered = 1;
+      ack.priorPackets = cold[k + Cold.PACKETS_OUT];
+      ack.priorSackedOut = cold[k + Cold.SACKED_OUT];
       enterRecovery(tcp, c, k);
-      reduceCwnd(tcp, c, k, 1, (cold[k + Cold.LOST_TOTAL] - lost) | 0, 0);
+      reduceCwnd(tcp, c, k);
     }
     wantRexmit(tcp, c, k, Rexmit.LOST);
   }
@@ -236,6 +246,7 @@ export function loseOversized(tcp: TcpContext, c: number, k: number, mss: number
   if (cold[k + Cold.CA_STATE] !== CaState.LOSS) {
     cold[k + Cold.HIGH_SEQ] = hot[c + Tcb.SND_NXT];
     hot[c + Tcb.SSTHRESH] = currentThreshold(tcp, c, k);
+    dropReduction(cold, k);
     cold[k + Cold.PRIOR_SSTHRESH] = 0;
     cold[k + Cold.RECOVERY_BITS] &= ~RecoveryBit.UNDO;
     cold[k + Cold.CA_STATE] = CaState.LOSS;

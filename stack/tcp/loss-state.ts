@@ -4,7 +4,7 @@ import { congestionOf } from './congestion.js';
 import type { TcpContext } from './context.js';
 import { countDuplicates } from './newreno.js';
 import { hasUnsent } from './output.js';
-import { inCwndReduction, tellReduction } from './prr.js';
+import { dropReduction, inCwndReduction, tellReduction } from './prr.js';
 import { rackTimeLeftUs } from './rack.js';
 import { Rexmit, wantRexmit } from './retransmit.js';
 import {
@@ -82,6 +82,7 @@ export function enterLoss(tcp: TcpContext, c: number, k: number): void {
     congestionOf(tcp, k).onTimeout(tcp, c, k, flight);
     beginUndo(tcp, c, k);
   }
+  dropReduction(cold, k);
   setCwndPackets(tcp, c, packetsInFlight(cold, k) + 1);
   cold[k + Cold.CWND_CREDIT] = 0;
   cold[k + Cold.CWND_STAMP] = tcp.clock.ms;

@@ -26,10 +26,19 @@ function checkReordering(tcp: TcpContext, c: number, k: number, more: number): v
   countReordering(tcp, c, k);
 }
 
+/**
+ * RFC 9937 §6.2: in a reduction no more is counted as delivered, or taken off what is in flight, than RecoverFS. So a
+ * peer that makes up duplicate ACKs (Savage et al., 1999) gets no more for them than for those of an honest one.
+ */
+function atRecoverFs(cold: Int32Array, k: number): boolean {
+  const most = cold[k + Cold.RECOVER_FS];
+  return most !== 0 && (cold[k + Cold.SACKED_OUT] >= most || cold[k + Cold.PRR_DELIVERED] >= most);
+}
+
 /** Duplicate ACKs have come. */
 export function countDuplicates(tcp: TcpContext, c: number, k: number, duplicates: number): void {
-  if (duplicates === 0) return;
   const { cold } = tcp;
+  if (duplicates === 0 || atRecoverFs(cold, k)) return;
   const before = cold[k + Cold.SACKED_OUT];
   cold[k + Cold.SACKED_OUT] += duplicates;
   checkReordering(tcp, c, k, 0);

@@ -120,7 +120,8 @@ function changeMss(tcp: TcpContext, c: number, mss: number): void {
 }
 /** Half of a window is no segment below this: RFC 791's smallest datagram less the headers. */
 const HALF_WINDOW_MIN = 28;
-const NO_SSTHRESH = 0x7fffffff;
+/** ssthresh of a connection that has met no congestion, RFC 5681 §3.1: "arbitrarily high". */
+export const NO_SSTHRESH = 0x7fffffff;
 
 /** As many segments, of the new size. */
 function rescaled(bytes: number, before: number, after: number): number {

@@ -112,7 +112,7 @@ export function markLost(tcp: TcpContext, k: number, at: number): void {
     tcp.net.stats.tcpLostRetransmits += 1;
   } else return;
   leaveOrder(cold, rows, k, at);
-  cold[k + Cold.LOST_TOTAL] += 1;
+  tcp.ack.lost += 1;
 }
 
 /** Nothing is lost after all. What was sent once is judged by its time again. */

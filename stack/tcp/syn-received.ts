@@ -13,7 +13,7 @@ import { grantEcnAgain, takeOverEcn } from './ecn.js';
 import { timestampOffset } from './isn.js';
 import type { Listener } from './listener-table.js';
 import { considerMtuSearch } from './mtu-probe.js';
-import { pathMss, setSendMss } from './options.js';
+import { NO_SSTHRESH, pathMss, setSendMss } from './options.js';
 import { boundWindow } from './receive-space.js';
 import { sampleByTimestamp, takeSample } from './rtt.js';
 import { countPackets } from './scoreboard.js';
@@ -283,7 +283,7 @@ export function noteInitials(tcp: TcpContext, c: number, iss: number, irs: numbe
 /** RFC 5681 §3.1: IW, one segment if the SYN or SYN-ACK was lost (syn-sent.ts says what counts as that); ssthresh as high as can be. */
 export function startCongestionControl(tcp: TcpContext, c: number, k: number, handshakeLost: boolean): void {
   considerMtuSearch(tcp, c, k);
-  tcp.hot[c + Tcb.SSTHRESH] = 0x7fffffff;
+  tcp.hot[c + Tcb.SSTHRESH] = NO_SSTHRESH;
   tcp.hot[c + Tcb.CWND] = handshakeLost ? tcp.hot[c + Tcb.MSS_AND_SHIFTS] & 0xffff : initialWindow(tcp, c);
   beginCongestionControl(tcp, c, k);
 }

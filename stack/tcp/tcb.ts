@@ -279,12 +279,11 @@ export const enum Cold {
   DELIVERED_CE = 105,
   /** Segments of the burst that pacing lets out now. */
   PACED_BURST = 106,
-  /** The scoreboard's counts (scoreboard.ts), in packets: outstanding, SACKed (or duplicate ACKs), lost, sent again and on their way; and lost in all. */
+  /** The scoreboard's counts (scoreboard.ts), in packets: outstanding, SACKed (or duplicate ACKs), lost, sent again and on their way. */
   PACKETS_OUT = 107,
   SACKED_OUT = 108,
   LOST_OUT = 109,
   RETRANS_OUT = 110,
-  LOST_TOTAL = 111,
   /** Whether the last text came marked: DCTCP.CE of RFC 8257 §3.2. */
   CE_STATE = 112,
   /** TCP_DEFER_ACCEPT of a connection we opened: the handshake's last ACK waits for data to go with it. */
@@ -310,9 +309,10 @@ export const enum Cold {
   UNDO_RETRANS = 128,
   PRIOR_CWND = 129,
   PRIOR_SSTHRESH = 130,
-  /** Packets delivered and sent since a reduction began, RFC 6937. */
+  /** PRR, RFC 9937 §6.1: packets delivered and sent since a reduction began; RecoverFS in packets, 0: no reduction runs. */
   PRR_DELIVERED = 131,
   PRR_OUT = 132,
+  RECOVER_FS = 111,
   /** When the first retransmission of this episode was sent, ms. */
   RETRANS_STAMP = 133,
   /** RACK.xmit_ts, RACK.end_seq and RACK.rtt of RFC 8985 §5.2; its reordering window's steps, recoveries they are kept for, and DELIVERED when they changed. */

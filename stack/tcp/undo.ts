@@ -1,6 +1,7 @@
 import { seqLt } from '../base/seq.js';
 import { congestionOf } from './congestion.js';
 import type { TcpContext } from './context.js';
+import { dropReduction, endReduction } from './prr.js';
 import { rackUndone } from './rack.js';
 import {
   anyRetransmitted,
@@ -57,7 +58,11 @@ function mayUndo(tcp: TcpContext, k: number): boolean {
 function undoReduction(tcp: TcpContext, c: number, k: number, unmark: boolean): void {
   const { hot, cold, clock } = tcp;
   if (unmark) unmarkLost(tcp, k);
-  if (cold[k + Cold.PRIOR_SSTHRESH] !== 0) {
+  if (cold[k + Cold.PRIOR_SSTHRESH] === 0) {
+    // There was a mark as well, so the reduction stands. Its episode is over all the same (RFC 9937 §6.4).
+    endReduction(tcp, c, k);
+  } else {
+    dropReduction(cold, k);
     if (hot[c + Tcb.CWND] < cold[k + Cold.PRIOR_CWND]) setCwnd(tcp, c, cold[k + Cold.PRIOR_CWND]);
     if (cold[k + Cold.PRIOR_SSTHRESH] > hot[c + Tcb.SSTHRESH]) {
       hot[c + Tcb.SSTHRESH] = cold[k + Cold.PRIOR_SSTHRESH];

@@ -1,7 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { ROOT } from './markdown.js';
+import { pageFaults } from './requirements.js';
 
 /**
  * docs/rfc9293.md against the list of RFC 9293 appendix B and against the tests it names.
@@ -52,85 +53,10 @@ const required = APPENDIX_B.trim()
     return `${number} | ${LEVELS[letter === '' ? prefix : letter]}`;
   });
 
-const HERE = ['yes', 'deviation', 'no', 'not observable'];
 const page = readFileSync(join(ROOT, 'docs', 'rfc9293.md'), 'utf8');
 
-interface Row {
-  readonly id: string;
-  readonly level: string;
-  readonly here: string;
-  /** What the last column says beside the tests it names. */
-  readonly reason: string;
-  readonly tests: readonly { readonly path: string; readonly title: string }[];
-  readonly scripts: readonly string[];
-}
-
-const NAMED_TEST = /\[[^\]]+\]\(\.\.\/(test\/[\w./-]+\.test\.ts)\) “([^”]+)”/g;
-const NAMED_SCRIPT = /\[[^\]]+\]\(\.\.\/(test\/[\w./-]+\.pkt)\)/g;
-
-function rowsOf(text: string): Row[] {
-  return [...text.matchAll(/^\| ([A-Z]+-\d+) \| ([A-Z ]+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$/gm)].map(
-    ([, id, level, , here, shown]) => ({
-      id,
-      level,
-      here,
-      tests: [...shown.matchAll(NAMED_TEST)].map(([, path, title]) => ({ path, title })),
-      scripts: [...shown.matchAll(NAMED_SCRIPT)].map(([, path]) => path),
-      reason: shown.replace(NAMED_TEST, '').replace(NAMED_SCRIPT, '').replaceAll('<br>', ' ').trim(),
-    }),
-  );
-}
-
-/** The titles of a file's tests as they stand in its source, `…` for what a template fills in. */
-function titlesOf(source: string): Set<string> {
-  const plain = (text: string): string =>
-    text
-      .slice(1, -1)
-      .replace(/\$\{[^}]*\}/g, '…')
-      .replace(/\\(.)/g, '$1');
-  const literal = `'(?:\\\\.|[^'\\\\\\n])*'|"(?:\\\\.|[^"\\\\\\n])*"|\`(?:\\\\.|[^\`\\\\])*\``;
-  const titles = [...source.matchAll(new RegExp(`\\btest\\(\\s*(${literal})`, 'g'))].map(([, title]) => plain(title));
-  // transitions.test.ts: state, event, state.
-  const arrows = [...source.matchAll(new RegExp(`^arrow\\((${literal}), (${literal}), (${literal})`, 'gm'))].map(
-    ([, from, event, to]) => `${plain(from)}, ${plain(event)} → ${plain(to)}`,
-  );
-  return new Set([...titles, ...arrows]);
-}
-
-const titles = new Map<string, Set<string>>();
-function isThere(path: string, title: string): boolean {
-  if (!existsSync(join(ROOT, path))) return false;
-  const known = titles.get(path) ?? titlesOf(readFileSync(join(ROOT, path), 'utf8'));
-  titles.set(path, known);
-  return known.has(title);
-}
-
-/** What is wrong with a page of this kind. */
-function faults(text: string): string[] {
-  const rows = rowsOf(text);
-  const found: string[] = [];
-  const listed = rows.map(({ id, level }) => `${id} | ${level}`);
-  for (let i = 0; i < Math.max(listed.length, required.length); i++) {
-    if (listed[i] === required[i]) continue;
-    found.push(`row ${i + 1} is ${listed[i] ?? 'missing'}; the appendix has ${required[i] ?? 'no more'}`);
-    break;
-  }
-  for (const { id, level, here, reason, tests, scripts } of rows) {
-    if (!HERE.includes(here)) found.push(`${id}: "${here}" is none of ${HERE.join(', ')}`);
-    for (const { path, title } of tests) if (!isThere(path, title)) found.push(`${id}: ${path} has no “${title}”`);
-    for (const path of scripts) if (!existsSync(join(ROOT, path))) found.push(`${id}: there is no ${path}`);
-    const shown = tests.length + scripts.length > 0;
-    if (here === 'yes' && !shown) found.push(`${id}: yes, but shown by nothing`);
-    if (here !== 'yes' && reason.length < 8) found.push(`${id}: ${here}, and no reason`);
-    if (level.startsWith('MUST') && !shown && reason.length < 20) found.push(`${id}: a MUST without test or reason`);
-  }
-  for (const here of HERE) {
-    const count = rows.filter((row) => row.here === here).length;
-    if (!text.includes(`| ${here} | ${count} |`))
-      found.push(`the page's summary does not say that ${count} are "${here}"`);
-  }
-  return found;
-}
+/** What is wrong with a page that goes by this list. */
+const faults = (text: string): string[] => pageFaults(text, required);
 
 t.test('the list → 126 rows, of which four have another level than their number says', (t) => {
   t.equal(required.length, 126);

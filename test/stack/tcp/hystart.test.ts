@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap';
+import { Tcb } from '../../../stack/tcp/tcb.js';
 import { Rig } from './congestion-rig.js';
 
 /** HyStart as Linux's CUBIC has it, and HyStart++ (RFC 9406). */
@@ -7,7 +8,7 @@ import { Rig } from './congestion-rig.js';
 function starting(t: Test, hystart: 'off' | 'classic' | 'plusplus', cwnd = 20): Rig {
   const it = new Rig(t, 'cubic', { hystart });
   it.cwnd = cwnd;
-  it.ssthresh = 1_000_000;
+  t.equal(it.tcp.hot[it.c + Tcb.SSTHRESH], 0x7fffffff, 'nothing is known of the path');
   return it;
 }
 /** ACKs of one round, each with this round trip, 3 ms apart: no train. */
@@ -133,6 +134,43 @@ t.test('HyStart++, a round slower by an eighth → conservative slow start: a qu
   t.end();
 });
 
+t.test(
+  'HyStart++, RttThresh → an eighth of the round before, but 4 ms at least and 16 at most (RFC 9406 §4.2)',
+  (t) => {
+    for (const [base, over, under] of [
+      [10, 14, 13.9],
+      [80, 90, 89.9],
+      [300, 316, 315.9],
+    ] as const) {
+      for (const [rttMs, cwnd] of [
+        [over, 21],
+        [under, 24],
+      ] as const) {
+        const it = starting(t, 'plusplus');
+        samples(it, 8, base);
+        nextRound(it);
+        samples(it, 8, rttMs);
+        it.ack(4);
+        t.equal(it.cwnd, cwnd, `${base} → ${rttMs} ms`);
+      }
+    }
+    t.end();
+  },
+);
+
+t.test('HyStart++, seven samples of a round → not judged yet; the eighth decides (N_RTT_SAMPLE, §4.3)', (t) => {
+  const it = starting(t, 'plusplus');
+  samples(it, 8, 80);
+  nextRound(it);
+  samples(it, 7, 95);
+  it.ack(4);
+  t.equal(it.cwnd, 24);
+  samples(it, 1, 95);
+  it.ack(4);
+  t.equal(it.cwnd, 25);
+  t.end();
+});
+
 t.test('HyStart++, a round slower by less → slow start goes on', (t) => {
   const it = starting(t, 'plusplus');
   samples(it, 8, 80);
@@ -177,7 +215,6 @@ t.test(
     t.equal(it.cwnd, 28);
     const paced = new Rig(t, 'cubic', { hystart: 'plusplus', pacing: true });
     paced.cwnd = 20;
-    paced.ssthresh = 1_000_000;
     paced.ack(100);
     t.equal(paced.cwnd, 120);
     t.end();
@@ -201,6 +238,57 @@ t.test('after it has ended slow start once → not again, until a timeout', (t) 
   nextRound(it);
   samples(it, 9, 90);
   t.ok(left(it));
+  t.end();
+});
+
+t.test(
+  'HyStart++, after a loss or a timeout → plain slow start for the rest of the connection (RFC 9406 §4.3)',
+  (t) => {
+    for (const event of ['loss', 'timeout'] as const) {
+      const it = starting(t, 'plusplus');
+      samples(it, 8, 80);
+      nextRound(it);
+      if (event === 'loss') it.reduce();
+      else it.timeout();
+      // Slow start again, with a threshold that is far away, and a queue that grows.
+      it.cwnd = 20;
+      it.ssthresh = 1000;
+      for (const rttMs of [80, 95, 110]) {
+        samples(it, 8, rttMs);
+        nextRound(it);
+      }
+      it.ack(4);
+      t.equal(it.cwnd, 24, `${event}: the whole of it counts`);
+      it.ack(100);
+      t.equal(it.cwnd, 124, `${event}: and no limit of eight segments`);
+    }
+    t.end();
+  },
+);
+
+t.test('HyStart++, conservative when a loss comes → no trace of it in a later slow start (§4.2)', (t) => {
+  const it = starting(t, 'plusplus');
+  samples(it, 8, 80);
+  nextRound(it);
+  samples(it, 8, 95);
+  it.ack(4);
+  t.equal(it.cwnd, 21, 'conservative');
+  it.reduce();
+  it.ssthresh = 1000;
+  const { cwnd } = it;
+  it.ack(4);
+  t.equal(it.cwnd, cwnd + 4);
+  t.end();
+});
+
+t.test('HyStart++, a silence in the first slow start → it is the first still (§4.3, MAY)', (t) => {
+  const it = starting(t, 'plusplus');
+  it.control.onRestart?.(it.tcp, it.c, it.k, 5000);
+  samples(it, 8, 80);
+  nextRound(it);
+  samples(it, 8, 95);
+  it.ack(4);
+  t.equal(it.cwnd, 21);
   t.end();
 });
 

@@ -3,7 +3,7 @@ import { Cold, Tcb } from '../../../stack/tcp/tcb.js';
 import { type Peer, type PeerOptions } from './peer.js';
 import { established } from './states.js';
 
-/** Fast retransmit and NewReno (RFC 5681 §3.2, RFC 6582), limited transmit (RFC 3042), PRR (RFC 6937), and cwnd after each event. With SACK: rack.test.ts and its neighbours. */
+/** Fast retransmit and NewReno (RFC 5681 §3.2, RFC 6582), limited transmit (RFC 3042), PRR (RFC 9937), and cwnd after each event. With SACK: rack.test.ts and its neighbours. */
 
 const MSS = 1000;
 
@@ -66,7 +66,7 @@ t.test('two duplicate ACKs, the window has no room → nothing is sent beyond it
 });
 
 t.test(
-  'three duplicate ACKs → the first segment again, ssthresh half of cwnd; cwnd just lets that one out (RFC 6937 §3.1)',
+  'three duplicate ACKs → the first segment again, ssthresh half of cwnd; cwnd just lets that one out (RFC 9937 §6.2)',
   (t) => {
     const peer = flying(t);
     duplicate(peer);
@@ -81,7 +81,7 @@ t.test(
   },
 );
 
-t.test('recovery, more duplicates → one segment for two of them until ssthresh is in flight (RFC 6937 §3.1)', (t) => {
+t.test('recovery, more duplicates → one segment for two of them until ssthresh is in flight (RFC 9937 §6.2)', (t) => {
   const peer = flying(t);
   for (let i = 0; i < 3; i++) duplicate(peer);
   peer.drain();

@@ -7,6 +7,12 @@ import type { Peer } from './peer.js';
 
 /** The records of what is outstanding, and SACK blocks that are wrong, lie, or are meant to make us work: RFC 2018 §8, CVE-2019-11477 to 11479. */
 
+/** An episode of PRR runs (RFC 9937): only in two of the states may one. */
+function reducing(peer: Peer): boolean {
+  const { hot, cold } = peer.tcp.context;
+  return cold[(hot[(peer.tcp.rowOf(peer.id) << Tcb.SHIFT) + Tcb.COLD] as number) + Cold.RECOVER_FS] !== 0;
+}
+
 /** What the counts must be, by walking. */
 function walk(peer: Peer): [number, number, number, number] {
   const { hot, cold, transmits } = peer.tcp.context;
@@ -266,6 +272,8 @@ t.test('any blocks, acknowledgments and timeouts → the counts are what walking
         runs.push([from, from + 1 + random.below(4)]);
       }
       acknowledge(peer, una, ...runs);
+      if (reducing(peer) && !['cwr', 'recovery'].includes(status(peer).caState))
+        t.fail(`seed ${seed}, step ${step}: a reduction runs in ${status(peer).caState}`);
       const actual = counts(peer);
       const expected = walk(peer);
       if (JSON.stringify(actual) !== JSON.stringify(expected)) t.same(actual, expected, `seed ${seed}, step ${step}`);
@@ -277,7 +285,7 @@ t.test('any blocks, acknowledgments and timeouts → the counts are what walking
   t.end();
 });
 
-t.test('recovery by SACK, a hole in four → cwnd by PRR, every hole once, at the end ssthresh (RFC 6937)', (t) => {
+t.test('recovery by SACK, a hole in four → cwnd by PRR, every hole once, at the end ssthresh (RFC 9937)', (t) => {
   const peer = flying(t, 30);
   peer.advanceMs(RTT_MS);
   const arrived = [1, 2, 4, 5, 7, 8, 9];

@@ -27,6 +27,25 @@ t.test('recovery, the one retransmission is reported as a duplicate → cwnd and
   t.end();
 });
 
+t.test('cwnd has grown past where it was, then the duplicate is reported → it stays (RFC 9438 §4.9.2)', (t) => {
+  const peer = recovering(t);
+  let n = 12;
+  acknowledge(peer, n);
+  t.equal(status(peer).caState, 'open');
+  for (; window(peer)[0] <= 14; n += 5) {
+    peer.write(20 * MSS);
+    peer.advanceMs(RTT_MS);
+    const from = n;
+    for (let i = 1; i <= 5; i++) acknowledge(peer, from + i);
+    peer.drain();
+  }
+  const [cwnd] = window(peer);
+  peer.inject({ ack: 1 + n * MSS, options: { sack: [[1, 1 + MSS]] } });
+  t.equal(peer.stack.net.stats.tcpUndos, 1);
+  t.same(window(peer), [cwnd, Number.POSITIVE_INFINITY]);
+  t.end();
+});
+
 t.test('recovery, a duplicate that is more than was ever sent twice → not believed', (t) => {
   const peer = recovering(t);
   acknowledge(peer, 4);
