@@ -1,5 +1,6 @@
 import type { Stack } from '../../stack/stack.js';
 import type { TcpLimits } from '../../stack/tcp/limits.js';
+import { isSince } from '../../stack/tcp/profile.js';
 import { parseFastOpenKeys, printFastOpenKeys } from './fast-open.js';
 import { PosixError } from './posix-error.js';
 
@@ -263,11 +264,13 @@ const WITHOUT_EFFECT: ReadonlyMap<string, string> = new Map([
 /** The settings of a stack under the names Linux gives them. What connections have already taken from them stays as it is. */
 export class Settings {
   readonly limits: Mutable<TcpLimits>;
-  readonly sockets: SocketLimits = { somaxconn: 4096, rmemMax: 212_992, wmemMax: 212_992 };
+  readonly sockets: SocketLimits;
   readonly #told = new Map(WITHOUT_EFFECT);
 
   constructor(readonly stack: Stack) {
     this.limits = stack.tcp.limits;
+    const bytes = isSince(stack.tcp.context.profile, 6_18) ? 4 << 20 : 212_992;
+    this.sockets = { somaxconn: 4096, rmemMax: bytes, wmemMax: bytes };
   }
 
   static knows(name: string): boolean {

@@ -1,9 +1,12 @@
-import type { TcpProfile } from './profile.js';
+import type { ProfileChoice } from './profile.js';
 
 /** Every limit of TCP, each with a default that argues for itself. All may be set when the stack is made. */
 export interface TcpLimits {
-  /** Whose TCP this one is to be on the wire: the order of options, and defaults for what is not said here. Linux's, which most peers and most tests have met. */
-  readonly profile: 'linux' | 'freebsd' | TcpProfile;
+  /**
+   * Whose TCP this one is to be on the wire: the order of options, what is answered and how, and defaults for what is
+   * not said here. Linux's newest, which most peers will have met.
+   */
+  readonly profile: ProfileChoice;
   /** Connections at once, all states with a full row. A million rows are 104 MB of address space, resident only where used. */
   readonly connectionsMax: number;
   /** Connections with something going on at once: cold rows, 768 bytes each while used. All of them, unless memory is short. When all are used, those that only wait to sleep do so at once. */
@@ -36,7 +39,7 @@ export interface TcpLimits {
   /** Keep the counters that only `info` reads: 128 bytes a connection. Off where ten million connections must fit. */
   readonly tally: boolean;
 
-  /** Receive buffer at the start and at the most, in bytes of memory: the window is the part of it that is text, at first half. Auto-tuning moves between. Linux: tcp_rmem 131,072 and 6 MiB. */
+  /** Receive buffer at the start and at the most, in bytes of memory: the window is the part of it that is text, at first half. Auto-tuning moves between. Linux: tcp_rmem 131,072 and 32 MiB (6 before 6.18). */
   readonly receiveBytes: number;
   readonly receiveBytesMax: number;
   /** Of a receive buffer, how many 256ths may be offered as window when a connection begins; the rest is for what memory costs beyond the bytes. Linux 6.6 and later: half. */
@@ -217,10 +220,10 @@ export const TCP_LIMITS: TcpLimits = {
   transmitRecordsPerConnection: 16_384,
   tally: true,
   receiveBytes: 131_072,
-  receiveBytesMax: 6 << 20,
+  receiveBytesMax: 32 << 20,
   receiveWindowShare: 128,
   windowInSegments: true,
-  receiveBytesCeiling: 212_992,
+  receiveBytesCeiling: 4 << 20,
   moderateReceiveBuffer: true,
   shrinkWindow: false,
   sendBytes: 131_072,

@@ -31,8 +31,8 @@ import { Cold, Flag, Tally, Tcb } from './tcb.js';
 /**
  * Segment path. Seventh and eighth check of RFC 9293 §3.10.7.4: the segment's text and its FIN.
  *
- * Deviation: the RFC would have a segment cut to the window. As Linux, one that begins in the window is taken whole: its sender has used what we once offered and
- * counted otherwise, the bytes are here, and the receive buffer bounds them.
+ * Deviation: the RFC would have a segment cut to the window. As Linux, one that begins in the window is taken whole or
+ * not at all: segment-arrives.ts refuses it while bytes are unread, and the receive buffer bounds what is taken.
  */
 
 /** Takes what the segment brings: text, FIN, or both. SEG.LEN is not zero and counts them. The verdict is the segment's. */
