@@ -15,4 +15,14 @@ export const enum Behaviour {
   IGNORE_OLD_ACK = 1 << 4,
   /** TS.Recent follows a segment whose ACK is old, too (RFC 7323 §4.3 does not ask for the ACK). */
   RECENT_DESPITE_OLD_ACK = 1 << 5,
+  /** A delay of ACKs that grows ends at `delayedAckMaxMs`, and not only at the RTO. */
+  DELAY_CAPPED = 1 << 6,
+  /** The receive buffer is tuned as Linux 7 does: receive-space.ts. */
+  TUNES_AS_7 = 1 << 7,
+  /** A RST after the peer's FIN is EPIPE to the program: its reader has gone. Off: ECONNRESET as ever. */
+  RESET_IS_PIPE = 1 << 8,
+  /** ACKs are delayed as in FreeBSD: one timer of a fixed time, none while it runs, and none for a FIN. */
+  BSD_ACKS = 1 << 9,
+  /** Once the handshake has said how large segments are, the receive buffer is a whole number of them. */
+  WHOLE_SEGMENTS = 1 << 10,
 }

@@ -50,6 +50,8 @@ export interface TcpLimits {
   readonly receiveBytesCeiling: number;
   /** The receive buffer follows what the program reads: Linux's tcp_moderate_rcvbuf. */
   readonly moderateReceiveBuffer: boolean;
+  /** On shorter round trips the receive buffer grows in proportion to them, so that it stays in the cache: Linux's tcp_rcvbuf_low_rtt, since 7. */
+  readonly receiveLowRttUs: number;
   /** A window once promised may be taken back when memory runs short: Linux's tcp_shrink_window, off as RFC 9293 §3.8.6 wants. */
   readonly shrinkWindow: boolean;
   /** Send buffer likewise. Linux: tcp_wmem 16 KiB growing to 4 MiB; ours starts at what an initial window of jumbo writes needs. */
@@ -105,10 +107,12 @@ export interface TcpLimits {
   /** An old RST does not end TIME-WAIT, RFC 1337. Off, as Linux's tcp_rfc1337. */
   readonly rfc1337: boolean;
   /**
-   * Whether an active OPEN may take over its pair from TIME-WAIT (RFC 6191), with timestamps and a second old: 0 never, 1 always, 2 on this host's own
+   * Whether an active OPEN may take over its pair from TIME-WAIT (RFC 6191), with timestamps and old enough: 0 never, 1 always, 2 on this host's own
    * addresses only. 2 as Linux's tcp_tw_reuse: what the other end has done with the old connection is known for certain only here.
    */
   readonly timeWaitReuse: number;
+  /** … once it is this old: a tick of every timestamp clock (RFC 6191 §3). Linux's tcp_tw_reuse_delay, a second. */
+  readonly timeWaitReuseDelayMs: number;
   /** How long an orphan waits for the peer's FIN: Linux's tcp_fin_timeout. */
   readonly finWait2Ms: number;
   /** RFC 9293 §3.8.4: at least two hours by default; interval and count as Linux. */
@@ -123,6 +127,8 @@ export interface TcpLimits {
   /** SACK compression: so many duplicate ACKs at the most are held back for one, and no longer than this. Linux: tcp_comp_sack_nr, tcp_comp_sack_delay_ns. 0: none. */
   readonly compressedAcksMax: number;
   readonly compressedAckDelayUs: number;
+  /** … and no longer than this part of a round trip: Linux's tcp_comp_sack_rtt_percent, 33 since 7, a twentieth before. */
+  readonly compressedAckRttPercent: number;
   /** The congestion control of connections that choose none, by name. CUBIC (RFC 9438), as every large system has it. */
   readonly congestion: string;
   /**
@@ -225,6 +231,7 @@ export const TCP_LIMITS: TcpLimits = {
   windowInSegments: true,
   receiveBytesCeiling: 4 << 20,
   moderateReceiveBuffer: true,
+  receiveLowRttUs: 1000,
   shrinkWindow: false,
   sendBytes: 131_072,
   sendBytesMax: 4 << 20,
@@ -249,6 +256,7 @@ export const TCP_LIMITS: TcpLimits = {
   timeWaitMs: 60_000,
   rfc1337: false,
   timeWaitReuse: 2,
+  timeWaitReuseDelayMs: 1000,
   finWait2Ms: 60_000,
   keepIdleMs: 7_200_000,
   keepIntervalMs: 75_000,
@@ -258,6 +266,7 @@ export const TCP_LIMITS: TcpLimits = {
   quickAcks: 16,
   compressedAcksMax: 44,
   compressedAckDelayUs: 1000,
+  compressedAckRttPercent: 33,
   congestion: 'cubic',
   hystart: 'classic',
   slowStartAfterIdle: true,

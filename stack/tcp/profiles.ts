@@ -36,7 +36,10 @@ const LINUX_LAYOUT: SynLayout = {
   padding: TcpOptionKind.NOP,
 };
 
+const BEHAVIOUR_6_12 = Behaviour.RESET_IS_PIPE;
+
 const BEHAVIOUR_6_18 =
+  BEHAVIOUR_6_12 |
   Behaviour.ACK_UNSENT |
   Behaviour.REFUSE_BEYOND |
   Behaviour.CHALLENGE_HALF_OPEN |
@@ -49,11 +52,12 @@ export const LINUX_6_12: TcpProfile = {
   system: 'linux',
   release: 6_12,
   synLayout: LINUX_LAYOUT,
-  behaviour: 0,
+  behaviour: BEHAVIOUR_6_12,
   limits: {
     // tcp_rmem[2]; from it the window scale of 7 follows. net.core.rmem_max.
     receiveBytesMax: 6 << 20,
     receiveBytesCeiling: 212_992,
+    compressedAckRttPercent: 5,
   },
 };
 
@@ -64,7 +68,7 @@ export const LINUX_6_18: TcpProfile = {
   release: 6_18,
   synLayout: LINUX_LAYOUT,
   behaviour: BEHAVIOUR_6_18,
-  limits: {},
+  limits: { compressedAckRttPercent: 5 },
 };
 
 /** Linux 7.3. `TCP_LIMITS` are its numbers already. */
@@ -73,7 +77,7 @@ export const LINUX_7_3: TcpProfile = {
   system: 'linux',
   release: 7_03,
   synLayout: LINUX_LAYOUT,
-  behaviour: BEHAVIOUR_6_18 | Behaviour.RECENT_DESPITE_OLD_ACK,
+  behaviour: BEHAVIOUR_6_18 | Behaviour.RECENT_DESPITE_OLD_ACK | Behaviour.DELAY_CAPPED | Behaviour.TUNES_AS_7,
   limits: {},
 };
 
@@ -86,7 +90,12 @@ export const FREEBSD: TcpProfile = {
   system: 'freebsd',
   release: 14_00,
   behaviour:
-    Behaviour.ACK_UNSENT | Behaviour.CHALLENGE_HALF_OPEN | Behaviour.IGNORE_OLD_ACK | Behaviour.RECENT_DESPITE_OLD_ACK,
+    Behaviour.BSD_ACKS |
+    Behaviour.WHOLE_SEGMENTS |
+    Behaviour.ACK_UNSENT |
+    Behaviour.CHALLENGE_HALF_OPEN |
+    Behaviour.IGNORE_OLD_ACK |
+    Behaviour.RECENT_DESPITE_OLD_ACK,
   synLayout: {
     withTimestamps: [
       place(TcpOptionKind.MSS, 4, 0),

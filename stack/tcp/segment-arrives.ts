@@ -7,7 +7,7 @@ import { processAck } from './ack.js';
 import { refuseSegment } from './bare-segment.js';
 import { Behaviour } from './behaviour.js';
 import { answeredLately, challenge, sendAtOnce } from './challenge-ack.js';
-import { fail, finish, mark, wake } from './connection.js';
+import { fail, mark, wake } from './connection.js';
 import type { TcpContext } from './context.js';
 import { quicken } from './delayed-ack.js';
 import { ConnectionError } from './errors.js';
@@ -276,13 +276,17 @@ function reset(tcp: TcpContext, c: number): Verdict {
       break;
     case State.CLOSING:
     case State.LAST_ACK:
-      finish(tcp, c);
+      // Deviation: RFC 9293 has the connection end in silence here. As Linux and FreeBSD the program hears of it: bytes,
+      // or at least its FIN, were not acknowledged.
+      fail(tcp, c, ConnectionError.RESET);
       break;
-    case State.CLOSE_WAIT:
+    case State.CLOSE_WAIT: {
       // As Linux: the peer had said that it sends no more, so to the program this is a reader that has gone.
+      const pipe = (tcp.behaviour & Behaviour.RESET_IS_PIPE) !== 0;
       tcp.net.stats.tcpEstabResets += 1;
-      fail(tcp, c, ConnectionError.PIPE);
+      fail(tcp, c, pipe ? ConnectionError.PIPE : ConnectionError.RESET);
       break;
+    }
     default:
       tcp.net.stats.tcpEstabResets += 1;
       fail(tcp, c, ConnectionError.RESET);
