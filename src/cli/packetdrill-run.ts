@@ -1,8 +1,11 @@
+import { isProfileName, PROFILE_NAMES } from '../../stack/tcp/profile.js';
 import { formatIpv4Address } from '../../stack/wire/ipv4.js';
+import { type ClaimOptions, runClaims } from '../packetdrill/claims.js';
 import { collectScripts } from '../packetdrill/collect.js';
 import type { ScriptOutcome } from '../packetdrill/outcome.js';
 import { folderTotals, jsonReport, type Paint, reportLines, type Totals, totalsLine } from '../packetdrill/report.js';
-import { type RunOptions, runScriptFile } from '../packetdrill/run-script.js';
+import type { Profile } from '../packetdrill/run/settings.js';
+import { runScriptFile } from '../packetdrill/run-script.js';
 import { PacketdrillServer } from '../packetdrill/serve/server.js';
 import { ScriptedWorld } from '../posix/scripted-world.js';
 import { badValue, CliError, Exit } from './errors.js';
@@ -13,7 +16,7 @@ export interface PacketdrillOptions {
   readonly serve?: string;
   readonly set: readonly string[];
   readonly offload?: boolean;
-  readonly profile: string;
+  readonly profile?: string;
   readonly verbose?: boolean;
   readonly json?: boolean;
   readonly folders?: boolean;
@@ -35,15 +38,14 @@ async function runAll(paths: readonly string[], raw: PacketdrillOptions): Promis
     throw badValue('--set', raw.set[0], 'with --serve only: scripts set what they need themselves');
   if (raw.offload === true)
     throw badValue('--offload', 'it', 'with --serve only: here one scripted segment may stand for several');
-  const profile = profileOf(raw);
+  const profile = raw.profile === undefined ? undefined : profileOf(raw.profile);
   const definitions = pairs('--define', raw.define, /^([A-Za-z_]\w*)=(.*)$/s, 'MSS=1460');
   const files = filesOf(paths);
   const json = raw.json === true;
-  const options: RunOptions = {
-    profile,
+  const options: ClaimOptions = {
     definitions,
     // Each segment for itself: a scripted one that is larger may stand for several, and a smaller one for just one.
-    makeWorld: ({ localAddress, mtu }) =>
+    makeWorld: ({ localAddress, mtu, profile }) =>
       new ScriptedWorld({ profile, mtu, localAddress: formatIpv4Address(localAddress) }),
     ...(raw.verbose === true && !json ? { tell: (line: string) => print(`     ${line}`) } : {}),
   };
@@ -51,7 +53,7 @@ async function runAll(paths: readonly string[], raw: PacketdrillOptions): Promis
   const outcomes: ScriptOutcome[] = [];
   const progress = new Progress(files.length);
   for (const file of files) {
-    const outcome = runScriptFile(file, options);
+    const outcome = profile === undefined ? runClaims(file, options) : runScriptFile(file, { ...options, profile });
     totals[outcome.result] += 1;
     progress.clear();
     outcomes.push(outcome);
@@ -71,7 +73,7 @@ async function runAll(paths: readonly string[], raw: PacketdrillOptions): Promis
 /** Until it is asked to end. */
 async function serve(path: string, paths: readonly string[], raw: PacketdrillOptions): Promise<void> {
   if (paths.length > 0) throw badValue('<files>', paths[0], 'nothing with --serve: packetdrill brings its own scripts');
-  const profile = profileOf(raw);
+  const profile = profileOf(raw.profile ?? 'linux');
   const ending = new Ending();
   const server = await PacketdrillServer.start({
     path,
@@ -86,9 +88,9 @@ async function serve(path: string, paths: readonly string[], raw: PacketdrillOpt
   ending.release();
 }
 
-function profileOf({ profile }: PacketdrillOptions): 'linux' | 'freebsd' {
-  if (profile === 'linux' || profile === 'freebsd') return profile;
-  throw badValue('--profile', profile, '"linux" or "freebsd"');
+function profileOf(name: string): Profile {
+  if (isProfileName(name)) return name;
+  throw badValue('--profile', name, `one of ${PROFILE_NAMES.join(', ')}`);
 }
 
 const PAINT: Paint = { good: colours.green, bad: colours.red, pale: colours.dim };

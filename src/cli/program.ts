@@ -5,6 +5,7 @@ import { addEcho } from './commands/echo.js';
 import { addIperf3 } from './commands/iperf3.js';
 import { addPacketdrill } from './commands/packetdrill.js';
 import { addPing } from './commands/ping.js';
+import { addProfiles } from './commands/profiles.js';
 import { addServe } from './commands/serve.js';
 import { addSs } from './commands/ss.js';
 import { CliError, Exit, failureOf } from './errors.js';
@@ -34,6 +35,7 @@ function makeProgram(): Command {
   addIperf3(program);
   addPing(program);
   addPacketdrill(program);
+  addProfiles(program);
   addSs(program);
   for (const command of [program, ...program.commands]) {
     command.exitOverride();

@@ -3,6 +3,7 @@ import { FrameSlab } from '../../stack/memory/frame-slab.js';
 import { Medium } from '../../stack/net/device.js';
 import type { Interface } from '../../stack/net/interface.js';
 import { Stack } from '../../stack/stack.js';
+import type { ProfileChoice } from '../../stack/tcp/profile.js';
 import { joinSegments } from './join-segments.js';
 import { PosixError } from './posix-error.js';
 import { SocketSystem } from './socket-system.js';
@@ -10,7 +11,7 @@ import type { SentDatagram, World } from './world.js';
 
 export interface ScriptedWorldOptions {
   /** Whose layout of options and whose policy: Linux's if not given. */
-  readonly profile?: 'linux' | 'freebsd';
+  readonly profile?: ProfileChoice;
   /** The stack's address, with the prefix of its link. packetdrill's own is the default. */
   readonly localAddress?: string;
   readonly prefixLength?: number;

@@ -1,5 +1,6 @@
 import type { Stack } from '../../stack/stack.js';
 import type { TcpLimits } from '../../stack/tcp/limits.js';
+import { isSince } from '../../stack/tcp/profile.js';
 import { parseFastOpenKeys, printFastOpenKeys } from './fast-open.js';
 import { PosixError } from './posix-error.js';
 
@@ -46,7 +47,7 @@ function triple(first: NumberKey, most: NumberKey): Rule {
   return {
     read: (settings) => `4096\t${settings.limits[first]}\t${settings.limits[most]}`,
     write: (settings, value) => {
-      const [, standard, largest] = integers(value, 3);
+      const [, standard, largest] = integers(value, 3, settings.isSince(7_00) ? BUFFER_MIN : 0);
       settings.limits[first] = standard;
       settings.limits[most] = largest;
     },
@@ -63,6 +64,8 @@ function own(key: keyof SocketLimits, least: number): Rule {
 }
 
 const INT_MAX = 0x7fffffff;
+/** A page: since 7 Linux refuses smaller buffers in tcp_rmem and tcp_wmem. */
+const BUFFER_MIN = 4096;
 const SECOND = 1000;
 
 const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
@@ -86,7 +89,18 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ['net.ipv4.tcp_shrink_window', onOff('shrinkWindow')],
   ['net.ipv4.tcp_comp_sack_nr', count('compressedAcksMax', 0, 255)],
   ['net.ipv4.tcp_comp_sack_delay_ns', count('compressedAckDelayUs', 0, INT_MAX, 1 / 1000)],
-  ['net.ipv4.tcp_ecn', count('ecn', 0, 5)],
+  ['net.ipv4.tcp_comp_sack_rtt_percent', count('compressedAckRttPercent', 1, 1000)],
+  ['net.ipv4.tcp_rcvbuf_low_rtt', count('receiveLowRttUs', 0, INT_MAX)],
+  [
+    'net.ipv4.tcp_ecn',
+    {
+      read: (settings) => String(settings.limits.ecn),
+      write: (settings, value) => {
+        // Accurate ECN came with 3 to 5.
+        settings.limits.ecn = integer(value, 0, settings.isSince(7_00) ? 5 : 2);
+      },
+    },
+  ],
   ['net.ipv4.tcp_ecn_fallback', onOff('ecnFallback')],
   ['net.ipv4.tcp_ecn_option', count('ecnOption', 0, 3)],
   ['net.ipv4.tcp_ecn_option_beacon', count('ecnOptionBeacon', 0, 63)],
@@ -148,14 +162,34 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ['net.ipv4.tcp_probe_threshold', count('mtuProbeThreshold', 0, 65_535)],
   ['net.ipv4.tcp_probe_interval', count('mtuProbeIntervalMs', 0, 1_000_000, SECOND)],
   ['net.ipv4.tcp_tw_reuse', count('timeWaitReuse', 0, 2)],
+  ['net.ipv4.tcp_tw_reuse_delay', count('timeWaitReuseDelayMs', 1, 60_000)],
   ['net.ipv4.tcp_fin_timeout', count('finWait2Ms', 0, 3600, SECOND)],
   ['net.ipv4.tcp_keepalive_time', count('keepIdleMs', 1, 32_767, SECOND)],
   ['net.ipv4.tcp_keepalive_intvl', count('keepIntervalMs', 1, 32_767, SECOND)],
   ['net.ipv4.tcp_keepalive_probes', count('keepCount', 1, 127)],
-  ['net.ipv4.tcp_recovery', count('recovery', 0, 7)],
+  [
+    'net.ipv4.tcp_recovery',
+    {
+      read: (settings) => String(settings.recovery ?? settings.limits.recovery),
+      write: (settings, value) => {
+        settings.recovery = integer(value, 0, 7);
+        // Since 7 there is no other way than RACK, whatever bit 1 says.
+        settings.limits.recovery = settings.recovery | (settings.isSince(7_00) ? 1 : 0);
+      },
+    },
+  ],
   ['net.ipv4.tcp_early_retrans', count('tailLossProbe', 0, 4)],
   ['net.ipv4.tcp_frto', onOff('frto')],
-  ['net.ipv4.tcp_reordering', count('reordering', 1, INT_MAX)],
+  [
+    'net.ipv4.tcp_reordering',
+    {
+      read: (settings) => String(settings.limits.reordering),
+      write: (settings, value) => {
+        const most = settings.isSince(7_00) ? settings.limits.maxReordering : INT_MAX;
+        settings.limits.reordering = integer(value, 1, most);
+      },
+    },
+  ],
   ['net.ipv4.tcp_max_reordering', count('maxReordering', 1, INT_MAX)],
   ['net.ipv4.tcp_retrans_collapse', onOff('retransmitGathers')],
   ['net.ipv4.tcp_min_rtt_wlen', count('minRttWindowMs', 0, 86_400, SECOND)],
@@ -240,11 +274,11 @@ const WITHOUT_EFFECT: ReadonlyMap<string, string> = new Map([
   ['net.ipv4.tcp_adv_win_scale', '1'],
   ['net.ipv4.tcp_workaround_signed_windows', '0'],
   ['net.ipv4.tcp_pingpong_thresh', '1'],
-  ['net.ipv4.tcp_comp_sack_slack_ns', '100000'],
+  ['net.ipv4.tcp_comp_sack_slack_ns', '10000'],
   ['net.ipv4.tcp_low_latency', '0'],
   ['net.ipv4.tcp_tso_win_divisor', '3'],
   ['net.ipv4.tcp_tso_rtt_log', '9'],
-  ['net.ipv4.tcp_limit_output_bytes', '1048576'],
+  ['net.ipv4.tcp_limit_output_bytes', '4194304'],
   ['net.ipv4.tcp_no_metrics_save', '1'],
   ['net.ipv4.tcp_no_ssthresh_metrics_save', '1'],
   ['net.ipv4.tcp_autocorking', '1'],
@@ -258,16 +292,52 @@ const WITHOUT_EFFECT: ReadonlyMap<string, string> = new Map([
   ['net.ipv4.tcp_plb_enabled', '0'],
   ['net.ipv4.ip_forward', '0'],
   ['net.ipv4.conf.all.rp_filter', '0'],
+  ['net.ipv4.ip_local_port_step_width', '0'],
+  ['net.ipv4.icmp_errors_extension_mask', '0'],
 ]);
+
+/** Settings that Linux has had only since this release; before it nobody knows them. */
+const SINCE: ReadonlyMap<string, number> = new Map([
+  ['net.ipv4.tcp_rto_max_ms', 6_15],
+  ['net.ipv4.tcp_tw_reuse_delay', 6_14],
+  ['net.ipv4.tcp_ecn_option', 6_18],
+  ['net.ipv4.tcp_ecn_option_beacon', 6_18],
+  ['net.ipv4.tcp_comp_sack_rtt_percent', 7_00],
+  ['net.ipv4.tcp_rcvbuf_low_rtt', 7_00],
+  ['net.ipv4.ip_local_port_step_width', 7_00],
+  ['net.ipv4.icmp_errors_extension_mask', 7_00],
+]);
+
+/** What stood in those without effect before a release: its number, and the value until then. */
+const VALUES_BEFORE: readonly (readonly [string, number, string])[] = [
+  ['net.ipv4.tcp_limit_output_bytes', 6_18, '1048576'],
+  ['net.ipv4.tcp_comp_sack_slack_ns', 7_00, '100000'],
+];
 
 /** The settings of a stack under the names Linux gives them. What connections have already taken from them stays as it is. */
 export class Settings {
   readonly limits: Mutable<TcpLimits>;
-  readonly sockets: SocketLimits = { somaxconn: 4096, rmemMax: 212_992, wmemMax: 212_992 };
+  readonly sockets: SocketLimits;
   readonly #told = new Map(WITHOUT_EFFECT);
+  /** tcp_recovery as it was written, where the stack has something else. */
+  recovery: number | undefined;
 
   constructor(readonly stack: Stack) {
     this.limits = stack.tcp.limits;
+    // FreeBSD has one limit for both, kern.ipc.maxsockbuf.
+    const freebsd = stack.tcp.context.profile.system === 'freebsd';
+    const bytes = freebsd ? 2 << 20 : this.isSince(6_18) ? 4 << 20 : 212_992;
+    this.sockets = { somaxconn: 4096, rmemMax: bytes, wmemMax: bytes };
+    for (const [name, release, value] of VALUES_BEFORE) if (!this.isSince(release)) this.#told.set(name, value);
+  }
+
+  /** Whether the kernel that the stack's profile stands for is of this release or newer. */
+  isSince(release: number): boolean {
+    return isSince(this.stack.tcp.context.profile, release);
+  }
+
+  #rule(name: string): Rule | undefined {
+    return this.isSince(SINCE.get(name) ?? 0) ? RULES.get(name) : undefined;
   }
 
   static knows(name: string): boolean {
@@ -277,17 +347,21 @@ export class Settings {
   /** Throws ENOENT for a name nobody knows, EINVAL for a value that is none. */
   set(name: string, value: string): void {
     const plain = dotted(name);
-    const rule = RULES.get(plain);
+    const rule = this.#rule(plain);
     if (rule !== undefined) rule.write(this, value.trim());
-    else if (this.#told.has(plain)) this.#told.set(plain, value.trim());
+    else if (this.#isTold(plain)) this.#told.set(plain, value.trim());
     else throw new PosixError('ENOENT', `${name} is no setting of this stack`);
   }
 
   get(name: string): string {
     const plain = dotted(name);
-    const value = RULES.get(plain)?.read(this) ?? this.#told.get(plain);
+    const value = this.#rule(plain)?.read(this) ?? (this.#isTold(plain) ? this.#told.get(plain) : undefined);
     if (value === undefined) throw new PosixError('ENOENT', `${name} is no setting of this stack`);
     return value;
+  }
+
+  #isTold(name: string): boolean {
+    return this.#told.has(name) && this.isSince(SINCE.get(name) ?? 0);
   }
 
   /** Of all settings there are. */
@@ -309,11 +383,11 @@ function integer(value: string, least: number, most: number): number {
   return number;
 }
 
-function integers(value: string, length: number): number[] {
+function integers(value: string, length: number, least = 0): number[] {
   const numbers = value
     .trim()
     .split(/\s+/)
-    .map((word) => integer(word, 0, INT_MAX));
+    .map((word) => integer(word, least, INT_MAX));
   if (numbers.length !== length) throw invalid(value, `${length} whole numbers`);
   return numbers;
 }

@@ -130,6 +130,12 @@ export class Stats {
   /** Windows reduced because a router marked instead of dropping (ECN). */
   tcpEcnReductions = 0;
   tcpPawsRejected = 0;
+  /** Bare ACKs from before RCV.NXT with an old timestamp, not answered (Linux: PAWSOldAck). */
+  tcpPawsOldAcks = 0;
+  /** Handshakes' ACKs that echo a timestamp no SYN-ACK had (Linux: TSEcrRejected). */
+  tcpEchoRejected = 0;
+  /** Segments refused because they end beyond the window (Linux: BeyondWindow). */
+  tcpBeyondWindow = 0;
   tcpListenDrops = 0;
   tcpListenOverflows = 0;
   tcpSynCookiesSent = 0;

@@ -1,4 +1,5 @@
 import { Cause } from '../net/note.js';
+import { Behaviour } from './behaviour.js';
 import { sendAtOnce } from './challenge-ack.js';
 import { AckBit } from './cold-bits.js';
 import { mark } from './connection.js';
@@ -66,12 +67,12 @@ function mayCompress(tcp: TcpContext, c: number, k: number): boolean {
   return false;
 }
 
-/** A twentieth of the round trip, at most tcp_comp_sack_delay_ns: later it would slow the peer's recovery down. In whole ms, for that is what timers count. */
+/** A part of the round trip, at most tcp_comp_sack_delay_ns: later it would slow the peer's recovery down. In whole ms, for that is what timers count. */
 function compressionMs(tcp: TcpContext, c: number, k: number): number {
   let rttUs = tcp.cold[k + Cold.RCV_RTT] >>> 3;
   const srttUs = tcp.hot[c + Tcb.SRTT] >>> 3;
   if (srttUs !== 0 && srttUs < rttUs) rttUs = srttUs;
-  const us = rttUs / 20;
+  const us = (rttUs * tcp.limits.compressedAckRttPercent) / 100;
   return Math.ceil((us < tcp.limits.compressedAckDelayUs ? us : tcp.limits.compressedAckDelayUs) / 1000);
 }
 
@@ -87,7 +88,7 @@ export function releaseCompressed(tcp: TcpContext, c: number, k: number): void {
 export function ackAfterRead(tcp: TcpContext, c: number, k: number): void {
   const { hot, cold } = tcp;
   const word = hot[c + Tcb.STATE];
-  if ((word & Flag.ACK_PENDING) !== 0) {
+  if ((word & Flag.ACK_PENDING) !== 0 && (tcp.behaviour & Behaviour.BSD_ACKS) === 0) {
     const unacked = (hot[c + Tcb.RCV_NXT] - cold[k + Cold.LAST_ACK_SENT]) | 0;
     if (unacked > cold[k + Cold.RCV_MSS] || (endsWrite(word, cold[k + Cold.ACK_BITS]) && nothingHeld(tcp, k))) {
       ackNow(tcp, c, k, Cause.ACK_NOW);

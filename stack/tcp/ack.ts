@@ -6,6 +6,7 @@ import { TcpFlag } from '../wire/tcp.js';
 import { TcpOptionBit } from '../wire/tcp-options.js';
 import { Verdict } from '../wire/verdict.js';
 import { AckFlag } from './ack-sample.js';
+import { Behaviour } from './behaviour.js';
 import { challenge, sendAtOnce } from './challenge-ack.js';
 import { enterTimeWait, finish, mark, tell } from './connection.js';
 import type { TcpContext } from './context.js';
@@ -14,6 +15,7 @@ import { orphanEntersFinWait2 } from './fin-wait-2.js';
 import { recover, recoverByOld } from './loss-recovery.js';
 import { sendLimit } from './memory.js';
 import { sendShift, syncMss } from './options.js';
+import { updateRecent } from './paws.js';
 import { answeredWhileProbing } from './probe.js';
 import { readBlocks } from './sack-blocks.js';
 import { highestSack, RecoveryBit, usesSack } from './scoreboard.js';
@@ -31,9 +33,10 @@ export function processAck(tcp: TcpContext, c: number, k: number): Verdict {
   const una = hot[c + Tcb.SND_UNA];
   noteArrival(tcp, c, k);
   if (seqGt(seg.ACK, hot[c + Tcb.SND_NXT])) {
-    // It acknowledges what was never sent. Deviation: §3.10.7.4 has an ACK sent, and so we do, within the limits on challenge ACKs; but in ESTABLISHED it is dropped in
-    // silence, as Linux does: whoever guesses numbers learns nothing.
-    if ((hot[c + Tcb.STATE] & Flag.STATE_MASK) !== State.ESTABLISHED) challenge(tcp, c, k);
+    // It acknowledges what was never sent: §3.10.7.4 and RFC 5961 §5.2 have an ACK sent, within the limits on
+    // challenge ACKs. Deviation: in ESTABLISHED Linux 6.12 is silent.
+    const silent = (hot[c + Tcb.STATE] & Flag.STATE_MASK) === State.ESTABLISHED;
+    if (!silent || (tcp.behaviour & Behaviour.ACK_UNSENT) !== 0) challenge(tcp, c, k);
     return Verdict.TCP_ACK_UNSENT;
   }
   if (seqLt(seg.ACK, una) && seqLt(seg.ACK, (una - oldestAckBelieved(tcp, c, k)) | 0)) {
@@ -56,6 +59,7 @@ export function processAck(tcp: TcpContext, c: number, k: number): Verdict {
   const sacks = (tcp.options.present & TcpOptionBit.SACK) !== 0 && usesSack(tcp, c);
   if (seqLt(seg.ACK, una)) {
     // It was overtaken. Its blocks may still tell of something; its window is an old one.
+    if ((tcp.behaviour & Behaviour.RECENT_DESPITE_OLD_ACK) !== 0) updateRecent(tcp, c, k);
     if (!sacks) return Verdict.OK;
     readBlocks(tcp, c, k);
     recoverByOld(tcp, c, k);
@@ -106,13 +110,19 @@ function peerAnswers(tcp: TcpContext, c: number, k: number): void {
     answeredWhileProbing(tcp, c, k);
 }
 
-/** How far behind SND.UNA an ACK may be: the largest window offered, and no more than was ever acknowledged (as Linux), where that is counted. */
+/**
+ * How far behind SND.UNA an ACK may be: the largest window offered, and no more than was ever acknowledged (as Linux),
+ * where that is counted. Our FIN takes a sequence number and counts as text does, and so does the SYN of an active OPEN.
+ */
 function oldestAckBelieved(tcp: TcpContext, c: number, k: number): number {
   const most = tcp.cold[k + Cold.MAX_SND_WND];
   if (!tcp.tallies) return most;
-  const at = (c >>> Tcb.SHIFT) * Tally.SIZE + Tally.BYTES_ACKED;
-  const acked = tcp.tally[at] >>> 0;
-  return tcp.tally[at + 1] !== 0 || acked > most ? most : acked;
+  const at = (c >>> Tcb.SHIFT) * Tally.SIZE;
+  // Beyond 2^32 bytes the distance from ISS has wrapped. No window is larger than 2^30, so they are more than `most`.
+  if (tcp.tally[at + Tally.BYTES_ACKED + 1] !== 0) return most;
+  const passive = (tcp.hot[c + Tcb.STATE] & Flag.PASSIVE) !== 0 ? 1 : 0;
+  const acked = (tcp.hot[c + Tcb.SND_UNA] - tcp.tally[at + Tally.ISS] - passive) >>> 0;
+  return acked > most ? most : acked;
 }
 
 /** What is known before the acknowledgment is looked at. */

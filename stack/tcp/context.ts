@@ -16,6 +16,7 @@ import { Holders } from './holders.js';
 import type { TcpLimits } from './limits.js';
 import type { ListenerTable } from './listener-table.js';
 import { resolveProfile, type TcpProfile } from './profile.js';
+import { LINUX } from './profiles.js';
 import { ReassemblyPool } from './reassembly-pool.js';
 import { Segment } from './segment.js';
 import { SynTable } from './syn-table.js';
@@ -44,6 +45,8 @@ export class TcpContext {
   readonly events: EventQueue;
   readonly limits: TcpLimits;
   readonly profile: TcpProfile;
+  /** Bits of `Behaviour`. */
+  readonly behaviour: number;
   readonly table: ConnectionTable;
   /** `table`'s arrays, one step nearer. */
   readonly hot: Int32Array;
@@ -102,6 +105,7 @@ export class TcpContext {
     this.events = parts.events;
     this.limits = limits;
     this.profile = resolveProfile(limits.profile);
+    this.behaviour = this.profile.behaviour ?? LINUX.behaviour ?? 0;
     this.listeners = parts.listeners;
     this.congestions = new CongestionRegistry(limits.congestion, parts.congestion);
     this.secret = secret;

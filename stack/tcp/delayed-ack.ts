@@ -2,6 +2,7 @@ import type { Address } from '../base/units.js';
 import { Cause } from '../net/note.js';
 import { TcpFlag } from '../wire/tcp.js';
 import { MSS_COMMON, MSS_LEAST } from './ack-memory.js';
+import { Behaviour } from './behaviour.js';
 import { AckBit } from './cold-bits.js';
 import { mark } from './connection.js';
 import type { TcpContext } from './context.js';
@@ -44,7 +45,7 @@ export function noteData(tcp: TcpContext, c: number, k: number, length: number):
   } else {
     const gapMs = (nowMs - cold[k + Cold.LAST_DATA_AT]) | 0;
     if (gapMs >>> 0 <= min >>> 1) cold[k + Cold.ATO_MS] = (ato >>> 1) + (min >>> 1);
-    else if (gapMs >>> 0 < ato) cold[k + Cold.ATO_MS] = atMostRto(tcp, c, (ato >>> 1) + gapMs);
+    else if (gapMs >>> 0 < ato) cold[k + Cold.ATO_MS] = longestDelay(tcp, c, (ato >>> 1) + gapMs);
     // After so long a silence the sender starts slowly again, and wants to hear from us.
     else if (gapMs >>> 0 > rtoMs(tcp, c, 0)) addQuickAcks(tcp, c, k, limits.quickAcks);
   }
@@ -52,9 +53,12 @@ export function noteData(tcp: TcpContext, c: number, k: number, length: number):
   if (length >= GROWTH_BYTES) growWindow(tcp, c, k, length);
 }
 
-function atMostRto(tcp: TcpContext, c: number, ms: number): number {
+/** A delay grows up to the RTO; since Linux 7 no further than it is ever used, so that it shrinks at once when data comes faster. */
+function longestDelay(tcp: TcpContext, c: number, ms: number): number {
   const rto = rtoMs(tcp, c, 0);
-  return ms < rto ? ms : rto;
+  const most = (tcp.behaviour & Behaviour.DELAY_CAPPED) !== 0 ? tcp.limits.delayedAckMaxMs : rto;
+  const bound = most < rto ? most : rto;
+  return ms < bound ? ms : bound;
 }
 
 /**
@@ -115,6 +119,10 @@ export function isQuick(tcp: TcpContext, c: number, k: number): boolean {
 /** The ACK waits, for data to carry it or for its time: as long as data was apart, within the limits, and no longer than a round trip if there may be more to come. */
 export function delayAck(tcp: TcpContext, c: number, k: number): void {
   const { hot, cold, limits } = tcp;
+  if ((tcp.behaviour & Behaviour.BSD_ACKS) !== 0) {
+    delayOnce(tcp, c, k);
+    return;
+  }
   let delay = cold[k + Cold.ATO_MS];
   if (delay > limits.delayedAckMinMs) {
     let max = DELAY_UNPUSHED_MS;
@@ -145,6 +153,12 @@ export function delayAck(tcp: TcpContext, c: number, k: number): void {
   startTimer(tcp, c, k, Timer.DELAYED_ACK, delay);
 }
 
+/** FreeBSD: the first segment starts the timer, the next one is acknowledged at once, whatever its size (RFC 5681 §4.2 asks for it only of full ones). */
+function delayOnce(tcp: TcpContext, c: number, k: number): void {
+  if (timerRuns(tcp, k, Timer.DELAYED_ACK)) ackNow(tcp, c, k, Cause.ACK_NOW);
+  else startTimer(tcp, c, k, Timer.DELAYED_ACK, tcp.limits.delayedAckMinMs);
+}
+
 /** The time has come, and no answer to carry the ACK: it is no conversation, or a slower one. */
 export function onDelayedAck(tcp: TcpContext, c: number, k: number): void {
   const { hot, cold, limits } = tcp;
@@ -157,7 +171,7 @@ export function onDelayedAck(tcp: TcpContext, c: number, k: number): void {
   if ((hot[c + Tcb.STATE] & Flag.INTERACTIVE) !== 0) {
     hot[c + Tcb.STATE] &= ~Flag.INTERACTIVE;
     cold[k + Cold.ATO_MS] = limits.delayedAckMinMs;
-  } else cold[k + Cold.ATO_MS] = atMostRto(tcp, c, cold[k + Cold.ATO_MS] * 2);
+  } else cold[k + Cold.ATO_MS] = longestDelay(tcp, c, cold[k + Cold.ATO_MS] * 2);
   ackNow(tcp, c, k, Cause.ACK_DELAYED);
 }
 

@@ -1,9 +1,12 @@
-import type { TcpProfile } from './profile.js';
+import type { ProfileChoice } from './profile.js';
 
 /** Every limit of TCP, each with a default that argues for itself. All may be set when the stack is made. */
 export interface TcpLimits {
-  /** Whose TCP this one is to be on the wire: the order of options, and defaults for what is not said here. Linux's, which most peers and most tests have met. */
-  readonly profile: 'linux' | 'freebsd' | TcpProfile;
+  /**
+   * Whose TCP this one is to be on the wire: the order of options, what is answered and how, and defaults for what is
+   * not said here. Linux's newest, which most peers will have met.
+   */
+  readonly profile: ProfileChoice;
   /** Connections at once, all states with a full row. A million rows are 104 MB of address space, resident only where used. */
   readonly connectionsMax: number;
   /** Connections with something going on at once: cold rows, 768 bytes each while used. All of them, unless memory is short. When all are used, those that only wait to sleep do so at once. */
@@ -36,7 +39,7 @@ export interface TcpLimits {
   /** Keep the counters that only `info` reads: 128 bytes a connection. Off where ten million connections must fit. */
   readonly tally: boolean;
 
-  /** Receive buffer at the start and at the most, in bytes of memory: the window is the part of it that is text, at first half. Auto-tuning moves between. Linux: tcp_rmem 131,072 and 6 MiB. */
+  /** Receive buffer at the start and at the most, in bytes of memory: the window is the part of it that is text, at first half. Auto-tuning moves between. Linux: tcp_rmem 131,072 and 32 MiB (6 before 6.18). */
   readonly receiveBytes: number;
   readonly receiveBytesMax: number;
   /** Of a receive buffer, how many 256ths may be offered as window when a connection begins; the rest is for what memory costs beyond the bytes. Linux 6.6 and later: half. */
@@ -47,6 +50,8 @@ export interface TcpLimits {
   readonly receiveBytesCeiling: number;
   /** The receive buffer follows what the program reads: Linux's tcp_moderate_rcvbuf. */
   readonly moderateReceiveBuffer: boolean;
+  /** On shorter round trips the receive buffer grows in proportion to them, so that it stays in the cache: Linux's tcp_rcvbuf_low_rtt, since 7. */
+  readonly receiveLowRttUs: number;
   /** A window once promised may be taken back when memory runs short: Linux's tcp_shrink_window, off as RFC 9293 §3.8.6 wants. */
   readonly shrinkWindow: boolean;
   /** Send buffer likewise. Linux: tcp_wmem 16 KiB growing to 4 MiB; ours starts at what an initial window of jumbo writes needs. */
@@ -102,10 +107,12 @@ export interface TcpLimits {
   /** An old RST does not end TIME-WAIT, RFC 1337. Off, as Linux's tcp_rfc1337. */
   readonly rfc1337: boolean;
   /**
-   * Whether an active OPEN may take over its pair from TIME-WAIT (RFC 6191), with timestamps and a second old: 0 never, 1 always, 2 on this host's own
+   * Whether an active OPEN may take over its pair from TIME-WAIT (RFC 6191), with timestamps and old enough: 0 never, 1 always, 2 on this host's own
    * addresses only. 2 as Linux's tcp_tw_reuse: what the other end has done with the old connection is known for certain only here.
    */
   readonly timeWaitReuse: number;
+  /** … once it is this old: a tick of every timestamp clock (RFC 6191 §3). Linux's tcp_tw_reuse_delay, a second. */
+  readonly timeWaitReuseDelayMs: number;
   /** How long an orphan waits for the peer's FIN: Linux's tcp_fin_timeout. */
   readonly finWait2Ms: number;
   /** RFC 9293 §3.8.4: at least two hours by default; interval and count as Linux. */
@@ -120,6 +127,8 @@ export interface TcpLimits {
   /** SACK compression: so many duplicate ACKs at the most are held back for one, and no longer than this. Linux: tcp_comp_sack_nr, tcp_comp_sack_delay_ns. 0: none. */
   readonly compressedAcksMax: number;
   readonly compressedAckDelayUs: number;
+  /** … and no longer than this part of a round trip: Linux's tcp_comp_sack_rtt_percent, 33 since 7, a twentieth before. */
+  readonly compressedAckRttPercent: number;
   /** The congestion control of connections that choose none, by name. CUBIC (RFC 9438), as every large system has it. */
   readonly congestion: string;
   /**
@@ -217,11 +226,12 @@ export const TCP_LIMITS: TcpLimits = {
   transmitRecordsPerConnection: 16_384,
   tally: true,
   receiveBytes: 131_072,
-  receiveBytesMax: 6 << 20,
+  receiveBytesMax: 32 << 20,
   receiveWindowShare: 128,
   windowInSegments: true,
-  receiveBytesCeiling: 212_992,
+  receiveBytesCeiling: 4 << 20,
   moderateReceiveBuffer: true,
+  receiveLowRttUs: 1000,
   shrinkWindow: false,
   sendBytes: 131_072,
   sendBytesMax: 4 << 20,
@@ -246,6 +256,7 @@ export const TCP_LIMITS: TcpLimits = {
   timeWaitMs: 60_000,
   rfc1337: false,
   timeWaitReuse: 2,
+  timeWaitReuseDelayMs: 1000,
   finWait2Ms: 60_000,
   keepIdleMs: 7_200_000,
   keepIntervalMs: 75_000,
@@ -255,6 +266,7 @@ export const TCP_LIMITS: TcpLimits = {
   quickAcks: 16,
   compressedAcksMax: 44,
   compressedAckDelayUs: 1000,
+  compressedAckRttPercent: 33,
   congestion: 'cubic',
   hystart: 'classic',
   slowStartAfterIdle: true,

@@ -4,9 +4,6 @@ import { portPair } from './connection-table.js';
 import type { TcpContext } from './context.js';
 import { Wait, WaitFlag } from './time-wait-table.js';
 
-/** How old a TIME-WAIT must be before an active OPEN takes its pair over: a tick of every timestamp clock (RFC 6191 §3, Linux's tcp_tw_reuse). */
-const REUSE_AGE_MS = 1000;
-
 /**
  * Ephemeral ports, RFC 6056 §3.3.3 (simple hash): where the search begins depends on whom we call and on a secret, and moves on with
  * each port given, so that neither the next port nor how many we use can be seen from one peer.
@@ -44,6 +41,7 @@ export function pairIsFree(tcp: TcpContext, local: number, remote: number, ports
   const at = row * Wait.SIZE;
   const left = (tcp.timeWaits.rows[at + Wait.DEADLINE] - tcp.clock.ms) | 0;
   return (
-    (tcp.timeWaits.rows[at + Wait.FLAGS] & WaitFlag.TIMESTAMPS) !== 0 && tcp.limits.timeWaitMs - left >= REUSE_AGE_MS
+    (tcp.timeWaits.rows[at + Wait.FLAGS] & WaitFlag.TIMESTAMPS) !== 0 &&
+    tcp.limits.timeWaitMs - left >= tcp.limits.timeWaitReuseDelayMs
   );
 }

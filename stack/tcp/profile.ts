@@ -1,6 +1,7 @@
 import { StackError } from '../base/errors.js';
-import { TcpOptionKind } from '../wire/tcp-options.js';
+import type { TcpOptionKind } from '../wire/tcp-options.js';
 import { TCP_LIMITS, type TcpLimits } from './limits.js';
+import { LINUX, PROFILES, type ProfileName } from './profiles.js';
 
 /**
  * What tells one system's TCP from another's on the wire, as data: where options stand in a SYN, and the numbers of its policy. RFC 9293 §3.1 leaves the
@@ -10,6 +11,11 @@ import { TCP_LIMITS, type TcpLimits } from './limits.js';
  */
 export interface TcpProfile {
   readonly name: string;
+  /** Whose TCP, and of which release: 100 × major + minor, 618 is 6.18. Settings that came later are unknown. Left out: all are known. */
+  readonly system?: 'linux' | 'freebsd';
+  readonly release?: number;
+  /** Bits of `Behaviour`: what is answered differently. Left out: as `LINUX`. */
+  readonly behaviour?: number;
   readonly synLayout: SynLayout;
   /** What differs from `TCP_LIMITS`. */
   readonly limits: Partial<TcpLimits>;
@@ -30,103 +36,32 @@ export interface OptionPlace {
   readonly remainder: number;
 }
 
-/** Control path. */
-function place(kind: TcpOptionKind, modulus: 1 | 2 | 4, remainder: number): OptionPlace {
-  return { kind, modulus, remainder };
-}
-
-/**
- * Linux: every option ends at a multiple of four, which NOPs before it see to. SACK-permitted takes the place of the two NOPs before
- * timestamps. `mss,sackOK,TS,nop,wscale,FO,nop,nop`; without timestamps `mss,nop,nop,sackOK,nop,wscale`.
- */
-export const LINUX: TcpProfile = {
-  name: 'linux',
-  synLayout: {
-    withTimestamps: [
-      place(TcpOptionKind.MSS, 4, 0),
-      place(TcpOptionKind.SACK_PERMITTED, 4, 0),
-      place(TcpOptionKind.TIMESTAMPS, 4, 2),
-      place(TcpOptionKind.ACC_ECN_1, 4, 0),
-      place(TcpOptionKind.WINDOW_SCALE, 4, 1),
-      place(TcpOptionKind.FAST_OPEN, 4, 0),
-    ],
-    withoutTimestamps: [
-      place(TcpOptionKind.MSS, 4, 0),
-      place(TcpOptionKind.ACC_ECN_1, 4, 0),
-      place(TcpOptionKind.SACK_PERMITTED, 4, 2),
-      place(TcpOptionKind.WINDOW_SCALE, 4, 1),
-      place(TcpOptionKind.FAST_OPEN, 4, 0),
-    ],
-    padding: TcpOptionKind.NOP,
-  },
-  // `TCP_LIMITS` are Linux's numbers already.
-  limits: {},
-};
-
-/**
- * FreeBSD 14: window scale before SACK-permitted, timestamps last and aligned, and the end of the list filled up with EOL:
- * `mss,nop,wscale,sackOK,TS`; without timestamps `mss,nop,wscale,sackOK,eol,eol`.
- */
-export const FREEBSD: TcpProfile = {
-  name: 'freebsd',
-  synLayout: {
-    withTimestamps: [
-      place(TcpOptionKind.MSS, 4, 0),
-      place(TcpOptionKind.WINDOW_SCALE, 2, 1),
-      place(TcpOptionKind.SACK_PERMITTED, 2, 0),
-      place(TcpOptionKind.TIMESTAMPS, 4, 2),
-      place(TcpOptionKind.ACC_ECN_1, 1, 0),
-      place(TcpOptionKind.FAST_OPEN, 1, 0),
-    ],
-    withoutTimestamps: [
-      place(TcpOptionKind.MSS, 4, 0),
-      place(TcpOptionKind.WINDOW_SCALE, 2, 1),
-      place(TcpOptionKind.SACK_PERMITTED, 2, 0),
-      place(TcpOptionKind.ACC_ECN_1, 1, 0),
-      place(TcpOptionKind.FAST_OPEN, 1, 0),
-    ],
-    padding: TcpOptionKind.EOL,
-  },
-  limits: {
-    // net.inet.tcp.recvspace 64 KiB, all of it window, growing to kern.ipc.maxsockbuf 2 MiB, from which the shift of 6 follows.
-    receiveBytes: 65_536,
-    receiveBytesMax: 2 << 20,
-    receiveWindowShare: 256,
-    windowInSegments: false,
-    receiveBytesCeiling: 0,
-    sendBytes: 32_768,
-    sendBytesMax: 2 << 20,
-    // net.inet.tcp.rexmit_min, and the 64 s of TCPTV_REXMTMAX.
-    rtoMinMs: 30,
-    rtoMaxMs: 64_000,
-    // Its back-off of a SYN has five steps of one second, as Linux's since.
-    synRetries: 8,
-    synLinearTimeouts: 4,
-    // net.inet.tcp.syncache.rexmtlimit.
-    synAckRetries: 3,
-    retries: 12,
-    // net.inet.tcp.delacktime; every second segment from the first on.
-    delayedAckMinMs: 40,
-    delayedAckMaxMs: 40,
-    quickAcks: 0,
-    keepCount: 8,
-    // RFC 9293 §3.10.7.3: text that comes with a SYN-ACK is kept.
-    synAckText: true,
-  },
-};
+/** A name that users may give. `linux` is the newest Linux there is a profile of. */
+export type ProfileChoice = ProfileName | 'linux' | TcpProfile;
 
 /** By name, or one of the caller's own. Throws ERR_INVALID_ARG_VALUE for a name nobody knows. */
-export function resolveProfile(choice: 'linux' | 'freebsd' | TcpProfile): TcpProfile {
+export function resolveProfile(choice: ProfileChoice): TcpProfile {
   if (typeof choice !== 'string') return choice;
-  if (choice === 'linux') return LINUX;
-  if (choice === 'freebsd') return FREEBSD;
+  if (isProfileName(choice)) return choice === 'linux' ? LINUX : PROFILES[choice];
   throw new StackError(
     'ERR_INVALID_ARG_VALUE',
-    `there is no profile ${String(choice)}; take linux, freebsd or an object`,
+    `there is no profile ${String(choice)}; take ${PROFILE_NAMES.join(', ')} or an object`,
   );
 }
 
-/** Control path. The settings of a stack: Linux's numbers, then its profile's, then what was asked for. */
+/** Whether Linux of `release` had what is asked about already; so has whatever is no Linux, or does not say. */
+export function isSince({ system, release }: TcpProfile, since: number): boolean {
+  return system !== 'linux' || release === undefined || release >= since;
+}
+
+/** All names, the short one first. */
+export const PROFILE_NAMES: readonly (ProfileName | 'linux')[] = ['linux', ...(Object.keys(PROFILES) as ProfileName[])];
+
+export function isProfileName(name: string): name is ProfileName | 'linux' {
+  return (PROFILE_NAMES as readonly string[]).includes(name);
+}
+
+/** Control path. The settings of a stack: the newest Linux's numbers, then its profile's, then what was asked for. */
 export function limitsOf(given: Partial<TcpLimits> = {}): TcpLimits {
   return { ...TCP_LIMITS, ...resolveProfile(given.profile ?? TCP_LIMITS.profile).limits, ...given };
 }

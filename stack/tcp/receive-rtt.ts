@@ -1,4 +1,5 @@
 import { seqLt } from '../base/seq.js';
+import { Behaviour } from './behaviour.js';
 import { AckBit } from './cold-bits.js';
 import type { TcpContext } from './context.js';
 import { Cold, Flag, Tcb } from './tcb.js';
@@ -30,7 +31,11 @@ export function measureByTimestamp(tcp: TcpContext, c: number, k: number): void 
   if (seg.LEN < cold[k + Cold.RCV_MSS] || seg.LEN === 0) return;
   const ms = (tcp.clock.ms + cold[k + Cold.TS_OFFSET] - seg.TSecr) | 0;
   if (ms < 0 || ms > ECHO_MS_MAX) return;
-  takeReceiveSample(tcp, k, ms === 0 ? 1000 : ms * 1000, false);
+  const us = ms === 0 ? 1000 : ms * 1000;
+  // What waits for the program makes the round trip look longer than the path is: since 7 Linux leaves a longer sample out.
+  const longer = us << 3 >= cold[k + Cold.RCV_RTT] && cold[k + Cold.RCV_RTT] !== 0;
+  if (longer && (tcp.behaviour & Behaviour.TUNES_AS_7) !== 0 && tcp.hot[c + Tcb.RCV_QUEUE] !== 0) return;
+  takeReceiveSample(tcp, k, us, false);
 }
 /** Older than this an echo is invented, or of no use. */
 const ECHO_MS_MAX = 60_000;

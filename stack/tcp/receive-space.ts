@@ -1,9 +1,11 @@
 import type { Address } from '../base/units.js';
+import { Behaviour } from './behaviour.js';
 import { AckBit } from './cold-bits.js';
 import type { TcpContext } from './context.js';
 import { boundUnderPressure, isUnread, underPressure } from './memory.js';
 import { advertisedMss } from './options.js';
 import { pruneRuns } from './reassembly.js';
+import { Run } from './reassembly-pool.js';
 import { State } from './state.js';
 import { Cold, Custom, Flag, Name, Tcb } from './tcb.js';
 
@@ -154,9 +156,10 @@ function roundedUp(window: number, mssAndShifts: number): number {
  */
 export function boundWindow(tcp: TcpContext, c: number, k: number): void {
   const { hot, cold } = tcp;
+  if ((tcp.behaviour & Behaviour.WHOLE_SEGMENTS) !== 0) roundToSegments(tcp, k);
   const full = fullWindow(tcp, k);
   const mss = ownMss(tcp, c);
-  const kept = full - mss;
+  const kept = tcp.limits.receiveWindowShare === TEXT_ALONE ? full : full - mss;
   const clamp = full <= 2 * mss ? full : kept > 2 * mss ? kept : 2 * mss;
   // Without scaling the field has no room for more, nor had the SYN.
   const scaled = (hot[c + Tcb.STATE] & Flag.WINDOW_SCALE) !== 0;
@@ -169,6 +172,16 @@ export function boundWindow(tcp: TcpContext, c: number, k: number): void {
   cold[k + Cold.TUNE_SPACE] = space < tenSegments ? space : tenSegments;
   cold[k + Cold.TUNE_COPIED] = 0;
   cold[k + Cold.TUNE_AT_US] = tcp.clock.us32;
+}
+
+/** FreeBSD: the buffer is rounded up to segments of the size that the handshake has agreed on, unless the program has set it. */
+function roundToSegments(tcp: TcpContext, k: number): void {
+  const { cold } = tcp;
+  const mss = cold[k + Cold.PEER_MSS];
+  const limit = cold[k + Cold.RCV_LIMIT];
+  if (mss === 0 || limit <= mss || (cold[k + Cold.CUSTOM] & Custom.RCV_LIMIT) !== 0) return;
+  const rounded = Math.ceil(limit / mss) * mss;
+  cold[k + Cold.RCV_LIMIT] = rounded < tcp.limits.receiveBytesMax ? rounded : tcp.limits.receiveBytesMax;
 }
 
 /** What the program has set stands. Deviation: Linux forgets it as soon as the ratio of text to memory moves. */
@@ -344,7 +357,11 @@ export function tuneReceiveBuffer(tcp: TcpContext, c: number, k: number, copied:
   const elapsed = (tcp.clock.us32 - cold[k + Cold.TUNE_AT_US]) >>> 0;
   if (cold[k + Cold.RCV_RTT] === 0 || elapsed < rtt) return;
   const space = cold[k + Cold.TUNE_SPACE];
-  if (total > space) {
+  if ((tcp.behaviour & Behaviour.TUNES_AS_7) !== 0) {
+    // What waits to be read came late in this round trip: it will count in the next.
+    const read = total - tcp.arena.length(tcp.hot[c + Tcb.RCV_QUEUE]);
+    if (read > space) tuneTo(tcp, c, k, read);
+  } else if (total > space) {
     const base = total * 2 + 16 * ownMss(tcp, c);
     const window = base + 2 * Math.floor((base * (total - space)) / space);
     const wanted = memoryFor(window, cold[k + Cold.RCV_SCALING]);
@@ -353,6 +370,38 @@ export function tuneReceiveBuffer(tcp: TcpContext, c: number, k: number, copied:
   }
   cold[k + Cold.TUNE_COPIED] = 0;
   cold[k + Cold.TUNE_AT_US] = tcp.clock.us32;
+}
+
+/**
+ * As Linux 7 tunes: twice what was read in a round trip; in slow start twice the gain in proportion; on round trips
+ * below `receiveLowRttUs` only as much more as they are long, so that the buffer stays in the cache; and room for what
+ * lies out of order, which a gap keeps from being read.
+ */
+function tuneTo(tcp: TcpContext, c: number, k: number, read: number): void {
+  const { cold, limits } = tcp;
+  const before = cold[k + Cold.TUNE_SPACE];
+  cold[k + Cold.TUNE_SPACE] = read;
+  if ((cold[k + Cold.CUSTOM] & Custom.RCV_LIMIT) !== 0) return;
+  const rttUs = cold[k + Cold.RCV_RTT] >>> 3;
+  const twice = 2 * read;
+  const more =
+    rttUs < limits.receiveLowRttUs
+      ? Math.floor((twice * rttUs) / limits.receiveLowRttUs)
+      : Math.floor((2 * twice * (read - before)) / (before > 0 ? before : 1));
+  const wanted = memoryFor(twice + more + spanOutOfOrder(tcp, c, k), cold[k + Cold.RCV_SCALING]);
+  raiseLimit(tcp, k, wanted < limits.receiveBytesMax ? wanted : limits.receiveBytesMax);
+}
+
+/** A segment was kept out of order: the window must hold what lies between, or the sender cannot go on while it repairs. */
+export function tuneOutOfOrder(tcp: TcpContext, c: number, k: number): void {
+  if ((tcp.hot[c + Tcb.STATE] & Flag.ORPHAN) === 0) tuneTo(tcp, c, k, tcp.cold[k + Cold.TUNE_SPACE]);
+}
+
+/** From RCV.NXT to the end of what lies farthest ahead. */
+function spanOutOfOrder(tcp: TcpContext, c: number, k: number): number {
+  if (tcp.cold[k + Cold.OOO_COUNT] === 0) return 0;
+  const tail = tcp.cold[k + Cold.OOO_TAIL];
+  return (tcp.reassembly.rows[tail + Run.END] - tcp.hot[c + Tcb.RCV_NXT]) | 0;
 }
 
 /** tcp_moderate_rcvbuf. A limit of the program's stands, and the window may come up to it. */

@@ -5,6 +5,7 @@ import { TcpFlag } from '../wire/tcp.js';
 import { Verdict } from '../wire/verdict.js';
 import { noteDuplicate } from './acc-ecn.js';
 import { considerAck, releaseCompressed } from './ack-policy.js';
+import { Behaviour } from './behaviour.js';
 import { sendAtOnce } from './challenge-ack.js';
 import { AckBit } from './cold-bits.js';
 import { enterTimeWait, tell } from './connection.js';
@@ -14,7 +15,7 @@ import { noteMark } from './ecn-echo.js';
 import { needMemory } from './make-way.js';
 import { deliverRuns, freeRuns, keepOutOfOrder } from './reassembly.js';
 import { measureByTimestamp, measureByWindow } from './receive-rtt.js';
-import { chargeInOrder, costOfSegment, growWindow, roomForSegment } from './receive-space.js';
+import { chargeInOrder, costOfSegment, growWindow, roomForSegment, tuneOutOfOrder } from './receive-space.js';
 import {
   BLOCKS_EXPECTED,
   clearDuplicate,
@@ -31,8 +32,8 @@ import { Cold, Flag, Tally, Tcb } from './tcb.js';
 /**
  * Segment path. Seventh and eighth check of RFC 9293 §3.10.7.4: the segment's text and its FIN.
  *
- * Deviation: the RFC would have a segment cut to the window. As Linux, one that begins in the window is taken whole: its sender has used what we once offered and
- * counted otherwise, the bytes are here, and the receive buffer bounds them.
+ * Deviation: the RFC would have a segment cut to the window. As Linux, one that begins in the window is taken whole or
+ * not at all: segment-arrives.ts refuses it while bytes are unread, and the receive buffer bounds what is taken.
  */
 
 /** Takes what the segment brings: text, FIN, or both. SEG.LEN is not zero and counts them. The verdict is the segment's. */
@@ -161,6 +162,7 @@ function takeAhead(tcp: TcpContext, c: number, k: number, end: number): Verdict 
     hot[c + Tcb.STATE] |= Flag.ACK_PENDING;
     tellFirst(tcp, k, block, seg.SEQ, end);
     growWindow(tcp, c, k, seg.textLength);
+    if ((tcp.behaviour & Behaviour.TUNES_AS_7) !== 0) tuneOutOfOrder(tcp, c, k);
   }
   considerAck(tcp, c, k, true);
   return verdict;
@@ -183,7 +185,7 @@ function countText(tcp: TcpContext, c: number, bytes: number): void {
 
 /**
  * Eighth check: the FIN bit, everything before it being here. What came beyond it is nobody's. In ESTABLISHED its ACK may wait for the program, which will most likely
- * close too (as Linux); elsewhere the peer waits for nothing else.
+ * close too (as Linux; FreeBSD acknowledges it at once); elsewhere the peer waits for nothing else.
  */
 function finArrives(tcp: TcpContext, c: number, k: number): void {
   const { hot, cold } = tcp;
@@ -198,7 +200,8 @@ function finArrives(tcp: TcpContext, c: number, k: number): void {
     case State.SYN_RECEIVED:
     case State.ESTABLISHED:
       tcp.table.setState(c, State.CLOSE_WAIT);
-      hot[c + Tcb.STATE] |= Flag.INTERACTIVE;
+      if ((tcp.behaviour & Behaviour.BSD_ACKS) !== 0) ackNow(tcp, c, k, Cause.ACK_NOW);
+      else hot[c + Tcb.STATE] |= Flag.INTERACTIVE;
       break;
     case State.FIN_WAIT_1:
       // Our FIN is not acknowledged yet, or the fifth check would have moved on to FIN-WAIT-2.

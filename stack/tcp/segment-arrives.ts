@@ -5,8 +5,9 @@ import { Verdict } from '../wire/verdict.js';
 import { isAccurate, noteDuplicate, reflectSynAck } from './acc-ecn.js';
 import { processAck } from './ack.js';
 import { refuseSegment } from './bare-segment.js';
+import { Behaviour } from './behaviour.js';
 import { answeredLately, challenge, sendAtOnce } from './challenge-ack.js';
-import { fail, finish, mark, wake } from './connection.js';
+import { fail, mark, wake } from './connection.js';
 import type { TcpContext } from './context.js';
 import { quicken } from './delayed-ack.js';
 import { ConnectionError } from './errors.js';
@@ -167,6 +168,10 @@ function checkSequence(tcp: TcpContext, c: number, k: number): Verdict {
   const rst = (seg.flags & TcpFlag.RST) !== 0;
   const syn = (seg.flags & TcpFlag.SYN) !== 0;
   if (!rst && olderThanRecent(tcp, c, k)) {
+    if (!syn && isOldPureAck(tcp, c)) {
+      tcp.net.stats.tcpPawsOldAcks += 1;
+      return Verdict.TCP_PAWS;
+    }
     tcp.net.stats.tcpPawsRejected += 1;
     if (syn) challenge(tcp, c, k);
     else answerUnacceptable(tcp, c, k);
@@ -176,7 +181,11 @@ function checkSequence(tcp: TcpContext, c: number, k: number): Verdict {
   const end = (seg.SEQ + seg.LEN) | 0;
   // Deviation: the four cases of §3.4, table 6, as Linux has them: from the last acknowledgment sent up to the window's edge, both included. A segment at the edge brings
   // no text that could be taken, but its ACK counts (MUST-66), and so does a FIN that was cut off by a window of zero.
-  if (!seqLt(end, cold[k + Cold.LAST_ACK_SENT]) && !seqGt(seg.SEQ, (nxt + hot[c + Tcb.RCV_WND]) | 0)) return Verdict.OK;
+  if (!seqLt(end, cold[k + Cold.LAST_ACK_SENT])) {
+    const edge = (nxt + hot[c + Tcb.RCV_WND]) | 0;
+    if (!seqGt(end, edge)) return Verdict.OK;
+    if (!seqGt(seg.SEQ, edge) && !isRefusedBeyond(tcp, c, (end - edge) | 0)) return Verdict.OK;
+  }
   if (rst) return resetsAfterFin(tcp, c) ? reset(tcp, c) : Verdict.TCP_SEQUENCE;
   if (syn) {
     noteSyn(tcp, c, k);
@@ -185,6 +194,27 @@ function checkSequence(tcp: TcpContext, c: number, k: number): Verdict {
   }
   answerUnacceptable(tcp, c, k);
   return seg.LEN > 0 && seqLeq(end, nxt) ? Verdict.TCP_DUPLICATE : Verdict.TCP_SEQUENCE;
+}
+
+/**
+ * A segment begins in the window and ends `beyond` bytes behind it. Since 6.17 Linux takes it only if nothing waits for
+ * the program: then the buffer has room for it. A FIN alone may lie beyond, because some peers do not count it.
+ * Not in RFC 9293, which would have it cut to the window.
+ */
+function isRefusedBeyond(tcp: TcpContext, c: number, beyond: number): boolean {
+  if ((tcp.behaviour & Behaviour.REFUSE_BEYOND) === 0 || tcp.hot[c + Tcb.RCV_QUEUE] === 0) return false;
+  if (beyond === 1 && (tcp.seg.flags & TcpFlag.FIN) !== 0) return false;
+  // Deviation from Linux: with the window shut its text is dropped later, so that ACK and URG count (MUST-66).
+  if (tcp.hot[c + Tcb.RCV_WND] === 0) return false;
+  if ((tcp.seg.flags & (TcpFlag.RST | TcpFlag.SYN)) === 0) tcp.net.stats.tcpBeyondWindow += 1;
+  return true;
+}
+
+/** An ACK that others have overtaken: a new one would tell its sender nothing, so that Linux 6.18 does not answer it. */
+function isOldPureAck(tcp: TcpContext, c: number): boolean {
+  const { seg } = tcp;
+  if ((tcp.behaviour & Behaviour.IGNORE_OLD_ACK) === 0 || (seg.flags & TcpFlag.ACK) === 0) return false;
+  return seg.LEN === 0 && seqLt(seg.SEQ, tcp.hot[c + Tcb.RCV_NXT]);
 }
 
 /**
@@ -220,11 +250,14 @@ function resetsAfterFin(tcp: TcpContext, c: number): boolean {
   return tcp.seg.SEQ === ((tcp.hot[c + Tcb.RCV_NXT] - 1) | 0);
 }
 
-/** Second check: the RST bit. Where it is not exact, but in the window, it is challenged. */
+/**
+ * Second check: the RST bit. Where it is not exact, but in the window, it is challenged.
+ * Deviation: until Linux 6.18 any in the window ended a half-open connection, one by Fast Open included.
+ */
 function checkReset(tcp: TcpContext, c: number, k: number): Verdict {
   const { seg } = tcp;
   if ((seg.flags & TcpFlag.RST) === 0) return Verdict.OK;
-  if (!isChild(tcp, c) && !resetsExactly(tcp, c, k)) {
+  if (!resetsExactly(tcp, c, k) && (!isChild(tcp, c) || (tcp.behaviour & Behaviour.CHALLENGE_HALF_OPEN) !== 0)) {
     challenge(tcp, c, k);
     return Verdict.TCP_RST_CHALLENGED;
   }
@@ -248,13 +281,17 @@ function reset(tcp: TcpContext, c: number): Verdict {
       break;
     case State.CLOSING:
     case State.LAST_ACK:
-      finish(tcp, c);
+      // Deviation: RFC 9293 has the connection end in silence here. As Linux and FreeBSD the program hears of it: bytes,
+      // or at least its FIN, were not acknowledged.
+      fail(tcp, c, ConnectionError.RESET);
       break;
-    case State.CLOSE_WAIT:
+    case State.CLOSE_WAIT: {
       // As Linux: the peer had said that it sends no more, so to the program this is a reader that has gone.
+      const pipe = (tcp.behaviour & Behaviour.RESET_IS_PIPE) !== 0;
       tcp.net.stats.tcpEstabResets += 1;
-      fail(tcp, c, ConnectionError.PIPE);
+      fail(tcp, c, pipe ? ConnectionError.PIPE : ConnectionError.RESET);
       break;
+    }
     default:
       tcp.net.stats.tcpEstabResets += 1;
       fail(tcp, c, ConnectionError.RESET);

@@ -124,7 +124,33 @@ export function repeatSynAck(tcp: TcpContext, row: number, listener: Listener | 
     return false;
   }
   tcp.net.stats.tcpRetransSegs += 1;
+  noteLastSynAck(tcp, rows, at);
   return true;
+}
+
+/** When the first SYN-ACK went out, in ms as timestamps count. */
+export function firstSynAckMs(us: number, us32: number, sentAtUs: number): number {
+  return Math.floor((us - ((us32 - sentAtUs) | 0)) / 1000) | 0;
+}
+
+/** So many ms after the first the last SYN-ACK went out. */
+export function lastSynAckMs(tcp: TcpContext, rows: Int32Array, at: number): number {
+  const late = rows[at + Syn.TOS] >>> SynEcn.LAST_SENT_BIT;
+  // It fits no more: then whatever is not in the future may be true.
+  return late === LAST_SENT_MAX ? sinceFirst(tcp, rows, at) : late;
+}
+
+function noteLastSynAck(tcp: TcpContext, rows: Int32Array, at: number): void {
+  const late = sinceFirst(tcp, rows, at);
+  const fits = late >= 0 && late < LAST_SENT_MAX ? late : LAST_SENT_MAX;
+  rows[at + Syn.TOS] = (rows[at + Syn.TOS] & ((1 << SynEcn.LAST_SENT_BIT) - 1)) | (fits << SynEcn.LAST_SENT_BIT);
+}
+/** Four minutes. Half-open connections live for one, unless somebody sets much else. */
+const LAST_SENT_MAX = (1 << (32 - SynEcn.LAST_SENT_BIT)) - 1;
+
+function sinceFirst(tcp: TcpContext, rows: Int32Array, at: number): number {
+  const { clock } = tcp;
+  return (clock.ms - firstSynAckMs(clock.us, clock.us32, rows[at + Syn.SENT_AT_US])) | 0;
 }
 
 /** Until the SYN-ACK goes again: doubled for each time it was not answered, RFC 6298 §5.5. */

@@ -6,6 +6,8 @@ import { TcpFlag } from '../wire/tcp.js';
 import { Verdict } from '../wire/verdict.js';
 import { beginAcks } from './ack-memory.js';
 import { refuseSegment, sendBare } from './bare-segment.js';
+import { Behaviour } from './behaviour.js';
+import { stackAllows } from './challenge-ack.js';
 import { beginCongestionControl } from './congestion.js';
 import { release, tell, wakeFirst } from './connection.js';
 import type { TcpContext } from './context.js';
@@ -24,7 +26,9 @@ import {
   chooseListenersWindow,
   deferredTimeouts,
   dropHalfOpen,
+  firstSynAckMs,
   giveHalfOpen,
+  lastSynAckMs,
   listenerOf,
   repeatSynAck,
 } from './syn-ack.js';
@@ -61,16 +65,26 @@ export function synReceivedArrives(tcp: TcpContext, row: number): number {
     refuseSegment(tcp, Cause.RST_UNACCEPTABLE_ACK, State.SYN_RECEIVED);
     return drop(tcp, Verdict.TCP_ACK_UNACCEPTABLE);
   }
+  const invented = (tcp.behaviour & Behaviour.CHECK_ECHO) !== 0 && echoIsInvented(tcp, at);
   // First check: the sequence number.
-  if (old || !inWindow(seg.SEQ, seg.LEN, rcvNxt, saidWindow(rows, at))) {
+  if (old || invented || !inWindow(seg.SEQ, seg.LEN, rcvNxt, saidWindow(rows, at))) {
     if ((seg.flags & TcpFlag.RST) === 0 && mayAnswer(tcp, at)) answer(tcp, at);
     if (old) tcp.net.stats.tcpPawsRejected += 1;
-    return drop(tcp, old ? Verdict.TCP_PAWS : Verdict.TCP_SEQUENCE);
+    else if (invented) tcp.net.stats.tcpEchoRejected += 1;
+    return drop(tcp, old || invented ? Verdict.TCP_PAWS : Verdict.TCP_SEQUENCE);
   }
   if (seg.hasTimestamps && !seqLt(rcvNxt, seg.SEQ)) rows[at + Syn.TS_RECENT] = seg.TSval;
-  // Second and fourth: RST, and a SYN that is not the one we have. Deviation: RFC 5961 §3.2 would have a RST at the very next number only, and a SYN challenged.
-  // As Linux either ends the attempt: there is nothing to lose yet, and a peer that lives will try again.
+  // Second and fourth: RST, and a SYN that is not the one we have. RFC 5961 §3.2: a RST must have exactly the next number.
+  // Deviation: until Linux 6.18 any in the window would do; and as Linux a SYN ends the attempt, though RFC 5961 §4.2
+  // has it challenged: a peer that lives will try again.
   const syn = (seg.flags & TcpFlag.SYN) !== 0 && seg.SEQ !== irs;
+  if ((seg.flags & TcpFlag.RST) !== 0 && seg.SEQ !== rcvNxt && (tcp.behaviour & Behaviour.CHALLENGE_HALF_OPEN) !== 0) {
+    if (mayAnswer(tcp, at) && stackAllows(tcp)) {
+      tcp.net.stats.tcpChallengeAcks += 1;
+      answer(tcp, at);
+    }
+    return drop(tcp, Verdict.TCP_RST_CHALLENGED);
+  }
   if ((seg.flags & TcpFlag.RST) !== 0 || syn) {
     refuseSegment(tcp, Cause.RST_UNACCEPTABLE_ACK, State.SYN_RECEIVED);
     tcp.net.stats.tcpAttemptFails += 1;
@@ -166,6 +180,17 @@ function drop(tcp: TcpContext, verdict: Verdict): number {
   return -1;
 }
 
+/** TSecr is of no SYN-ACK: before the first or after the last. Zero says nothing (RFC 7323 §3.2). */
+function echoIsInvented(tcp: TcpContext, at: number): boolean {
+  const { seg, clock } = tcp;
+  const rows = tcp.synTable.rows;
+  if ((rows[at + Syn.OPTIONS] & SynOption.TIMESTAMPS) === 0 || !seg.hasTimestamps || seg.TSecr === 0) return false;
+  const first = firstSynAckMs(clock.us, clock.us32, rows[at + Syn.SENT_AT_US]);
+  const offset = timestampOffset(tcp, rows[at + Syn.LOCAL], rows[at + Syn.REMOTE], rows[at + Syn.PORTS]);
+  const sinceFirst = (seg.TSecr - first - offset) | 0;
+  return sinceFirst < 0 || sinceFirst > lastSynAckMs(tcp, rows, at);
+}
+
 function isOld(tcp: TcpContext, at: number): boolean {
   const rows = tcp.synTable.rows;
   return (
@@ -223,7 +248,7 @@ function answersFirstSynAck(tcp: TcpContext, c: number, k: number, sentAtUs: num
   const { seg } = tcp;
   if ((tcp.hot[c + Tcb.STATE] & Flag.TIMESTAMPS) === 0 || !seg.hasTimestamps || seg.TSecr === 0) return false;
   const agoMs = (tcp.clock.ms + tcp.cold[k + Cold.TS_OFFSET] - seg.TSecr) | 0;
-  const sentMs = Math.floor((tcp.clock.us - ((tcp.clock.us32 - sentAtUs) | 0)) / 1000) | 0;
+  const sentMs = firstSynAckMs(tcp.clock.us, tcp.clock.us32, sentAtUs);
   return ((tcp.clock.ms - sentMs) | 0) === agoMs;
 }
 

@@ -29,7 +29,7 @@ export const enum Syn {
   /** Neighbours in order of age, row + 1; zero: none. */
   OLDER = 11,
   NEWER = 12,
-  /** Type of service of the last SYN, bits 0–7; SynEcn bits above. */
+  /** Type of service of the last SYN, bits 0–7; SynEcn bits above; from 14, how many ms after the first the last SYN-ACK went out. */
   TOS = 13,
   /** Right edge we promised: window in the SYN-ACK. */
   RCV_WND = 14,
@@ -58,6 +58,7 @@ export const enum SynEcn {
   WITHHELD = 1 << 9,
   /** A repeated SYN came without them. */
   DISTRUSTED = 1 << 10,
+  LAST_SENT_BIT = 14,
 }
 
 export class SynTable {

@@ -7,7 +7,7 @@ A line for each script, then what was counted. Exit status 0 when none failed, 1
 Examples:
   millrace packetdrill test/packetdrill
   millrace packetdrill --verbose test/packetdrill/handshake/passive-open.pkt
-  millrace packetdrill --profile freebsd -D CC=newreno script.pkt
+  millrace packetdrill --profile linux-6.12 -D CC=newreno script.pkt
   millrace packetdrill --serve /tmp/stack.sock --set net.ipv4.tcp_timestamps=0
 `;
 
@@ -19,7 +19,10 @@ export function addPacketdrill(program: Command): void {
       'Runs packetdrill scripts against a stack of our own, in virtual time: no root, no device, no waiting.',
     )
     .argument('[files...]', 'scripts, or folders of them (*.pkt)')
-    .option('--profile <name>', 'whose wire layout and policy: linux or freebsd', 'linux')
+    .option(
+      '--profile <name>',
+      'whose TCP the stack has: see "millrace profiles"; if not given, what the script claims',
+    )
     .option('-v, --verbose', 'print every call and every packet as it happens')
     .option('--json', 'one JSON object instead of lines')
     .option('--folders', 'of what passes only the number, for each folder')

@@ -1,8 +1,10 @@
+import type { ProfileName } from '../../../stack/tcp/profiles.js';
 import { parseIpv4Address } from '../../../stack/wire/ipv4.js';
 import type { ScriptOption } from '../language/ast.js';
 import { type Place, ScriptError, Unsupported } from '../language/script-error.js';
 
-export type Profile = 'linux' | 'freebsd';
+/** Whose TCP the script's stack is. */
+export type Profile = ProfileName | 'linux';
 
 /** What a script is run with: packetdrill's defaults, then the command line, then the script's own options. */
 export interface Settings {

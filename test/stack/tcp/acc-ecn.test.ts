@@ -118,10 +118,10 @@ t.test('the SYN-ACK with timestamps and without, with SACK and without → Linux
       .drain()[0]
       ?.line.replace(/.*options \[(.*)\].*/, '$1')
       .replace(/TS val \d+ ecr \d+/, 'TS');
-  t.equal(lineOf({ sackOk: true, wscale: 8 }), 'mss 1460,accecn e1b 1 ceb 0 e0b 1,nop,nop,nop,sackOK,nop,wscale 7');
+  t.equal(lineOf({ sackOk: true, wscale: 8 }), 'mss 1460,accecn e1b 1 ceb 0 e0b 1,nop,nop,nop,sackOK,nop,wscale 10');
   t.equal(
     lineOf({ sackOk: true, ts: [1, 0], wscale: 8 }),
-    'mss 1460,sackOK,TS,accecn e1b 1 ceb 0 e0b 1,nop,nop,wscale 7',
+    'mss 1460,sackOK,TS,accecn e1b 1 ceb 0 e0b 1,nop,nop,wscale 10',
   );
   t.equal(lineOf({}), 'mss 1460,accecn e1b 1 ceb 0 e0b 1,nop');
   t.end();

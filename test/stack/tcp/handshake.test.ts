@@ -313,7 +313,7 @@ t.test('SYN with options, SYN,ACK → only what was offered is answered (RFC 732
   const full = listening(t, { syn: all });
   full.inject({ flags: 'S', options: all });
   const { options } = full.expect({ flags: 'S.' });
-  t.same({ ...options, ts: options.ts?.[1] }, { mss: 1460, sackOk: true, ts: 5, wscale: 7 });
+  t.same({ ...options, ts: options.ts?.[1] }, { mss: 1460, sackOk: true, ts: 5, wscale: 10 });
   const none = listening(t, { tcp: { sack: false, timestamps: false, windowScaling: false } });
   none.inject({ flags: 'S', options: all });
   t.same(none.sent[0]?.options, { mss: 1460 });

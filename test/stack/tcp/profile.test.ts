@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap';
-import { FREEBSD, LINUX, resolveProfile } from '../../../stack/tcp/profile.js';
+import { resolveProfile } from '../../../stack/tcp/profile.js';
+import { FREEBSD, LINUX } from '../../../stack/tcp/profiles.js';
 import { Tcp } from '../../../stack/wire/tcp.js';
 import { printTcpOptions } from '../../../stack/wire/tcp-options.js';
 import type { PeerOptions } from './peer.js';
@@ -21,9 +22,9 @@ function synOptions(test: Test, options: PeerOptions['tcp']): string {
 }
 
 t.test('OPEN, linux → options in its order, whatever is left out', (t) => {
-  t.equal(synOptions(t, {}), 'mss 1460,sackOK,TS ,nop,wscale 7');
-  t.equal(synOptions(t, { timestamps: false }), 'mss 1460,nop,nop,sackOK,nop,wscale 7');
-  t.equal(synOptions(t, { sack: false }), 'mss 1460,nop,nop,TS ,nop,wscale 7');
+  t.equal(synOptions(t, {}), 'mss 1460,sackOK,TS ,nop,wscale 10');
+  t.equal(synOptions(t, { timestamps: false }), 'mss 1460,nop,nop,sackOK,nop,wscale 10');
+  t.equal(synOptions(t, { sack: false }), 'mss 1460,nop,nop,TS ,nop,wscale 10');
   t.equal(synOptions(t, { windowScaling: false, timestamps: false, sack: false }), 'mss 1460');
   t.end();
 });
@@ -37,7 +38,7 @@ t.test('OPEN, freebsd → options in its order, filled up with EOL', (t) => {
 });
 
 t.test('SYN window, linux and freebsd → half of the buffer in whole segments; all of it', (t) => {
-  t.equal(synSent(t).tcp.info(synSent(t).id).rcvWscale, 7);
+  t.equal(synSent(t).tcp.info(synSent(t).id).rcvWscale, 10);
   const windows = (['linux', 'freebsd'] as const).map((profile) => {
     const peer = listening(t, { tcp: { profile } });
     peer.inject({ flags: 'S', options: peer.synOptions });

@@ -75,9 +75,9 @@ t.test('ESTABLISHED, the program does not read → the window closes in whole se
 });
 
 t.test(
-  'ESTABLISHED, a segment that begins in the window and is longer → taken whole, as Linux; at its edge → not',
+  'ESTABLISHED, linux-6.12, a segment that begins in the window and is longer → taken whole; at its edge → not',
   (t) => {
-    const peer = established(t, { listen: { receiveBytes: 4000 } });
+    const peer = established(t, { listen: { receiveBytes: 4000 }, tcp: { profile: 'linux-6.12' } });
     const offered = peer.tcp.info(peer.id).rcvWnd;
     t.ok(offered < 2800);
     peer.inject({ data: 1400 });
@@ -91,10 +91,26 @@ t.test(
   },
 );
 
+t.test('ESTABLISHED, a segment that ends beyond the window → refused while bytes are unread, else taken whole', (t) => {
+  const peer = established(t, { listen: { receiveBytes: 4000 } });
+  peer.inject({ data: 1400 });
+  peer.drain();
+  t.equal(peer.inject({ seq: 1401, data: 1400 }), Verdict.TCP_SEQUENCE);
+  peer.expect({ flags: '.', ack: 1401 });
+  t.equal(peer.stack.net.stats.tcpBeyondWindow, 1);
+  const { rcvWnd } = peer.tcp.info(peer.id);
+  t.equal(peer.inject({ flags: 'F.', seq: 1401, data: rcvWnd }), Verdict.OK, 'a FIN may lie beyond');
+  peer.expectState('CLOSE-WAIT');
+  const empty = established(t, { listen: { receiveBytes: 4000 } });
+  t.equal(empty.inject({ data: 2800 }), Verdict.OK);
+  t.equal(empty.tcp.readable(empty.id), 2800);
+  t.end();
+});
+
 t.test('ESTABLISHED, window shut, the program reads crumbs → silence until a segment and a sixteenth are free', (t) => {
   const peer = established(t, { listen: { receiveBytes: 16_000 } });
   while (peer.tcp.info(peer.id).rcvWnd > 0) {
-    peer.data(1000);
+    peer.data(Math.min(1000, peer.tcp.info(peer.id).rcvWnd));
     peer.advanceMs(200);
   }
   peer.drain();

@@ -87,10 +87,24 @@ t.test('SYN-RECEIVED, rcv ACK of something else → RST, and the handshake still
   t.end();
 });
 
-t.test('SYN-RECEIVED, rcv RST in the window → the attempt is over, in silence (as Linux)', (t) => {
+t.test('SYN-RECEIVED, rcv RST in the window → a challenge (RFC 5961 §3.2); the exact one ends the attempt', (t) => {
   const peer = synReceived(t, { syn: { mss: 1460, wscale: 7 } });
-  peer.inject({ flags: 'R', seq: 1 + (1 << 20) });
-  t.equal(peer.tcp.counts.halfOpen, 1, 'not from outside of it');
+  t.equal(peer.inject({ flags: 'R', seq: 1 + (1 << 20) }), Verdict.TCP_SEQUENCE, 'silence outside of it');
+  peer.expectNothing();
+  t.equal(peer.inject({ flags: 'R', seq: 500 }), Verdict.TCP_RST_CHALLENGED);
+  peer.expect({ flags: '.', seq: 1, ack: 1 });
+  t.equal(peer.inject({ flags: 'R', seq: 501 }), Verdict.TCP_RST_CHALLENGED);
+  peer.expectNothing('one in half a second');
+  t.equal(peer.tcp.counts.halfOpen, 1);
+  t.equal(peer.stack.net.stats.tcpChallengeAcks, 1);
+  peer.inject({ flags: 'R', seq: 1 });
+  t.equal(peer.tcp.counts.halfOpen, 0);
+  peer.expectNothing();
+  t.end();
+});
+
+t.test('SYN-RECEIVED, linux-6.12, rcv RST in the window → the attempt is over, in silence', (t) => {
+  const peer = synReceived(t, { syn: { mss: 1460, wscale: 7 }, tcp: { profile: 'linux-6.12' } });
   peer.inject({ flags: 'R', seq: 500 });
   t.equal(peer.tcp.counts.halfOpen, 0);
   peer.expectNothing();
@@ -187,11 +201,25 @@ t.test('many connections, each wants a challenge → the stack as a whole keeps 
   t.end();
 });
 
-t.test('ESTABLISHED, rcv ACK of what was never sent → dropped in silence, as Linux', (t) => {
+t.test('ESTABLISHED, rcv ACK of what was never sent → ACK, the segment is dropped; linux-6.12 → silence', (t) => {
+  const old = established(t, { tcp: { profile: 'linux-6.12' } });
+  t.equal(old.inject({ ack: 2, data: 10 }), Verdict.TCP_ACK_UNSENT);
+  old.expectNothing();
   const peer = established(t);
-  peer.inject({ ack: 2, data: 10 });
-  peer.expectNothing();
+  t.equal(peer.inject({ ack: 2, data: 10 }), Verdict.TCP_ACK_UNSENT);
+  peer.expect({ flags: '.', seq: 1, ack: 1 });
   t.equal(peer.tcp.readable(peer.id), 0);
+  t.end();
+});
+
+t.test('FIN-WAIT-2, text overtaken by the ACK of our FIN → taken: FIN counts as acknowledged (RFC 5961 §5.2)', (t) => {
+  const peer = established(t);
+  peer.shutdown();
+  peer.expect({ flags: 'F.', seq: 1 });
+  peer.inject({ seq: 6, ack: 2, data: 5 });
+  peer.expectState('FIN-WAIT-2');
+  t.equal(peer.inject({ seq: 1, ack: 1, data: 5 }), Verdict.OK);
+  t.equal(peer.tcp.readable(peer.id), 10);
   t.end();
 });
 

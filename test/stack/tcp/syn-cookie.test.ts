@@ -22,7 +22,7 @@ t.test('LISTEN, more half-open connections than the backlog → a cookie for the
   peer.drain();
   syn(peer, 6002, FULL);
   const { options } = peer.expect({ flags: 'S.', seq: 0, ack: 1 });
-  t.match(options, { mss: 1460, sackOk: true, wscale: 7 });
+  t.match(options, { mss: 1460, sackOk: true, wscale: 10 });
   t.equal(peer.stack.net.stats.tcpSynCookiesSent, 1);
   t.equal(peer.tcp.counts.halfOpen, 2);
   t.equal(peer.inject({ seq: 1, ack: 1, options: { ts: [6, options.ts?.[0] ?? 0] } }), Verdict.OK);

@@ -279,8 +279,11 @@ t.test('TIME-WAIT of several, one begins anew → each ends in its own time', (t
 });
 
 /** The stack called, both closed, its pair waits. */
-function activeTimeWait(t: Test, ts: boolean, timeWaitReuse = 1): Peer {
-  const peer = synSent(t, { tcp: { timeWaitReuse }, ...(ts ? { syn: { mss: 1460, ts: [1, 0] } } : {}) });
+function activeTimeWait(t: Test, ts: boolean, timeWaitReuse = 1, timeWaitReuseDelayMs = 1000): Peer {
+  const peer = synSent(t, {
+    tcp: { timeWaitReuse, timeWaitReuseDelayMs },
+    ...(ts ? { syn: { mss: 1460, ts: [1, 0] } } : {}),
+  });
   if (ts) peer.tsBase = (1 - peer.nowUs / 1000) | 0;
   peer.inject({ flags: 'S.', seq: 0, ack: 1, options: peer.synOptions });
   peer.nxt = 1;
@@ -295,6 +298,16 @@ function openAgain(peer: Peer): void {
   peer.tcp.open({ remoteAddress: peer.peerAddress, remotePort: 7, localPort: 5000 });
   peer.flush();
 }
+
+t.test('TIME-WAIT of our own OPEN, timeWaitReuseDelayMs → so old it must be', (t) => {
+  const peer = activeTimeWait(t, true, 1, 50);
+  peer.advanceMs(49);
+  t.throws(() => openAgain(peer), { code: 'EADDRNOTAVAIL' });
+  peer.advanceMs(1);
+  openAgain(peer);
+  peer.expect({ flags: 'S' });
+  t.end();
+});
 
 t.test(
   'TIME-WAIT of our own OPEN, with timestamps, a second old → the pair may be taken over by the next OPEN',

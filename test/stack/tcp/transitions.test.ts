@@ -278,7 +278,7 @@ arrow('CLOSING', 'rcv ACK of FIN', 'TIME-WAIT', (t) => {
 });
 
 arrow('CLOSING', 'rcv RST', 'CLOSED', (t) => {
-  reset(closing(t), undefined);
+  reset(closing(t), 'ECONNRESET');
 });
 
 arrow('CLOSING', 'ABORT', 'CLOSED', (t) => {
@@ -297,7 +297,7 @@ arrow('LAST-ACK', 'rcv ACK of FIN', 'CLOSED', (t) => {
 });
 
 arrow('LAST-ACK', 'rcv RST', 'CLOSED', (t) => {
-  reset(lastAck(t), undefined);
+  reset(lastAck(t), 'ECONNRESET');
 });
 
 arrow('TIME-WAIT', '2MSL time-out', 'CLOSED', (t) => {
