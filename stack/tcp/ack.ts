@@ -29,7 +29,6 @@ import { tuneSendBuffer } from './window.js';
 export function processAck(tcp: TcpContext, c: number, k: number): Verdict {
   const { hot, cold, seg } = tcp;
   const una = hot[c + Tcb.SND_UNA];
-  noteArrival(tcp, c, k);
   if (seqGt(seg.ACK, hot[c + Tcb.SND_NXT])) {
     // It acknowledges what was never sent. Deviation: §3.10.7.4 has an ACK sent, and so we do, within the limits on challenge ACKs; but in ESTABLISHED it is dropped in
     // silence, as Linux does: whoever guesses numbers learns nothing.
@@ -52,6 +51,7 @@ export function processAck(tcp: TcpContext, c: number, k: number): Verdict {
     peerAnswers(tcp, c, k);
     return Verdict.OK;
   }
+  noteArrival(tcp, c, k);
   beginSample(tcp, c, k);
   const sacks = (tcp.options.present & TcpOptionBit.SACK) !== 0 && usesSack(tcp, c);
   if (seqLt(seg.ACK, una)) {
