@@ -381,3 +381,32 @@ t.test(
     t.end();
   },
 );
+
+t.test('LISTEN, a SYN without the three bits → no ECN, and none either when it comes again and asks (§3.1.5)', (t) => {
+  for (const again of ['SEWA', 'SEW']) {
+    const peer = asked(t, 'S', NOT_ECT);
+    peer.expect({ flags: 'S.', ecn: NOT_ECT });
+    peer.nowUs += 600_000;
+    peer.inject({ flags: again, seq: 0, options: peer.synOptions });
+    peer.expect({ flags: 'S.' }, again);
+    peer.ack();
+    peer.accept();
+    peer.data(10, { ecn: CE });
+    peer.expect({ flags: '.', ecn: NOT_ECT }, 'that the peer’s data is ECN-capable is no sign of anything');
+  }
+  t.end();
+});
+
+t.test('the peer’s counters begin at other values than ours → believed, unless they are zero (§3.2.3.2.4)', (t) => {
+  for (const [counters, seen] of [
+    [[7, 3, 9], 2],
+    [[1, 0, 0xff_ffff], 2],
+    [[0, 0, 1], 3],
+    [[1, 0, 0], 3],
+  ] as const) {
+    const peer = asking(t);
+    peer.inject({ flags: 'S.W', options: { ...peer.synOptions, accEcn: counters } });
+    t.equal(peer.tcp.info(peer.id).accEcnOptionSeen, seen, String(counters));
+  }
+  t.end();
+});

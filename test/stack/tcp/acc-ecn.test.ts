@@ -1,4 +1,5 @@
 import t from 'tap';
+import { Cold } from '../../../stack/tcp/tcb.js';
 import { ACE, agreed, asked, asking, CE, ECT0, ECT1, INITIAL, MSS, NOT_ECT, opened } from './acc-ecn-rig.js';
 import type { SegmentOptions } from './segment.js';
 
@@ -324,6 +325,32 @@ t.test('asleep → never: the counters stay, as long as the connection does', (t
   peer.drain();
   peer.data(10, { ecn: ECT0 });
   t.same([peer.drain()[0]?.flags, peer.tcp.info(peer.id).receivedCe], ['.WA', 1]);
+  t.end();
+});
+
+t.test('a retransmission → has the count as it is now, not as it was (§3.2)', (t) => {
+  const peer = agreed(t);
+  peer.write(10);
+  peer.expect({ flags: 'P.EA' });
+  peer.data(10, { ecn: CE, ack: 1 });
+  peer.drain();
+  peer.untilSent();
+  peer.expect({ flags: 'P.WA', seq: 1, length: 10 });
+  t.end();
+});
+
+t.test('a counter passes a multiple of 2^22 → an option, even where they are only sent when needed (§3.2.3.3)', (t) => {
+  const peer = agreed(t, { limits: { ecnOption: 1, ecnOptionBeacon: 0 } });
+  const { cold, hot } = peer.tcp.context;
+  const k = hot[(peer.tcp.rowOf(peer.id) << 4) + 14] as number;
+  const options = (): readonly number[] | undefined => {
+    peer.data(10, { ecn: ECT0 });
+    return peer.expect({ flags: '.EA' }).options.accEcn;
+  };
+  while (options() !== undefined);
+  cold[k + Cold.R_E0B] = (1 << 22) - 15;
+  t.equal(options(), undefined);
+  t.same(options(), [1, 0, (1 << 22) + 6]);
   t.end();
 });
 
