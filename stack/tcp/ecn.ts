@@ -185,13 +185,9 @@ export function takeChildsThirdAck(tcp: TcpContext, c: number, k: number): void 
   if ((tcp.hot[c + Tcb.STATE] & Flag.ECN) !== 0 && isAccurate(tcp, k)) takeChildsAck(tcp, k, sentField(tcp, k));
 }
 
-/**
- * SYN-RECEIVED after SYNs that crossed, an ACK in place of the peer's SYN-ACK; or a connection of a listener, whose ACK
- * was taken with its row.
- */
+/** SYN-RECEIVED after SYNs that crossed, with ECN of either kind: an ACK in place of the peer's SYN-ACK. */
 export function takeCrossedThirdAck(tcp: TcpContext, c: number, k: number): void {
-  if ((tcp.hot[c + Tcb.STATE] & (Flag.ECN | Flag.PASSIVE)) !== Flag.ECN || !isAccurate(tcp, k)) return;
-  takeThirdAck(tcp, c, k, sentField(tcp, k), -1);
+  if (isAccurate(tcp, k)) takeThirdAck(tcp, c, k, sentField(tcp, k), -1);
 }
 
 /** The peer's SYN-ACK where SYNs have crossed, before its SYN is taken off. */
@@ -219,12 +215,11 @@ export function requestEcn(tcp: TcpContext, c: number, k: number): number {
 }
 
 /**
- * SYN-SENT, the peer's SYN-ACK, or a SYN that crosses ours and asks as ours does. True: the peer says that our SYN was
- * marked. That asks for a smaller window (RFC 9768 §3.2.2.2), but is not counted.
+ * SYN-SENT, we have asked: the peer's SYN-ACK, or a SYN that crosses ours and asks as ours does. True: the peer says
+ * that our SYN was marked. That asks for a smaller window (RFC 9768 §3.2.2.2), but is not counted.
  */
 export function takeEcnAnswer(tcp: TcpContext, c: number, k: number): boolean {
   const { hot, cold, seg } = tcp;
-  if ((hot[c + Tcb.STATE] & Flag.ECN) === 0) return false;
   const asked = (cold[k + Cold.ACC_ECN] & AccEcn.ASKED) !== 0;
   const synAck = (seg.flags & TcpFlag.ACK) !== 0;
   cold[k + Cold.ACC_ECN] = 0;

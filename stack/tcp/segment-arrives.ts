@@ -309,7 +309,7 @@ function checkAck(tcp: TcpContext, c: number, k: number, synAck: boolean): Verdi
     refuseSegment(tcp, Cause.RST_UNACCEPTABLE_ACK, State.SYN_RECEIVED);
     return Verdict.TCP_ACK_UNACCEPTABLE;
   }
-  if (!synAck) takeCrossedThirdAck(tcp, c, k);
+  if ((hot[c + Tcb.STATE] & (Flag.ECN | Flag.PASSIVE)) === Flag.ECN && !synAck) takeCrossedThirdAck(tcp, c, k);
   passSyn(tcp, c);
   endMeasurement(tcp, c, k);
   hot[c + Tcb.SND_WND] = seg.WND << ((hot[c + Tcb.STATE] & Flag.WINDOW_SCALE) !== 0 ? sendShift(tcp, c) : 0);

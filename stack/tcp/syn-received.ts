@@ -225,11 +225,10 @@ function promote(tcp: TcpContext, row: number, listener: Listener): number {
   // RFC 6298 §3, Karn: only if the SYN-ACK was sent once.
   if (repeated === 0) takeSample(tcp, c, k, (tcp.clock.us32 - rows[at + Syn.SENT_AT_US]) | 0);
   else sampleByTimestamp(tcp, c, k);
-  // A count so early is of a SYN-ACK that was marked.
-  const marked = tcp.cold[k + Cold.DELIVERED_CE] !== 0;
   const lost = repeated > 1 && rows[at + Syn.TIMEOUTS] > 0 && !answersFirstSynAck(tcp, c, k, rows[at + Syn.SENT_AT_US]);
   giveHalfOpen(tcp, row, listener);
-  startCongestionControl(tcp, c, k, lost || marked);
+  // A count so early is of a SYN-ACK that was marked.
+  startCongestionControl(tcp, c, k, lost || tcp.cold[k + Cold.DELIVERED_CE] !== 0);
   return c;
 }
 

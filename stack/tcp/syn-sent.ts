@@ -135,7 +135,7 @@ export function synSentArrives(tcp: TcpContext, c: number, k: number): Verdict {
   // Third: security; nothing to compare. Fourth: SYN.
   if ((seg.flags & TcpFlag.SYN) === 0) return Verdict.TCP_NO_ACK;
   takeSyn(tcp, c, k);
-  const marked = takeEcnAnswer(tcp, c, k);
+  const marked = (hot[c + Tcb.STATE] & Flag.ECN) !== 0 && takeEcnAnswer(tcp, c, k);
   if (acks) {
     const lost = handshakeWasLost(tcp, c, k);
     learnFromSynAck(tcp, c, k);
