@@ -37,6 +37,7 @@ const CAUSES: readonly (CauseText | undefined)[] = table([
   [Cause.RST_UNACCEPTABLE_ACK, 'RST: it acknowledges what was never sent', 'RFC 9293 §3.5.2'],
   [Cause.RST_ABORT, 'RST: the program aborted', 'RFC 9293 §3.10.5'],
   [Cause.RST_UNREAD_DATA, 'RST: closed with bytes unread', 'RFC 9293 §3.6.1'],
+  [Cause.RST_ECN_MIXED, 'RST: the SYN asks for another kind of ECN than the one before', 'RFC 9768 §3.1.5'],
   [Cause.RST_DATA_AFTER_CLOSE, 'RST: data came after the close', 'RFC 9293 §3.6.1'],
   [Cause.RST_TIMEOUT, 'RST: the peer was given up', 'RFC 9293 §3.8.3'],
   [Cause.RST_LISTENER_CLOSED, 'RST: the listener was closed', 'RFC 9293 §3.10.4'],

@@ -81,5 +81,7 @@ export const enum Cause {
   /** A tail loss probe: new data, or the last segment again. */
   LOSS_PROBE = 41,
   RETRANSMIT_PROBE = 42,
+  /** A SYN of RFC 3168 and one of RFC 9768 in one handshake. */
+  RST_ECN_MIXED = 43,
   COUNT = 48,
 }

@@ -2,7 +2,8 @@ import { Ecn } from '../wire/ipv4.js';
 import { TcpOptionBit } from '../wire/tcp-options.js';
 import { ACE_MASK, aceOf, CEP_INITIAL, noteOption } from './acc-ecn.js';
 import { CEB_INITIAL, E0B_INITIAL, E1B_INITIAL } from './acc-ecn-option.js';
-import { AccEcn } from './cold-bits.js';
+import { AckFlag } from './ack-sample.js';
+import { AccCoverage, AccEcn } from './cold-bits.js';
 import type { TcpContext } from './context.js';
 import { effectiveMss } from './options.js';
 import { CaState, usesSack } from './scoreboard.js';
@@ -10,15 +11,24 @@ import { countMarks } from './tally.js';
 import { Cold, Tally, Tcb } from './tcb.js';
 
 /**
- * Segment path. What the sender learns from AccECN's feedback, RFC 9768 §3.2.2.5 and appendix A: how many of its packets were marked. The three bits of ACE
- * count modulo eight, so an ACK of more than seven packets leaves open how often the count went round. Where the option is there, the bytes it counts decide;
- * where not, the worst is assumed that the number of packets allows.
+ * Segment path. What the sender learns from AccECN's feedback, RFC 9768 §3.2.2.5 and appendix A: how many of its
+ * packets were marked. The three bits of ACE count modulo eight, so an ACK of more than seven packets leaves open how
+ * often the count went round. Where the option is there, the bytes it counts decide; where not, the worst is assumed
+ * that the number of packets allows, unless the path's ACKs are known to deliver many each.
  *
  * The method is Linux's: it wants nothing but the ACK at hand and the counters so far.
  */
 
 /** Half: a byte count below half of what the worst case would have marked speaks for the best case. */
 const SAFETY_SHIFT = 1;
+/**
+ * Appendix A.2.1, Linux: on a path whose ACKs deliver more than so many packets on average, an ACK of many is no sign
+ * of lost ACKs.
+ */
+const PACKETS_AN_ACK_MAX = 4;
+/** The average moves by 1/64, in 1/64 of a packet. */
+const AVERAGE_SHIFT = 6;
+const AVERAGE_MAX = 0xffff;
 /** Linux: without any option by then its counters could have wrapped unseen, and it is not taken up any more. */
 const OPTION_BYTES_MAX = (1 << 23) - 1;
 
@@ -33,9 +43,10 @@ export function marksReported(
 ): number {
   const { cold, seg } = tcp;
   const cebBefore = cold[k + Cold.S_BYTES + Ecn.CE];
+  if (packets > 0) notePackets(tcp, k, packets);
   const byOption = takeCounters(tcp, c, k, bytes);
-  // §3.2.2.4 and §3.2.2.1: where the bits are known to be tampered with, they are not answered.
-  if ((cold[k + Cold.ACC_ECN] & AccEcn.ACE_DISTRUSTED) !== 0) return 0;
+  // §3.2.2.1, note 1.
+  if ((cold[k + Cold.ACC_ECN] & AccEcn.ACE_IGNORED) !== 0) return 0;
   const delta = (aceOf(seg.flags) - CEP_INITIAL - cold[k + Cold.DELIVERED_CE]) & ACE_MASK;
   const marks =
     packets <= ACE_MASK
@@ -43,20 +54,76 @@ export function marksReported(
       : goneRound(
           tcp,
           c,
+          k,
           packets,
           bytes,
           delta,
           byOption ? (cold[k + Cold.S_BYTES + Ecn.CE] - cebBefore) | 0 : -1,
           limited,
         );
-  if (marks > 0) countMarks(tcp, c, k, marks);
+  if (marks > 0) {
+    cold[k + Cold.ACC_COVERAGE] |= AccCoverage.MOVED;
+    countMarks(tcp, c, k, marks);
+  }
+  if (showsCeBytes(tcp, k)) reconcile(tcp, k, (cold[k + Cold.S_BYTES + Ecn.CE] - cebBefore) | 0);
   return marks;
+}
+
+/**
+ * So many were delivered: the average of an ACK, and what has been under way since the last option. Something arrived,
+ * so options may be sent again.
+ */
+function notePackets(tcp: TcpContext, k: number, packets: number): void {
+  const { cold } = tcp;
+  cold[k + Cold.ACC_ECN] &= ~AccEcn.OPTION_HELD;
+  const word = cold[k + Cold.ACC_COVERAGE];
+  const before = word >>> AccCoverage.AVERAGE_SHIFT;
+  const average =
+    before === 0
+      ? packets << AVERAGE_SHIFT
+      : ((before << AVERAGE_SHIFT) - before + (packets << AVERAGE_SHIFT)) >>> AVERAGE_SHIFT;
+  const since = (word & AccCoverage.MASK) + packets;
+  cold[k + Cold.ACC_COVERAGE] =
+    ((average < AVERAGE_MAX ? average : AVERAGE_MAX) << AccCoverage.AVERAGE_SHIFT) |
+    (word & (0xffff & ~AccCoverage.MASK)) |
+    (since < AccCoverage.MASK ? since : AccCoverage.MASK);
+}
+
+function acksOfMany(tcp: TcpContext, k: number): boolean {
+  const average = tcp.cold[k + Cold.ACC_COVERAGE] >>> AccCoverage.AVERAGE_SHIFT;
+  return average > PACKETS_AN_ACK_MAX << AVERAGE_SHIFT;
+}
+
+/** The segment at hand has an option that reaches as far as the bytes with CE, and options are believed. */
+function showsCeBytes(tcp: TcpContext, k: number): boolean {
+  const { options } = tcp;
+  if ((options.present & TcpOptionBit.ACC_ECN) === 0 || options.accEcnFields < 2) return false;
+  return (tcp.cold[k + Cold.ACC_ECN] & AccEcn.OPTION_DISTRUSTED) === 0;
+}
+
+/**
+ * §3.2.3.2.5: bytes with CE have arrived at the peer, and the count of packets with CE has not moved since its last
+ * option. If too few of ours have been under way for the three bits to go round, something on the path changes the
+ * feedback, and nothing of ours is ECN-capable from now on. What was sent twice is not in the sum: then nothing is
+ * concluded. Pure ACKs may be marked, too; those of two intervals count, since the older may have arrived later.
+ */
+function reconcile(tcp: TcpContext, k: number, newCeBytes: number): void {
+  const { cold } = tcp;
+  const word = cold[k + Cold.ACC_COVERAGE];
+  const acks = (word >>> AccCoverage.ACKS_SHIFT) & AccCoverage.MASK;
+  const sent = (word & AccCoverage.MASK) + acks + ((word >>> AccCoverage.ACKS_BEFORE_SHIFT) & AccCoverage.MASK);
+  cold[k + Cold.ACC_COVERAGE] = (word & (-1 << AccCoverage.AVERAGE_SHIFT)) | (acks << AccCoverage.ACKS_BEFORE_SHIFT);
+  if (newCeBytes <= 0 || (word & AccCoverage.MOVED) !== 0 || sent > ACE_MASK) return;
+  const state: CaState = cold[k + Cold.CA_STATE];
+  if ((state !== CaState.OPEN && state !== CaState.CWR) || (tcp.ack.flags & AckFlag.DSACK) !== 0) return;
+  cold[k + Cold.ACC_ECN] |= AccEcn.ACE_DISTRUSTED;
 }
 
 /** More than seven packets: `delta` and however many rounds of eight. `ceBytes`: bytes newly marked by the option, -1 when it does not tell. */
 function goneRound(
   tcp: TcpContext,
   c: number,
+  k: number,
   packets: number,
   bytes: number,
   delta: number,
@@ -65,7 +132,7 @@ function goneRound(
 ): number {
   // The most that fit into the packets delivered.
   const worst = packets - ((packets - delta) & ACE_MASK);
-  if (ceBytes < 0) return worst;
+  if (ceBytes < 0) return acksOfMany(tcp, k) ? delta : worst;
   if (ceBytes === 0) return delta;
   const smss = effectiveMss(tcp, c);
   if (packets >= (ACE_MASK + 1) * 2 && limited) {

@@ -1,7 +1,8 @@
 import { Ecn } from '../wire/ipv4.js';
 import { TcpFlag } from '../wire/tcp.js';
 import { TcpOptionBit, type TcpOptions } from '../wire/tcp-options.js';
-import { AccEcn } from './cold-bits.js';
+import { needFields } from './acc-ecn-option.js';
+import { AccCoverage, AccEcn } from './cold-bits.js';
 import type { TcpContext } from './context.js';
 import { countMarks } from './tally.js';
 import { Cold, Flag, Tcb } from './tcb.js';
@@ -23,6 +24,8 @@ const ACE_SHIFT = 6;
 export const ACE_MASK = 7;
 /** §3.2.1: where the count of marked packets begins, so that a path that clears the bits, or sets them, is seen. */
 export const CEP_INITIAL = 5;
+/** The same as the three bits of a segment. */
+export const ACE_INITIAL: TcpFlag = CEP_INITIAL << ACE_SHIFT;
 
 export function isAccurate(tcp: TcpContext, k: number): boolean {
   return (tcp.cold[k + Cold.ACC_ECN] & AccEcn.ON) !== 0;
@@ -43,11 +46,13 @@ export function reflection(field: number): number {
 }
 const REFLECTIONS = 0x6432;
 
-/** The same read: the field that our SYN or SYN-ACK arrived with. Where the tables have nothing, what Linux takes it for. */
+/** The same read: the field that our SYN or SYN-ACK arrived with. What the tables leave open is not looked up. */
 function reflected(ace: number): number {
   return (REFLECTED >>> (ace << 2)) & Ecn.MASK;
 }
 const REFLECTED = 0x13121012;
+/** Table 2, of a server to come: as if our SYN had arrived unchanged (§3.1.3). */
+const RESERVED_SYN_ACK = 0b101;
 
 /** §3.2.2.3: ECT may become CE, and the two ECTs each other; nothing makes ECN-capable what was not, or unmarks it. */
 function plausible(sent: number, arrived: number): boolean {
@@ -55,11 +60,13 @@ function plausible(sent: number, arrived: number): boolean {
   return sent !== Ecn.NOT_ECT && arrived !== Ecn.NOT_ECT && sent !== Ecn.CE;
 }
 
-/** Whether the path left the IP field alone, as far as the peer's answer tells. If not, nothing of ours is ECN-capable again (§3.2.2.3). */
-export function checkReflection(tcp: TcpContext, k: number, ace: number, sent: number): boolean {
-  if (!tcp.limits.ecnFallback || plausible(sent, reflected(ace))) return true;
+/**
+ * §3.2.2.3: if the path cannot have left the IP field alone, as far as the peer's answer shows, nothing of ours is
+ * ECN-capable again. The peer's marks count all the same: a router behind the one that changes the field may mean them.
+ */
+function checkReflection(tcp: TcpContext, k: number, ace: number, sent: number): void {
+  if (!tcp.limits.ecnFallback || plausible(sent, reflected(ace))) return;
   tcp.cold[k + Cold.ACC_ECN] |= AccEcn.ACE_DISTRUSTED;
-  return false;
 }
 
 /** AccECN is agreed on; `field` is the IP field of the peer's SYN or SYN-ACK. Counters of a sleeping connection would be lost, so the cold row stays. */
@@ -70,45 +77,98 @@ export function beginAccurate(tcp: TcpContext, c: number, k: number, field: numb
   cold[k + Cold.R_FIELD] = field;
 }
 
-/** The ACK that ends a handshake, or answers the SYN-ACK when it comes again, tells the field of the SYN-ACK instead of a count (§3.2.2.1). */
-export function reflectSynAck(tcp: TcpContext, k: number): void {
+/** §3.1.5: what we reflect is the IP field of the latest SYN or SYN-ACK. */
+export function noteSynField(tcp: TcpContext, k: number): void {
   const { cold, seg } = tcp;
   cold[k + Cold.ACC_ECN] =
-    (cold[k + Cold.ACC_ECN] & ~(Ecn.MASK << AccEcn.SYN_FIELD_SHIFT)) |
-    AccEcn.REFLECT |
-    ((seg.tos & Ecn.MASK) << AccEcn.SYN_FIELD_SHIFT);
+    (cold[k + Cold.ACC_ECN] & ~(Ecn.MASK << AccEcn.SYN_FIELD_SHIFT)) | ((seg.tos & Ecn.MASK) << AccEcn.SYN_FIELD_SHIFT);
 }
 
-/** SYN-SENT, table 2: the SYN-ACK agreed. */
+/**
+ * The ACK that ends a handshake, or answers the SYN-ACK when it comes again, tells the field of the SYN-ACK instead of
+ * a count (§3.2.2.1). A mark on it counts once, however often it comes (§3.2.2.2).
+ */
+export function reflectSynAck(tcp: TcpContext, k: number): void {
+  noteSynField(tcp, k);
+  tcp.cold[k + Cold.ACC_ECN] |= AccEcn.REFLECT;
+  countSynAckMark(tcp, k);
+}
+
+function countSynAckMark(tcp: TcpContext, k: number): void {
+  const { cold, seg } = tcp;
+  if ((seg.tos & Ecn.MASK) !== Ecn.CE || (cold[k + Cold.ACC_ECN] & AccEcn.SYN_ACK_MARKED) !== 0) return;
+  cold[k + Cold.ACC_ECN] |= AccEcn.SYN_ACK_MARKED;
+  countMark(tcp, k);
+}
+
+/** SYN-SENT, table 2: the SYN-ACK agreed. `sent`: the IP field of our SYN. */
 export function takeAccurateSynAck(tcp: TcpContext, c: number, k: number, sent: number): void {
   const { cold, seg, limits } = tcp;
   beginAccurate(tcp, c, k, seg.tos & Ecn.MASK);
   reflectSynAck(tcp, k);
   if (limits.ecnOption !== 0 && noteOption(tcp, k)) cold[k + Cold.ACC_OPTION_DEMAND] = 2;
-  const clean = checkReflection(tcp, k, aceOf(seg.flags), sent);
-  if (clean && (seg.tos & Ecn.MASK) === Ecn.CE) countMark(tcp, k);
+  const ace = aceOf(seg.flags);
+  if (ace !== RESERVED_SYN_ACK) checkReflection(tcp, k, ace, sent);
 }
 
 /**
- * LISTEN, table 3 and §3.2.2.1: the ACK that ends the handshake tells how our SYN-ACK arrived, if it brings nothing else. Zero is nothing a client in this mode sends: somebody
- * clears the bits, and what comes back by them is not to be relied on.
+ * Simultaneous open: the peer's SYN-ACK, behind its SYN. Nobody acknowledges it, but it reflects our SYN, and its mark
+ * counts.
  */
-export function takeThirdAck(tcp: TcpContext, c: number, k: number, sent: number): void {
+export function takeCrossedSynAck(tcp: TcpContext, k: number, sent: number): void {
+  countSynAckMark(tcp, k);
+  const ace = aceOf(tcp.seg.flags);
+  if (ace !== 0 && ace !== RESERVED_SYN_ACK) checkReflection(tcp, k, ace, sent);
+}
+
+/** Whether ACE is a reflection: in a pure ACK without SACK blocks, before the handshake is complete (§3.2.2.1). */
+export function isPureAck(tcp: TcpContext): boolean {
+  return tcp.seg.LEN === 0 && (tcp.options.present & TcpOptionBit.SACK) === 0;
+}
+
+/**
+ * SYN-RECEIVED, table 4: the first ACK tells how our SYN-ACK arrived, if it brings nothing else; in other segments ACE
+ * is a count. `sent`: the IP field of our SYN-ACK; `kept`: ACE of a pure ACK that came before and was left aside, or
+ * -1.
+ */
+export function takeThirdAck(tcp: TcpContext, c: number, k: number, sent: number, kept: number): void {
+  const ace = isPureAck(tcp) ? aceOf(tcp.seg.flags) : kept;
+  const marks = ace >= 0 ? takeReflection(tcp, k, ace, sent) : 0;
+  if (marks > 0) countMarks(tcp, c, k, marks);
+  noteOption(tcp, k);
+  tcp.cold[k + Cold.ACC_OPTION_DEMAND] = 1;
+  countArrival(tcp, c, k, tcp.seg.textLength);
+}
+
+/**
+ * How many marks the reflection reports: one or none. Zero is nothing that a client in this mode sends here: it is in
+ * another mode, or somebody clears the bits. Note 1: nothing of ours is ECN-capable from now on, and no mark is
+ * answered; ours are reported all the same.
+ */
+function takeReflection(tcp: TcpContext, k: number, ace: number, sent: number): number {
+  if (ace === 0) tcp.cold[k + Cold.ACC_ECN] |= AccEcn.ACE_DISTRUSTED | AccEcn.ACE_IGNORED | AccEcn.OPTION_DISTRUSTED;
+  if (ace === 0 || !isHandshakeEncoding(ace)) return 0;
+  checkReflection(tcp, k, ace, sent);
+  return reflected(ace) === Ecn.CE ? 1 : 0;
+}
+
+/** The others, 001, 101 and 111, stand for no field, and the count stays as it begins. */
+function isHandshakeEncoding(ace: number): boolean {
+  return (ace & 1) === 0 || ace === 0b011;
+}
+
+/**
+ * Fast Open: the first ACK of a connection that has its full row already goes on to the fifth check like any other.
+ * There ACE is a count, so the reflection is put into that form.
+ */
+export function takeChildsAck(tcp: TcpContext, k: number, sent: number): void {
   const { cold, seg } = tcp;
-  const ace = aceOf(seg.flags);
-  if (ace === 0) cold[k + Cold.ACC_ECN] |= AccEcn.ACE_DISTRUSTED;
-  else if (isHandshakeEncoding(ace) && seg.LEN === 0 && (tcp.options.present & TcpOptionBit.SACK) === 0) {
-    if (checkReflection(tcp, k, ace, sent) && reflected(ace) === Ecn.CE && cold[k + Cold.DELIVERED_CE] === 0)
-      countMarks(tcp, c, k, 1);
+  if (isPureAck(tcp)) {
+    const count = CEP_INITIAL + takeReflection(tcp, k, aceOf(seg.flags), sent);
+    seg.flags = (seg.flags & ~(ACE_MASK << ACE_SHIFT)) | (count << ACE_SHIFT);
   }
   noteOption(tcp, k);
   cold[k + Cold.ACC_OPTION_DEMAND] = 1;
-  countArrival(tcp, c, k, seg.textLength);
-}
-
-/** The others, 001, 101 and 111, are no field's: they may be the count of a segment that overtook the ACK. */
-function isHandshakeEncoding(ace: number): boolean {
-  return (ace & 1) === 0 || ace === 0b011;
 }
 
 // The peer's option
@@ -134,8 +194,6 @@ function zeroed(options: TcpOptions): boolean {
 
 // The receiver's counters
 
-/** §3.2.2.5.1: after so many marked packets an ACK goes at the latest, or the three bits would pass their own tail. */
-const MARKS_BEFORE_ACK = 6;
 /** Linux: at least one option for each 2^22 bytes, long before the 24 bits wrap. */
 const OPTION_BYTES_SHIFT = 22;
 
@@ -153,7 +211,7 @@ export function countArrival(tcp: TcpContext, c: number, k: number, textLength: 
   // §3.2.3.3: the field has changed: the next ACK goes at once if there is one to send, and two options tell which bytes were which.
   cold[k + Cold.R_FIELD] = field;
   cold[k + Cold.ACC_OPTION_DEMAND] = 2;
-  if (edge || cold[k + Cold.R_CE_PENDING] >= MARKS_BEFORE_ACK) cold[k + Cold.ACC_ECN] |= AccEcn.ACK_TEXT;
+  if (edge) cold[k + Cold.ACC_ECN] |= AccEcn.ACK_TEXT;
 }
 
 function countMark(tcp: TcpContext, k: number): void {
@@ -167,8 +225,7 @@ function countText(tcp: TcpContext, k: number, field: number, textLength: number
   const before = cold[at];
   cold[at] = (before + textLength) | 0;
   // The option must reach as far as this counter: ECT(1) stands first, then CE, then ECT(0).
-  const fields = field === Ecn.ECT1 ? 1 : field === Ecn.CE ? 2 : 3;
-  if (cold[k + Cold.ACC_OPTION_FIELDS] < fields) cold[k + Cold.ACC_OPTION_FIELDS] = fields;
+  needFields(tcp, k, field === Ecn.ECT1 ? 1 : field === Ecn.CE ? 2 : 3);
   if (before >>> OPTION_BYTES_SHIFT !== cold[at] >>> OPTION_BYTES_SHIFT && cold[k + Cold.ACC_OPTION_DEMAND] === 0)
     cold[k + Cold.ACC_OPTION_DEMAND] = 1;
 }
@@ -186,11 +243,15 @@ export function noteDuplicate(tcp: TcpContext, c: number, k: number): void {
 
 // What we send
 
-/** ACE: the count, or in the ACK that ends the handshake the field of the SYN-ACK. `pure`: the segment is an ACK and no more. */
+/**
+ * ACE: the count, or in the ACK that ends the handshake the field of the SYN-ACK. `pure`: the segment is an ACK and no
+ * more, without SACK blocks.
+ */
 export function aceFlags(tcp: TcpContext, k: number, pure: boolean): number {
   const { cold } = tcp;
   const state = cold[k + Cold.ACC_ECN];
-  cold[k + Cold.ACC_ECN] = state & ~(AccEcn.REFLECT | AccEcn.ACK_TEXT);
+  cold[k + Cold.ACC_ECN] = state & ~(AccEcn.REFLECT | AccEcn.ACK_TEXT | AccEcn.MARKS_ONLY);
+  if (pure && (state & NEVER_CAPABLE) === 0) noteAckOut(tcp, k);
   if (pure && (state & AccEcn.REFLECT) !== 0) return reflection((state >>> AccEcn.SYN_FIELD_SHIFT) & Ecn.MASK);
   cold[k + Cold.R_CE_PENDING] = 0;
   return ((cold[k + Cold.R_CEP] + CEP_INITIAL) & ACE_MASK) << ACE_SHIFT;
@@ -198,6 +259,16 @@ export function aceFlags(tcp: TcpContext, k: number, pure: boolean): number {
 
 /** The three bits of a SYN that asks for AccECN (§3.1.1). */
 export const ACCURATE_SYN: TcpFlag = TcpFlag.AE | TcpFlag.CWR | TcpFlag.ECE;
+
+/** Nothing of ours is ECN-capable then. */
+export const NEVER_CAPABLE = AccEcn.ACE_WITHHELD | AccEcn.ACE_DISTRUSTED;
+
+/** A pure ACK of ours leaves, and may be marked. */
+function noteAckOut(tcp: TcpContext, k: number): void {
+  const { cold } = tcp;
+  const acks = (cold[k + Cold.ACC_COVERAGE] >>> AccCoverage.ACKS_SHIFT) & AccCoverage.MASK;
+  if (acks < AccCoverage.MASK) cold[k + Cold.ACC_COVERAGE] += 1 << AccCoverage.ACKS_SHIFT;
+}
 
 // For `info`, as Linux tells them.
 

@@ -31,7 +31,6 @@ import { tuneSendBuffer } from './window.js';
 export function processAck(tcp: TcpContext, c: number, k: number): Verdict {
   const { hot, cold, seg } = tcp;
   const una = hot[c + Tcb.SND_UNA];
-  noteArrival(tcp, c, k);
   if (seqGt(seg.ACK, hot[c + Tcb.SND_NXT])) {
     // It acknowledges what was never sent: §3.10.7.4 and RFC 5961 §5.2 have an ACK sent, within the limits on
     // challenge ACKs. Deviation: in ESTABLISHED Linux 6.12 is silent.
@@ -55,6 +54,7 @@ export function processAck(tcp: TcpContext, c: number, k: number): Verdict {
     peerAnswers(tcp, c, k);
     return Verdict.OK;
   }
+  noteArrival(tcp, c, k);
   beginSample(tcp, c, k);
   const sacks = (tcp.options.present & TcpOptionBit.SACK) !== 0 && usesSack(tcp, c);
   if (seqLt(seg.ACK, una)) {

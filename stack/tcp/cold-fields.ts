@@ -335,7 +335,7 @@ export const COLD_FIELDS = {
   S_E0B: field(Cold.S_E0B, 'bytes', 'acc-ecn-feedback', 'RFC 9768 §3.2.2', ACCURATE),
   S_CEB: field(Cold.S_CEB, 'bytes', 'acc-ecn-feedback', 'RFC 9768 §3.2.2', ACCURATE),
   ACC_OPTION_DEMAND: field(Cold.ACC_OPTION_DEMAND, 'count', 'acc-ecn-option', 'RFC 9768 §3.2.3.3', ACCURATE),
-  ACC_OPTION_FIELDS: field(Cold.ACC_OPTION_FIELDS, 'count', 'acc-ecn-option', 'RFC 9768 §3.2.3.3', ACCURATE),
+  ACC_COVERAGE: field(Cold.ACC_COVERAGE, 'bits', 'acc-ecn-feedback', 'RFC 9768 A.2.1', ACCURATE),
   ACC_OPTION_AT_US: field(Cold.ACC_OPTION_AT_US, 'atUs', 'acc-ecn-option', 'RFC 9768 §3.2.3.3', ACCURATE),
   ACC_DUPLICATE_SEQ: field(Cold.ACC_DUPLICATE_SEQ, 'seq', 'acc-ecn', 'RFC 9768 §3.2.3.2.2', ACCURATE),
 } as const satisfies Readonly<Record<Exclude<keyof typeof Cold, 'SIZE' | 'R_BYTES' | 'S_BYTES'>, Field>>;

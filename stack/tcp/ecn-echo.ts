@@ -1,6 +1,7 @@
 import { Cause } from '../net/note.js';
 import { Ecn } from '../wire/ipv4.js';
 import { TcpFlag } from '../wire/tcp.js';
+import { TcpOptionBit } from '../wire/tcp-options.js';
 import { countArrival, isAccurate } from './acc-ecn.js';
 import { accountedFor, marksReported } from './acc-ecn-feedback.js';
 import { AckFlag } from './ack-sample.js';
@@ -9,6 +10,7 @@ import { AccEcn } from './cold-bits.js';
 import type { TcpContext } from './context.js';
 import { ackNow } from './delayed-ack.js';
 import { needsEcn } from './ecn.js';
+import { usesSack } from './scoreboard.js';
 import { countMarks } from './tally.js';
 import { Cold, Flag, Tcb } from './tcb.js';
 
@@ -111,7 +113,43 @@ export function countMarked(tcp: TcpContext, c: number, k: number): void {
   countMarks(tcp, c, k, ack.delivered);
 }
 
-/** A segment has passed the first four checks: AccECN's counters take it in, whatever its ACK is worth. */
+/** A segment is acceptable (RFC 9293 §3.10.7.4, RFC 5961): AccECN's counters take it in, pure ACKs too. */
 export function noteArrival(tcp: TcpContext, c: number, k: number): void {
-  if ((tcp.hot[c + Tcb.STATE] & Flag.ECN) !== 0 && isAccurate(tcp, k)) countArrival(tcp, c, k, tcp.seg.textLength);
+  if ((tcp.hot[c + Tcb.STATE] & Flag.ECN) === 0 || !isAccurate(tcp, k)) return;
+  const { cold, seg } = tcp;
+  countArrival(tcp, c, k, seg.textLength);
+  if (seg.textLength > 0) cold[k + Cold.ACC_ECN] &= ~AccEcn.MARKS_ONLY;
+  if ((seg.tos & Ecn.MASK) === Ecn.CE && cold[k + Cold.R_CE_PENDING] >= MARKS_WITH_DATA) ackMarks(tcp, c, k);
+}
+
+/**
+ * RFC 9768 §3.2.2.5.1: so many marks since the last ACK make one due: while data waits for an ACK, and while none does.
+ */
+const MARKS_WITH_DATA = 2;
+const MARKS_WITHOUT_DATA = 3;
+/** More, and the peer could not tell how often the three bits of ACE went round. */
+const MARKS_MAX = 7;
+
+/**
+ * An ACK for marks, of ACKs too: with the next flush. What comes in one turn is one event to the RFC and has one ACK at
+ * its end, but no more than seven marks wait for it. An ACK of ACKs has no SACK blocks: by that a peer knows it from a
+ * duplicate.
+ */
+function ackMarks(tcp: TcpContext, c: number, k: number): void {
+  const { hot, cold, seg } = tcp;
+  const pending = cold[k + Cold.R_CE_PENDING];
+  const dataWaits = seg.textLength > 0 || hot[c + Tcb.RCV_NXT] !== cold[k + Cold.LAST_ACK_SENT];
+  if (!dataWaits && pending < MARKS_WITHOUT_DATA) return;
+  if (!dataWaits && (hot[c + Tcb.STATE] & Flag.ACK_PENDING) === 0) cold[k + Cold.ACC_ECN] |= AccEcn.MARKS_ONLY;
+  if (pending >= MARKS_MAX) sendAtOnce(tcp, c, k, Cause.ACK_NOW);
+  else ackNow(tcp, c, k, Cause.ACK_NOW);
+}
+
+/**
+ * ACKs of ours are ECN-capable, so the peer may acknowledge marked ones, which is no sign of loss: where SACK is in use
+ * such an ACK has no blocks, and where it is not, it reports marks (RFC 9768 §3.2.2.5.1).
+ */
+export function acknowledgesAcks(tcp: TcpContext, c: number, k: number): boolean {
+  if ((tcp.hot[c + Tcb.STATE] & Flag.ECN) === 0 || !isAccurate(tcp, k)) return false;
+  return usesSack(tcp, c) ? (tcp.options.present & TcpOptionBit.SACK) === 0 : tcp.ack.marks > 0;
 }

@@ -87,7 +87,7 @@ export function sendSegment(
 
   const ecn = (word & Flag.ECN) !== 0;
   const fresh = isFresh(cause, length);
-  if (ecn) flags |= ecnFlags(tcp, c, k, fresh, length === 0 && (flags & TcpFlag.FIN) === 0);
+  if (ecn) flags |= ecnFlags(tcp, c, k, fresh, length === 0 && (flags & TcpFlag.FIN) === 0 && (plan & 0xf) === 0);
 
   const n = (c >>> Tcb.SHIFT) * Name.SIZE;
   const ports = names[n + Name.PORTS];

@@ -5,7 +5,7 @@ import { deliveredToControl } from './congestion.js';
 import type { TcpContext } from './context.js';
 import { growCwnd } from './cwnd-validation.js';
 import { generateRate } from './delivery-rate.js';
-import { countMarked, readMarks } from './ecn-echo.js';
+import { acknowledgesAcks, countMarked, readMarks } from './ecn-echo.js';
 import { identifyLosses, markBySacks, sackedFarAbove, timeToRecover } from './loss-detection.js';
 import { currentThreshold, inLoss } from './loss-state.js';
 import { mtuProbeLost } from './mtu-probe.js';
@@ -45,7 +45,8 @@ export function recover(tcp: TcpContext, c: number, k: number): void {
   onProbeAck(tcp, c, k);
   if (isDubious(cold, k, ack.flags)) {
     let duplicates = 0;
-    if ((ack.flags & (AckFlag.SND_UNA_ADVANCED | AckFlag.NOT_DUPLICATE | AckFlag.DSACK)) === 0) {
+    const plain = (ack.flags & (AckFlag.SND_UNA_ADVANCED | AckFlag.NOT_DUPLICATE | AckFlag.DSACK)) === 0;
+    if (plain && !acknowledgesAcks(tcp, c, k)) {
       duplicates = 1;
       tcp.net.stats.tcpDupAcksIn += 1;
     }

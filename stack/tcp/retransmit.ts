@@ -1,6 +1,7 @@
 import { seqGt, seqLt } from '../base/seq.js';
 import { Cause } from '../net/note.js';
 import { TcpFlag } from '../wire/tcp.js';
+import { holdOption } from './acc-ecn-option.js';
 import { mark, roomFor } from './connection.js';
 import type { TcpContext } from './context.js';
 import { recordRate } from './delivery-rate.js';
@@ -12,7 +13,7 @@ import { Pending, setPending } from './retransmission-timer.js';
 import { rtoMs } from './rtt.js';
 import { CaState, cwndPackets, packetsInFlight, RecoveryBit, usesSack } from './scoreboard.js';
 import { addTo } from './tally.js';
-import { Cold, Tally, Tcb } from './tcb.js';
+import { Cold, Flag, Tally, Tcb } from './tcb.js';
 import { Sent, SentFlag } from './transmit-pool.js';
 import { appendToOrder, bytesOf, leaveOrder, mergeNext, splitRecord } from './transmit-queue.js';
 
@@ -110,6 +111,7 @@ export function resend(tcp: TcpContext, c: number, k: number, at: number, cause:
   const una = hot[c + Tcb.SND_UNA];
   if (seqLt(rows[at + Sent.SEQ], una)) rows[at + Sent.SEQ] = una;
   const seq = rows[at + Sent.SEQ];
+  if ((hot[c + Tcb.STATE] & Flag.ECN) !== 0) holdOption(tcp, c, k);
   const mss = sendMss(tcp, c) - optionBytesNow(tcp, c, k);
   // Only what the peer still offers (SHLD-16); at SND.UNA one segment may always go, as the probe of a window that has shrunk to nothing.
   let available = (una + hot[c + Tcb.SND_WND] - seq) | 0;

@@ -10,6 +10,7 @@ import { answeredLately, challenge, sendAtOnce } from './challenge-ack.js';
 import { fail, mark, wake } from './connection.js';
 import type { TcpContext } from './context.js';
 import { quicken } from './delayed-ack.js';
+import { takeChildsThirdAck, takeCrossedAnswer, takeCrossedThirdAck, takeSynAgain } from './ecn.js';
 import { ConnectionError } from './errors.js';
 import { FastOpen, isChild, settleChild } from './fast-open.js';
 import { repeatSynText } from './fast-open-client.js';
@@ -17,6 +18,7 @@ import { completeChild } from './fast-open-server.js';
 import { finWait2OrphanArrives } from './fin-wait-2.js';
 import { settle } from './memory.js';
 import { leastTtl, sendShift, syncMss } from './options.js';
+import { sendOwnReset } from './own-reset.js';
 import { olderThanRecent, updateRecent } from './paws.js';
 import { takeData } from './receive.js';
 import { endMeasurement, rtoMs } from './rtt.js';
@@ -58,12 +60,16 @@ function checksInOrder(tcp: TcpContext, c: number): Verdict {
 
   const lone = hot[c + Tcb.STATE] & (Flag.STATE_MASK | Flag.ORPHAN);
   if (lone === (State.FIN_WAIT_2 | Flag.ORPHAN)) return finWait2OrphanArrives(tcp, c, k);
+  let synAck = false;
   if ((lone & Flag.STATE_MASK) === State.SYN_RECEIVED) {
-    if (isChild(tcp, c) && isSynAgain(tcp, c)) {
-      repeatChildsSynAck(tcp, c, k);
-      return Verdict.TCP_DUPLICATE;
+    if (isSynAgain(tcp, c)) {
+      if (!takeSynAgain(tcp, c, k)) return refuseMixed(tcp, c);
+      if (isChild(tcp, c)) {
+        repeatChildsSynAck(tcp, c, k);
+        return Verdict.TCP_DUPLICATE;
+      }
     }
-    uncrossSynAck(tcp, c);
+    synAck = uncrossSynAck(tcp, c, k);
   }
   // Neither ACK nor RST nor SYN: nobody sends that, and it is not answered (as Linux).
   if ((seg.flags & (TcpFlag.ACK | TcpFlag.RST | TcpFlag.SYN)) === 0) return Verdict.TCP_NO_ACK;
@@ -74,7 +80,7 @@ function checksInOrder(tcp: TcpContext, c: number): Verdict {
   // Third: security and compartment. RFC 9293 §3.10.7.4 keeps the place; nobody fills it.
   verdict = checkSyn(tcp, c, k);
   if (verdict !== Verdict.OK) return verdict;
-  verdict = checkAck(tcp, c, k);
+  verdict = checkAck(tcp, c, k, synAck);
   if (verdict !== Verdict.OK) return verdict;
   // The last acknowledgment may have ended it.
   if ((hot[c + Tcb.STATE] & Flag.STATE_MASK) === State.CLOSED) return Verdict.OK;
@@ -88,7 +94,7 @@ function synAckTextCounts(tcp: TcpContext, c: number, k: number): boolean {
   return asked && tcp.hot[c + Tcb.SND_UNA] === tcp.hot[c + Tcb.SND_NXT];
 }
 
-/** The SYN a Fast Open child was made of has come once more: our SYN-ACK was lost. */
+/** The SYN that began the connection has come once more: our SYN-ACK was lost. */
 function isSynAgain(tcp: TcpContext, c: number): boolean {
   const { seg } = tcp;
   if ((seg.flags & (TcpFlag.SYN | TcpFlag.ACK | TcpFlag.RST)) !== TcpFlag.SYN) return false;
@@ -108,16 +114,25 @@ function repeatChildsSynAck(tcp: TcpContext, c: number, k: number): void {
  * Simultaneous open, RFC 9293 §3.5 figure 8 line 6: the peer's SYN again, now with an ACK of ours. By its sequence number it is old
  * (the first check would answer it with an ACK, and so would the other end); what counts is the ACK, so the SYN is taken off. As Linux.
  */
-function uncrossSynAck(tcp: TcpContext, c: number): void {
+function uncrossSynAck(tcp: TcpContext, c: number, k: number): boolean {
   const { hot, seg } = tcp;
-  if ((seg.flags & (TcpFlag.SYN | TcpFlag.ACK | TcpFlag.RST)) !== (TcpFlag.SYN | TcpFlag.ACK)) return;
-  if (((seg.SEQ + 1) | 0) !== hot[c + Tcb.RCV_NXT] || seg.ACK !== hot[c + Tcb.SND_NXT]) return;
+  if ((seg.flags & (TcpFlag.SYN | TcpFlag.ACK | TcpFlag.RST)) !== (TcpFlag.SYN | TcpFlag.ACK)) return false;
+  if (((seg.SEQ + 1) | 0) !== hot[c + Tcb.RCV_NXT] || seg.ACK !== hot[c + Tcb.SND_NXT]) return false;
+  takeCrossedAnswer(tcp, c, k);
   // The bits of ECN are a SYN-ACK's, too.
   seg.flags &= ~(TcpFlag.SYN | TcpFlag.AE | TcpFlag.CWR | TcpFlag.ECE);
   seg.SEQ = (seg.SEQ + 1) | 0;
   seg.LEN -= 1;
   // The window of a SYN is not scaled, and that of the bare ACK it has become will be.
   if ((hot[c + Tcb.STATE] & Flag.WINDOW_SCALE) !== 0) seg.WND >>>= sendShift(tcp, c);
+  return true;
+}
+
+/** RFC 9768 §3.1.5: a SYN of RFC 3168 and one that asks for AccECN in one handshake. */
+function refuseMixed(tcp: TcpContext, c: number): Verdict {
+  sendOwnReset(tcp, c, Cause.RST_ECN_MIXED);
+  reset(tcp, c);
+  return Verdict.TCP_SYN_IN_WINDOW;
 }
 
 /** Sixth to eighth check: URG, text, FIN, as far as the state has ears for them. */
@@ -299,9 +314,14 @@ function reset(tcp: TcpContext, c: number): Verdict {
   return Verdict.TCP_RESET;
 }
 
-/** A SYN-ACK again: the ACK of it was lost, and what that had to say of AccECN is said again. */
+/**
+ * A SYN-ACK again: the ACK of it was lost, and what that had to say of AccECN is said again. After a handshake a SYN
+ * says nothing of the kind (RFC 9768 §3.1.5).
+ */
 function noteSyn(tcp: TcpContext, c: number, k: number): void {
-  if ((tcp.hot[c + Tcb.STATE] & Flag.ECN) !== 0 && isAccurate(tcp, k)) reflectSynAck(tcp, k);
+  const word = tcp.hot[c + Tcb.STATE];
+  if ((word & (Flag.ECN | Flag.PASSIVE)) !== Flag.ECN || (tcp.seg.flags & TcpFlag.ACK) === 0) return;
+  if (isAccurate(tcp, k)) reflectSynAck(tcp, k);
 }
 
 /** Fourth check: the SYN bit. RFC 5961 §4.2: in a synchronized state never a reset, always a challenge. */
@@ -313,14 +333,17 @@ function checkSyn(tcp: TcpContext, c: number, k: number): Verdict {
 }
 
 /** Fifth check: the ACK field. */
-function checkAck(tcp: TcpContext, c: number, k: number): Verdict {
+function checkAck(tcp: TcpContext, c: number, k: number, synAck: boolean): Verdict {
   const { hot, seg } = tcp;
   if ((seg.flags & TcpFlag.ACK) === 0) return Verdict.TCP_NO_ACK;
   // Only once it is known that the peer can have sent it (RFC 7323 §4.3).
   if (!seqLt(seg.ACK, hot[c + Tcb.SND_UNA]) && !seqGt(seg.ACK, hot[c + Tcb.SND_NXT])) updateRecent(tcp, c, k);
   if ((hot[c + Tcb.STATE] & Flag.STATE_MASK) !== State.SYN_RECEIVED) return processAck(tcp, c, k);
   if (isChild(tcp, c)) {
-    if (completeChild(tcp, c, k)) return processAck(tcp, c, k);
+    if (completeChild(tcp, c, k)) {
+      takeChildsThirdAck(tcp, c, k);
+      return processAck(tcp, c, k);
+    }
     refuseSegment(tcp, Cause.RST_UNACCEPTABLE_ACK, State.SYN_RECEIVED);
     return Verdict.TCP_ACK_UNACCEPTABLE;
   }
@@ -328,6 +351,7 @@ function checkAck(tcp: TcpContext, c: number, k: number): Verdict {
     refuseSegment(tcp, Cause.RST_UNACCEPTABLE_ACK, State.SYN_RECEIVED);
     return Verdict.TCP_ACK_UNACCEPTABLE;
   }
+  if ((hot[c + Tcb.STATE] & (Flag.ECN | Flag.PASSIVE)) === Flag.ECN && !synAck) takeCrossedThirdAck(tcp, c, k);
   passSyn(tcp, c);
   endMeasurement(tcp, c, k);
   hot[c + Tcb.SND_WND] = seg.WND << ((hot[c + Tcb.STATE] & Flag.WINDOW_SCALE) !== 0 ? sendShift(tcp, c) : 0);

@@ -145,7 +145,7 @@ function noteLastSynAck(tcp: TcpContext, rows: Int32Array, at: number): void {
   const fits = late >= 0 && late < LAST_SENT_MAX ? late : LAST_SENT_MAX;
   rows[at + Syn.TOS] = (rows[at + Syn.TOS] & ((1 << SynEcn.LAST_SENT_BIT) - 1)) | (fits << SynEcn.LAST_SENT_BIT);
 }
-/** Four minutes. Half-open connections live for one, unless somebody sets much else. */
+/** Half a minute: by default the last SYN-ACK goes out after 31 seconds. */
 const LAST_SENT_MAX = (1 << (32 - SynEcn.LAST_SENT_BIT)) - 1;
 
 function sinceFirst(tcp: TcpContext, rows: Int32Array, at: number): number {

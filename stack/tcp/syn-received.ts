@@ -11,7 +11,7 @@ import { stackAllows } from './challenge-ack.js';
 import { beginCongestionControl } from './congestion.js';
 import { release, tell, wakeFirst } from './connection.js';
 import type { TcpContext } from './context.js';
-import { grantEcnAgain, takeOverEcn } from './ecn.js';
+import { grantEcnAgain, halfOpenEcnFlags, keepAce, takeOverEcn } from './ecn.js';
 import { timestampOffset } from './isn.js';
 import type { Listener } from './listener-table.js';
 import { considerMtuSearch } from './mtu-probe.js';
@@ -56,7 +56,7 @@ export function synReceivedArrives(tcp: TcpContext, row: number): number {
   const old = isOld(tcp, at);
   // A SYN again: our SYN-ACK was lost, or is late. As Linux it is repeated at once, but not twice within the limit on answers, and waited for anew.
   if ((seg.flags & HANDSHAKE_FLAGS) === TcpFlag.SYN && seg.SEQ === irs && !old) {
-    grantEcnAgain(tcp, rows, at);
+    if (!grantEcnAgain(tcp, rows, at)) return refuseMixed(tcp, row);
     if (mayAnswer(tcp, at) && repeatSynAck(tcp, row, listenerOf(tcp, row))) armHalfOpen(tcp, row);
     return drop(tcp, Verdict.TCP_DUPLICATE);
   }
@@ -103,6 +103,7 @@ export function synReceivedArrives(tcp: TcpContext, row: number): number {
   const bare = ((seg.SEQ + seg.LEN) | 0) === rcvNxt;
   if (bare && rows[at + Syn.TIMEOUTS] < deferredTimeouts(tcp, listener)) {
     rows[at + Syn.OPTIONS] |= SynOption.ACKED;
+    keepAce(tcp, rows, at);
     tcp.net.stats.tcpDeferAcceptDrops += 1;
     return drop(tcp, Verdict.TCP_DEFERRED);
   }
@@ -171,8 +172,20 @@ export function cookieArrives(tcp: TcpContext, listener: Listener): number {
   if (c < 0) return -1;
   const k = tcp.hot[c + Tcb.COLD];
   sampleByTimestamp(tcp, c, k);
-  startCongestionControl(tcp, c, k, false);
+  startCongestionControl(tcp, c, k, tcp.cold[k + Cold.DELIVERED_CE] !== 0);
   return c;
+}
+
+/**
+ * RFC 9768 §3.1.5: two kinds of SYN in one handshake. <SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK>: acceptable to a client
+ * that has our SYN-ACK, and to one that has not.
+ */
+function refuseMixed(tcp: TcpContext, row: number): number {
+  if (tcp.net.answers.mayReset()) answer(tcp, row * Syn.SIZE, TcpFlag.RST | TcpFlag.ACK, Cause.RST_ECN_MIXED);
+  tcp.net.stats.tcpAttemptFails += 1;
+  tcp.net.stats.tcpEmbryonicResets += 1;
+  dropHalfOpen(tcp, row);
+  return drop(tcp, Verdict.TCP_SYN_IN_WINDOW);
 }
 
 function drop(tcp: TcpContext, verdict: Verdict): number {
@@ -201,8 +214,8 @@ function isOld(tcp: TcpContext, at: number): boolean {
   );
 }
 
-/** <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>. */
-function answer(tcp: TcpContext, at: number): void {
+/** <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>, or with other control bits. */
+function answer(tcp: TcpContext, at: number, flags = TcpFlag.ACK, cause = Cause.CHALLENGE_ACK): void {
   const rows = tcp.synTable.rows;
   const local = rows[at + Syn.LOCAL];
   const remote = rows[at + Syn.REMOTE];
@@ -214,14 +227,14 @@ function answer(tcp: TcpContext, at: number): void {
     ports,
     (rows[at + Syn.ISS] + 1) | 0,
     (rows[at + Syn.IRS] + 1) | 0,
-    TcpFlag.ACK,
+    flags === TcpFlag.ACK ? flags | halfOpenEcnFlags(rows, at) : flags,
     // Not a SYN any more, so the window is scaled (RFC 7323 §2.2).
     saidWindow(rows, at) >>>
       ((rows[at + Syn.OPTIONS] & SynOption.WINDOW_SCALE) !== 0 ? (rows[at + Syn.OPTIONS] >>> 20) & 0xf : 0),
     (rows[at + Syn.OPTIONS] & SynOption.TIMESTAMPS) !== 0,
     (tcp.clock.ms + timestampOffset(tcp, local, remote, ports)) | 0,
     rows[at + Syn.TS_RECENT],
-    Cause.CHALLENGE_ACK,
+    cause,
     State.SYN_RECEIVED,
   );
 }
@@ -239,7 +252,8 @@ function promote(tcp: TcpContext, row: number, listener: Listener): number {
   else sampleByTimestamp(tcp, c, k);
   const lost = repeated > 1 && rows[at + Syn.TIMEOUTS] > 0 && !answersFirstSynAck(tcp, c, k, rows[at + Syn.SENT_AT_US]);
   giveHalfOpen(tcp, row, listener);
-  startCongestionControl(tcp, c, k, lost);
+  // A count so early is of a SYN-ACK that was marked.
+  startCongestionControl(tcp, c, k, lost || tcp.cold[k + Cold.DELIVERED_CE] !== 0);
   return c;
 }
 
@@ -305,7 +319,10 @@ export function noteInitials(tcp: TcpContext, c: number, iss: number, irs: numbe
   tcp.tally[at + Tally.IRS] = irs;
 }
 
-/** RFC 5681 §3.1: IW, one segment if the SYN or SYN-ACK was lost (syn-sent.ts says what counts as that); ssthresh as high as can be. */
+/**
+ * RFC 5681 §3.1: IW, one segment if the SYN or SYN-ACK was lost (syn-sent.ts says what counts as that), or marked (RFC
+ * 9768 §3.2.2.2); ssthresh as high as can be.
+ */
 export function startCongestionControl(tcp: TcpContext, c: number, k: number, handshakeLost: boolean): void {
   considerMtuSearch(tcp, c, k);
   tcp.hot[c + Tcb.SSTHRESH] = NO_SSTHRESH;

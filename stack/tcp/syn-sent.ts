@@ -7,6 +7,8 @@ import { TcpOptionBit } from '../wire/tcp-options.js';
 import { Verdict } from '../wire/verdict.js';
 import { isAccurate } from './acc-ecn.js';
 import { refuseSegment, sendSyn } from './bare-segment.js';
+import { sendAtOnce } from './challenge-ack.js';
+import { AccEcn } from './cold-bits.js';
 import { fail, mark } from './connection.js';
 import type { TcpContext } from './context.js';
 import { ackNow } from './delayed-ack.js';
@@ -77,7 +79,7 @@ export function sendOwnSyn(tcp: TcpContext, c: number, k: number, textLength = 0
   const scaling = answering ? (word & Flag.WINDOW_SCALE) !== 0 : limits.windowScaling;
   offer.shift = scaling ? receiveShift(tcp, c) : -1;
   const ecn = answering ? crossedEcnFlags(tcp, c, k) : requestEcn(tcp, c, k);
-  offer.accEcn = answering && isAccurate(tcp, k) && limits.ecnOption !== 0 && cold[k + Cold.RETRANSMITS] < 2;
+  offer.accEcn = answering && isAccurate(tcp, k) && limits.ecnOption !== 0 && !repeatsSynAck(tcp, k);
   offer.tos = (cold[k + Cold.TOS_AND_TTL] >>> 8) | (ecn !== 0 && needsEcn(tcp, k) ? Ecn.ECT0 : 0);
   offer.ttl = cold[k + Cold.TOS_AND_TTL] & 0xff;
   // Fast Open's option goes with the first SYN only (as Linux): a repeated one is to get through whatever is on the way.
@@ -135,14 +137,14 @@ export function synSentArrives(tcp: TcpContext, c: number, k: number): Verdict {
   // Third: security; nothing to compare. Fourth: SYN.
   if ((seg.flags & TcpFlag.SYN) === 0) return Verdict.TCP_NO_ACK;
   takeSyn(tcp, c, k);
-  takeEcnAnswer(tcp, c, k);
+  const marked = (hot[c + Tcb.STATE] & Flag.ECN) !== 0 && takeEcnAnswer(tcp, c, k);
   if (acks) {
     const lost = handshakeWasLost(tcp, c, k);
     learnFromSynAck(tcp, c, k);
     passSyn(tcp, c);
     if (!endMeasurement(tcp, c, k)) sampleByTimestamp(tcp, c, k);
     stopTimer(tcp, k, Timer.RETRANSMIT);
-    startCongestionControl(tcp, c, k, lost);
+    startCongestionControl(tcp, c, k, lost || marked);
     establish(tcp, c, k);
     acknowledgeSynAck(tcp, c, k);
     if (hot[c + Tcb.SND_UNA] !== hot[c + Tcb.SND_NXT]) repeatSynText(tcp, c, k);
@@ -188,9 +190,23 @@ export function handshakeWasLost(tcp: TcpContext, c: number, k: number): boolean
   return ((seg.TSecr - tcp.cold[k + Cold.TS_OFFSET]) | 0) !== tcp.hot[c + Tcb.LAST_ACTIVITY];
 }
 
-/** At once; but if the program is about to send, or has asked for it, the ACK waits for the data (as Linux). What is queued already carries it in any case. */
+/** RFC 9768 §3.2.3.2.2: our SYN-ACK goes again, and the option may be why the first did not arrive. */
+function repeatsSynAck(tcp: TcpContext, k: number): boolean {
+  return tcp.cold[k + Cold.RETRANSMITS] > 0 || (tcp.cold[k + Cold.ACC_ECN] & AccEcn.SYN_AGAIN) !== 0;
+}
+
+/**
+ * At once; but if the program is about to send, or has asked for it, the ACK waits for the data (as Linux). What is
+ * queued already carries it in any case. With AccECN a pure ACK leaves before any data: no other can reflect the
+ * SYN-ACK's IP field (RFC 9768 §3.2.2.1, §5.2).
+ */
 function acknowledgeSynAck(tcp: TcpContext, c: number, k: number): void {
   const { hot, cold, limits } = tcp;
+  if ((hot[c + Tcb.STATE] & Flag.ECN) !== 0 && isAccurate(tcp, k)) {
+    hot[c + Tcb.STATE] &= ~Flag.INTERACTIVE;
+    sendAtOnce(tcp, c, k, Cause.ACK_NOW);
+    return;
+  }
   if ((hot[c + Tcb.STATE] & Flag.INTERACTIVE) === 0 && cold[k + Cold.DEFER_ACCEPT] === 0) {
     ackNow(tcp, c, k, Cause.ACK_NOW);
     return;

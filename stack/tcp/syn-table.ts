@@ -58,7 +58,13 @@ export const enum SynEcn {
   WITHHELD = 1 << 9,
   /** A repeated SYN came without them. */
   DISTRUSTED = 1 << 10,
-  LAST_SENT_BIT = 14,
+  /** Which kinds of SYN have come: that of RFC 3168 (011), and one that asks for AccECN. */
+  SAW_CLASSIC = 1 << 11,
+  SAW_ACCURATE = 1 << 12,
+  /** A pure ACK was left aside (TCP_DEFER_ACCEPT), and the three bits it had. */
+  ACE_KEPT = 1 << 13,
+  ACE_SHIFT = 14,
+  LAST_SENT_BIT = 17,
 }
 
 export class SynTable {

@@ -364,9 +364,9 @@ export const enum Cold {
   S_E1B = 162,
   S_E0B = 163,
   S_CEB = 164,
-  /** Options still to be sent for a reason, and the least number of counters the next must have. */
+  /** Options still to be sent for a reason; what bounds the peer's count, parts of AccCoverage. */
   ACC_OPTION_DEMAND = 165,
-  ACC_OPTION_FIELDS = 166,
+  ACC_COVERAGE = 166,
   /** When the last was sent, µs, and which duplicate it reported. */
   ACC_OPTION_AT_US = 167,
   ACC_DUPLICATE_SEQ = 168,

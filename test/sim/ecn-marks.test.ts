@@ -196,3 +196,28 @@ t.test('Accurate ECN, a router that marks and drops nothing → what is reported
   }
   t.end();
 });
+
+t.test(
+  'Accurate ECN, a router that marks everything → ACKs of ACKs die out (RFC 9768 §3.2.2.5.1), and every mark is told',
+  (t) => {
+    for (const ecnOption of [0, 2]) {
+      const path = new Path(1, { mark: 1, drop: 0 }, [
+        { ecn: 3, ecnOption },
+        { ecn: 3, ecnOption },
+      ]);
+      t.equal(path.transfer(t), BYTES);
+      const [toNear, toFar] = path.marked as [number, number];
+      path.run(() => false, 60_000);
+      const after = [(path.marked[0] as number) - toNear, (path.marked[1] as number) - toFar];
+      t.ok(
+        after.every((acks) => acks <= 3),
+        `${after} ACKs each way after the last data`,
+      );
+      const sender = path.sides[0].stack.tcp.info(path.id);
+      const receiver = path.sides[1].stack.tcp.info(path.peer);
+      t.same([sender.receivedCe, receiver.receivedCe], path.marked);
+      t.ok(receiver.receivedCe - sender.deliveredCe < 3, 'all but the last two, which make no ACK due');
+    }
+    t.end();
+  },
+);

@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap';
 import { Cold } from '../../../stack/tcp/tcb.js';
-import { ACE, agreed, CE, MSS, opened } from './acc-ecn-rig.js';
+import { parseTcpOptions, TcpOptions } from '../../../stack/wire/tcp-options.js';
+import { ACE, agreed, CE, ECT0, MSS, opened } from './acc-ecn-rig.js';
 import type { Peer } from './peer.js';
 
 /** Accurate ECN, RFC 9768 §3.2.2.5 and appendix A: what the sender makes of three bits and three counters. */
@@ -13,6 +14,14 @@ function flight(t: Test, segments: number, ecnOption = 0): Peer {
   });
   peer.write(segments * MSS);
   t.equal(peer.drain().length, segments);
+  return peer;
+}
+
+/** A flight on a path whose ACKs have delivered one packet each, so that a large ACK means lost ones. */
+function wellAcknowledged(t: Test, segments: number): Peer {
+  const peer = flight(t, segments + 1);
+  peer.inject({ flags: '.EA', ack: 1 + MSS });
+  peer.drain();
   return peer;
 }
 
@@ -37,14 +46,40 @@ t.test('an ACK of up to seven packets → the count says it exactly', (t) => {
 t.test(
   'an ACK of more, without option → the most that fits: as many rounds of eight as there may have been (§3.2.2.5.2)',
   (t) => {
-    t.equal(marks(flight(t, 20), 8, 5), 8, 'all or none: all');
-    t.equal(marks(flight(t, 20), 9, 6), 9);
-    t.equal(marks(flight(t, 20), 9, 7), 2, 'ten would be too many');
-    t.equal(marks(flight(t, 40), 20, 5), 16);
-    t.equal(marks(flight(t, 40), 20, 2), 13);
+    t.equal(marks(wellAcknowledged(t, 20), 8, 5), 8, 'all or none: all');
+    t.equal(marks(wellAcknowledged(t, 20), 9, 6), 9);
+    t.equal(marks(wellAcknowledged(t, 20), 9, 7), 2, 'ten would be too many');
+    t.equal(marks(wellAcknowledged(t, 40), 20, 5), 16);
+    t.equal(marks(wellAcknowledged(t, 40), 20, 2), 13);
     t.end();
   },
 );
+
+t.test('ACKs that deliver more than four packets on average → no ACK is taken for lost, and the least counts', (t) => {
+  t.equal(marks(flight(t, 20), 10, 5), 0, 'the first ACK counts whole');
+  t.equal(marks(flight(t, 20), 10, 7), 2);
+  t.equal(marks(flight(t, 20), 8, 4), 7);
+  const mixed = flight(t, 60);
+  for (let i = 0; i < 20; i++) marks(mixed, 1, 5);
+  t.equal(marks(mixed, 10, 5), 8, 'one large ACK among many small ones: others were lost');
+  t.equal(marks(mixed, 10, 5), 8, 'the average follows slowly, by 1/64');
+  t.end();
+});
+
+t.test('the average of an ACK → as Linux 7.3 has it, and never beyond sixteen bits', (t) => {
+  const peer = flight(t, 60);
+  const { cold, hot } = peer.tcp.context;
+  const k = hot[(peer.tcp.rowOf(peer.id) << 4) + 14] as number;
+  const average = (): number => (cold[k + Cold.ACC_COVERAGE] as number) >>> 16;
+  marks(peer, 10, 5);
+  t.equal(average(), 640, 'ten, in 1/64');
+  marks(peer, 1, 5);
+  t.equal(average(), (640 * 63 + 64) >>> 6);
+  cold[k + Cold.ACC_COVERAGE] = -1;
+  marks(peer, 7, 5);
+  t.equal(average(), (0xffff * 63 + 7 * 64) >>> 6, 'no sign, whatever the highest bit is');
+  t.end();
+});
 
 /** A flow whose packets have been reported as ECT(0), so that what an option leaves open is known. */
 function steady(t: Test, segments: number): Peer {
@@ -127,6 +162,69 @@ t.test(
     marks(peer, 1, 5, [1, 0, 1 + MSS]);
     t.equal(peer.tcp.info(peer.id).deliveredE0Bytes, MSS);
     t.equal(marks(peer, 8, 5), 8, 'nothing is known of these, so the worst');
+    t.end();
+  },
+);
+
+t.test('the option shows new bytes with CE and ACE stands → nothing of ours is ECN-capable (§3.2.3.2.5)', (t) => {
+  const capable = (peer: Peer): boolean => {
+    peer.write(MSS);
+    return peer.drain().every(({ ecn }) => ecn === ECT0);
+  };
+  const lies = steady(t, 3);
+  marks(lies, 1, 5, [1, MSS, 1 + 2 * MSS]);
+  t.equal(capable(lies), false);
+  t.equal(lies.tcp.info(lies.id).accEcnFailures, 2);
+  const inStep = steady(t, 3);
+  marks(inStep, 1, 6, [1, MSS, 1 + 2 * MSS]);
+  t.equal(capable(inStep), true, 'both moved');
+  const earlier = steady(t, 3);
+  marks(earlier, 1, 6);
+  marks(earlier, 1, 6, [1, MSS, 1 + 3 * MSS]);
+  t.equal(capable(earlier), true, 'ACE moved with an ACK before, which had no option');
+  const round = steady(t, 10);
+  marks(round, 8, 5, [1, 8 * MSS, 1 + 2 * MSS]);
+  t.equal(capable(round), true, 'eight packets: the three bits went round');
+  const acks = steady(t, 3);
+  for (let i = 0; i < 7; i++) acks.data(MSS, { flags: '.EA', ack: 1 + 2 * MSS, ecn: ECT0 });
+  acks.drain();
+  marks(acks, 1, 5, [1, MSS, 1 + 2 * MSS]);
+  t.equal(capable(acks), true, 'seven ACKs of ours may have been marked, too');
+  const twice = steady(t, 3);
+  twice.untilSent();
+  marks(twice, 1, 5, [1, MSS, 1 + 2 * MSS]);
+  t.equal(capable(twice), true, 'what was sent again may have arrived twice');
+  t.end();
+});
+
+t.test('the option shows more bytes with CE than were sent → no more marks than packets (§3.2.2.5.2)', (t) => {
+  t.equal(marks(steady(t, 40), 20, 1, [1, 1 << 23, 1]), 20);
+  t.equal(marks(steady(t, 20), 8, 5, [1, 0x7f_ffff, 1]), 8);
+  t.end();
+});
+
+t.test('an option that repeats itself, or shrinks → nothing new, and no trust for the next', (t) => {
+  const same = steady(t, 20);
+  for (let i = 0; i < 3; i++) t.equal(marks(same, 1, 5, [1, 0, 1 + 2 * MSS]), 0);
+  t.equal(same.tcp.info(same.id).deliveredE0Bytes, 2 * MSS);
+  const less = steady(t, 20);
+  marks(less, 1, 5, [1, 0, 0]);
+  t.equal(marks(less, 8, 5, [1, 0, 0]), 8, 'its counters do not decide');
+  t.end();
+});
+
+t.test(
+  'two options in one segment → the later one, and one that is cut short or too long has its whole counters',
+  (t) => {
+    const parsed = (bytes: number[]): number[] => {
+      const options = new TcpOptions();
+      parseTcpOptions(new DataView(Uint8Array.from(bytes).buffer), 0, bytes.length, options);
+      return [...options.accEcn.subarray(0, options.accEcnFields)];
+    };
+    t.same(parsed([174, 5, 0, 0, 7, 174, 8, 0, 0, 9, 0, 0, 3, 1, 1, 0]), [9, 3]);
+    t.same(parsed([174, 7, 0, 0, 7, 1, 1, 0]), [7], 'the rest is padding (§3.2.3)');
+    t.same(parsed([172, 14, 0, 0, 1, 0, 0, 2, 0, 0, 3, 9, 9, 9, 1, 0]), [1, 2, 3]);
+    t.same(parsed([172, 2, 1, 0]), []);
     t.end();
   },
 );

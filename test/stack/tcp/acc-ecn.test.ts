@@ -1,4 +1,5 @@
 import t from 'tap';
+import { Cold } from '../../../stack/tcp/tcb.js';
 import { ACE, agreed, asked, asking, CE, ECT0, ECT1, INITIAL, MSS, NOT_ECT, opened } from './acc-ecn-rig.js';
 import type { SegmentOptions } from './segment.js';
 
@@ -46,7 +47,7 @@ t.test('ESTABLISHED, CWR and ECE mean nothing of their own → no echo begins or
 });
 
 t.test(
-  'ESTABLISHED with delayed ACKs, the field changes → at once (§3.2.3.3); a mark after a mark may wait, six may not',
+  'ESTABLISHED with delayed ACKs, the field changes → at once (§3.2.3.3); a mark after a mark may wait, a third may not',
   (t) => {
     const peer = agreed(t, { limits: { quickAcks: 0 } });
     peer.data(10, { ecn: ECT0 });
@@ -57,10 +58,8 @@ t.test(
     peer.expect({ flags: '.WA' });
     peer.data(1, { ecn: CE });
     peer.expectNothing();
-    for (let i = 0; i < 5; i++) peer.inject({ flags: '.EA', ecn: CE });
-    peer.expectNothing('an ACK answers no ACK');
     peer.data(1, { ecn: CE });
-    peer.expect({ flags: '.EA' }, '6 + 7, modulo eight');
+    peer.expect({ flags: '.' }, 'two marks while data waits (§3.2.2.5.1): eight');
     t.end();
   },
 );
@@ -226,9 +225,97 @@ t.test('the SYN-ACK comes again → the ACK tells its field again', (t) => {
   peer.expect({ flags: '.WA', seq: 11 });
   peer.data(10, { ack: 11 });
   peer.untilSent();
-  peer.expect({ flags: '.EA' });
+  peer.expect({ flags: '.WA' }, 'and its mark counts, once');
+  peer.inject({ flags: 'S.W', seq: 0, ack: 1, ecn: CE, options: peer.synOptions });
+  peer.drain();
+  t.equal(peer.tcp.info(peer.id).receivedCe, 1);
   t.end();
 });
+
+t.test(
+  'a SYN in ESTABLISHED, on a server → the challenge ACK has the count: the three bits of a SYN mean nothing now',
+  (t) => {
+    const peer = agreed(t);
+    peer.inject({ flags: 'SEWA', seq: 0, ecn: CE, options: peer.synOptions });
+    peer.expect({ flags: '.EA' });
+    t.equal(peer.tcp.info(peer.id).receivedCe, 0);
+    t.end();
+  },
+);
+
+t.test(
+  'marks on ACKs → every third is acknowledged (§3.2.2.5.1), each has one ACK in a turn, and no ping-pong',
+  (t) => {
+    const peer = agreed(t);
+    for (let i = 1; i <= 20; i++) {
+      peer.inject({ flags: '.EA', ecn: CE });
+      if (i % 3 === 0) peer.expect({ flags: ACE[(5 + i) & 7] as string, length: 0 }, `mark ${i}`);
+      else peer.expectNothing();
+    }
+    const quiet = agreed(t);
+    for (let i = 0; i < 20; i++) quiet.inject({ flags: '.EA', ecn: ECT0 });
+    quiet.expectNothing('without marks an ACK answers no ACK');
+    t.end();
+  },
+);
+
+t.test('many marks in one turn → an ACK at its end, and one for every seven (§3.2.2.5.1)', (t) => {
+  const few = agreed(t);
+  for (let i = 0; i < 6; i++) few.receive({ flags: '.EA', ecn: CE });
+  few.flush();
+  few.expect({ flags: ACE[(5 + 6) & 7] as string });
+  few.expectNothing();
+  const many = agreed(t);
+  for (let i = 0; i < 16; i++) many.receive({ flags: '.EA', ecn: CE });
+  many.flush();
+  t.same(
+    many.drain().map(({ flags }) => flags),
+    [ACE[(5 + 7) & 7], ACE[(5 + 14) & 7]],
+  );
+  t.end();
+});
+
+t.test(
+  'a marked segment whose ACK is of what was never sent → not acceptable, so no counter takes it in (§3.2)',
+  (t) => {
+    const peer = agreed(t);
+    peer.inject({ flags: '.EA', ack: 5000, ecn: CE });
+    peer.inject({ flags: '.EA', seq: 70_000, ecn: CE });
+    t.equal(peer.tcp.info(peer.id).receivedCe, 0);
+    t.end();
+  },
+);
+
+t.test(
+  'duplicates without blocks → ACKs of our ACKs, and no loss (§3.2.2.5.1); without SACK those that report marks',
+  (t) => {
+    const duplicates = (syn: SegmentOptions, ace: (i: number) => number): string => {
+      const peer = agreed(t, { syn, limits: { initialWindowSegments: 20 } });
+      peer.write(10 * MSS);
+      peer.drain();
+      for (let i = 1; i <= 6; i++) {
+        peer.nowUs += 2000;
+        peer.inject({ flags: ACE[ace(i) & 7] as string, ack: 1, options: { accEcn: INITIAL } });
+      }
+      return peer.tcp.info(peer.id).caState;
+    };
+    t.equal(
+      duplicates({ mss: MSS, sackOk: true }, () => 5),
+      'open',
+    );
+    t.equal(
+      duplicates({ mss: MSS }, () => 5),
+      'recovery',
+      'without SACK a duplicate has no other sign',
+    );
+    t.not(
+      duplicates({ mss: MSS, ts: [100, 0] }, (i) => 5 + i),
+      'recovery',
+      'each reports a mark',
+    );
+    t.end();
+  },
+);
 
 t.test('asleep → never: the counters stay, as long as the connection does', (t) => {
   const peer = agreed(t);
@@ -238,6 +325,32 @@ t.test('asleep → never: the counters stay, as long as the connection does', (t
   peer.drain();
   peer.data(10, { ecn: ECT0 });
   t.same([peer.drain()[0]?.flags, peer.tcp.info(peer.id).receivedCe], ['.WA', 1]);
+  t.end();
+});
+
+t.test('a retransmission → has the count as it is now, not as it was (§3.2)', (t) => {
+  const peer = agreed(t);
+  peer.write(10);
+  peer.expect({ flags: 'P.EA' });
+  peer.data(10, { ecn: CE, ack: 1 });
+  peer.drain();
+  peer.untilSent();
+  peer.expect({ flags: 'P.WA', seq: 1, length: 10 });
+  t.end();
+});
+
+t.test('a counter passes a multiple of 2^22 → an option, even where they are only sent when needed (§3.2.3.3)', (t) => {
+  const peer = agreed(t, { limits: { ecnOption: 1, ecnOptionBeacon: 0 } });
+  const { cold, hot } = peer.tcp.context;
+  const k = hot[(peer.tcp.rowOf(peer.id) << 4) + 14] as number;
+  const options = (): readonly number[] | undefined => {
+    peer.data(10, { ecn: ECT0 });
+    return peer.expect({ flags: '.EA' }).options.accEcn;
+  };
+  while (options() !== undefined);
+  cold[k + Cold.R_E0B] = (1 << 22) - 15;
+  t.equal(options(), undefined);
+  t.same(options(), [1, 0, (1 << 22) + 6]);
   t.end();
 });
 
