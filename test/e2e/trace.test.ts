@@ -90,6 +90,7 @@ t.test('--trace-limit → the file stays below it and opens; what is missing is 
   t.equal(got.stdout, '8000000', 'the transfer is none the worse');
   const { status, stderr } = await command.stop();
   t.equal(status, 0);
+  t.match(stderr, /^millrace: the trace ends here: the capture reached its limit/m, 'at once');
   t.match(stderr, /trace is not complete: .* frames are missing/);
   t.ok(statSync(trace).size <= 2 ** 20, `${statSync(trace).size} bytes`);
   t.ok((await tshark(trace)).length > 100);
