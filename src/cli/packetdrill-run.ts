@@ -2,9 +2,11 @@ import { isProfileName, PROFILE_NAMES } from '../../stack/tcp/profile.js';
 import { formatIpv4Address } from '../../stack/wire/ipv4.js';
 import { type ClaimOptions, runClaims } from '../packetdrill/claims.js';
 import { collectScripts } from '../packetdrill/collect.js';
+import { ScriptError, Unsupported } from '../packetdrill/language/script-error.js';
+import { FLAG_OPTIONS, VALUED_OPTIONS } from '../packetdrill/option-names.js';
 import type { ScriptOutcome } from '../packetdrill/outcome.js';
 import { folderTotals, jsonReport, type Paint, reportLines, type Totals, totalsLine } from '../packetdrill/report.js';
-import type { Profile } from '../packetdrill/run/settings.js';
+import { applyOptions, defaultSettings, type Profile } from '../packetdrill/run/settings.js';
 import { runScriptFile } from '../packetdrill/run-script.js';
 import { PacketdrillServer } from '../packetdrill/serve/server.js';
 import { ScriptedWorld } from '../posix/scripted-world.js';
@@ -21,6 +23,10 @@ export interface PacketdrillOptions {
   readonly json?: boolean;
   readonly folders?: boolean;
   readonly define: readonly string[];
+  readonly strict?: boolean;
+  readonly asPacketdrill?: boolean;
+  /** packetdrill's own, by the names of `option-names.ts`. */
+  readonly [name: string]: unknown;
 }
 
 /** Until then nobody has waited long enough to wonder. */
@@ -38,15 +44,24 @@ async function runAll(paths: readonly string[], raw: PacketdrillOptions): Promis
     throw badValue('--set', raw.set[0], 'with --serve only: scripts set what they need themselves');
   if (raw.offload === true)
     throw badValue('--offload', 'it', 'with --serve only: here one scripted segment may stand for several');
+  if (raw.strict === true && raw.asPacketdrill === true) throw badValue('--strict', 'it', 'without --as-packetdrill');
   const profile = raw.profile === undefined ? undefined : profileOf(raw.profile);
   const definitions = pairs('--define', raw.define, /^([A-Za-z_]\w*)=(.*)$/s, 'MSS=1460');
+  const theirs = theirOptions(raw);
   const files = filesOf(paths);
   const json = raw.json === true;
   const options: ClaimOptions = {
     definitions,
+    options: theirs,
+    asPacketdrill: raw.asPacketdrill === true,
     // Each segment for itself: a scripted one that is larger may stand for several, and a smaller one for just one.
-    makeWorld: ({ localAddress, mtu, profile }) =>
-      new ScriptedWorld({ profile, mtu, localAddress: formatIpv4Address(localAddress) }),
+    makeWorld: ({ localAddress, mtu, profile, asPacketdrill }) =>
+      new ScriptedWorld({
+        profile,
+        mtu,
+        localAddress: formatIpv4Address(localAddress),
+        pushBursts: asPacketdrill && profile !== 'freebsd',
+      }),
     ...(raw.verbose === true && !json ? { tell: (line: string) => print(`     ${line}`) } : {}),
   };
   const totals: Totals = { passed: 0, failed: 0, skipped: 0 };
@@ -73,6 +88,8 @@ async function runAll(paths: readonly string[], raw: PacketdrillOptions): Promis
 /** Until it is asked to end. */
 async function serve(path: string, paths: readonly string[], raw: PacketdrillOptions): Promise<void> {
   if (paths.length > 0) throw badValue('<files>', paths[0], 'nothing with --serve: packetdrill brings its own scripts');
+  const [theirs] = theirOptions(raw);
+  if (theirs !== undefined) throw badValue(`--${theirs[0]}`, theirs[1], 'nothing with --serve: give it to packetdrill');
   const profile = profileOf(raw.profile ?? 'linux');
   const ending = new Ending();
   const server = await PacketdrillServer.start({
@@ -86,6 +103,25 @@ async function serve(path: string, paths: readonly string[], raw: PacketdrillOpt
   await ending.requested;
   await server.close();
   ending.release();
+}
+
+/** packetdrill's options, each judged as in a script; what is not supported here is each script's reason to be skipped. */
+function theirOptions(raw: PacketdrillOptions): Map<string, string> {
+  const given = new Map<string, string>();
+  const settings = defaultSettings('linux', new Map());
+  for (const name of [...VALUED_OPTIONS, ...FLAG_OPTIONS]) {
+    const value = raw[name];
+    if (value === undefined) continue;
+    const text = value === true ? '' : String(value);
+    given.set(name, text);
+    try {
+      applyOptions(settings, [{ place: { file: 'the command line', line: 1, column: 1 }, name, value: text }]);
+    } catch (error) {
+      if (error instanceof ScriptError) throw new CliError('ERR_INVALID_ARG_VALUE', error.message);
+      if (!(error instanceof Unsupported)) throw error;
+    }
+  }
+  return given;
 }
 
 function profileOf(name: string): Profile {

@@ -1,16 +1,21 @@
 import { readFileSync, statSync } from 'node:fs';
 import type { World } from '../posix/world.js';
-import type { Event, Script } from './language/ast.js';
+import type { Event, Script, ScriptOption } from './language/ast.js';
 import { parseScript, SCRIPT_BYTES_MAX } from './language/parse-script.js';
 import { type Place, ScriptError, Unsupported } from './language/script-error.js';
 import type { ScriptOutcome } from './outcome.js';
+import { mtuAtHead } from './run/device-mtu.js';
 import { Mismatch } from './run/failure.js';
 import { ScriptRun } from './run/script-run.js';
-import { applyOptions, defaultSettings, type Profile, type Settings } from './run/settings.js';
+import { applyOptions, defaultSettings, GIVEN, type Profile, type Settings } from './run/settings.js';
 
 export interface RunOptions {
   readonly profile: Profile;
   readonly definitions: ReadonlyMap<string, string>;
+  /** packetdrill's options as its command line has them, by name; they come before what a script says. */
+  readonly options?: ReadonlyMap<string, string>;
+  /** Judged as packetdrill does where that is less strict (`Settings.asPacketdrill`). */
+  readonly asPacketdrill?: boolean;
   /** A fresh one for each script. */
   makeWorld(settings: Settings): World;
   readonly tell?: (line: string) => void;
@@ -44,8 +49,12 @@ export function runScript(file: string, text: string, options: RunOptions): Scri
   let world: World | undefined;
   try {
     const settings = defaultSettings(options.profile, options.definitions);
-    script = parseScript(file, text, settings.definitions);
+    settings.asPacketdrill = options.asPacketdrill ?? false;
+    const version = options.options?.get('ip_version') === 'ipv6' ? 6 : 4;
+    script = parseScript(file, text, settings.definitions, version, GIVEN);
     applyOptions(settings, script.options);
+    applyOptions(settings, commandLine(file, options.options ?? new Map()));
+    settings.mtu = mtuAtHead(script) ?? settings.mtu;
     if (!settings.dryRun) {
       world = options.makeWorld(settings);
       run = new ScriptRun(script, settings, world, {
@@ -56,18 +65,27 @@ export function runScript(file: string, text: string, options: RunOptions): Scri
     }
     return { file, result: 'passed', reason: '', packets: [], notes, error: false };
   } catch (error) {
-    return { file, ...judged(error, script), packets: run?.packets ?? [], notes };
+    return { file, ...judged(error, script, run?.at), packets: run?.packets ?? [], notes };
   } finally {
     world?.close();
   }
 }
 
+/** Options of the command line have no place in the script: they are complained of at its beginning. */
+function commandLine(file: string, options: ReadonlyMap<string, string>): ScriptOption[] {
+  return [...options].map(([name, value]) => ({ place: { file, line: 1, column: 1 }, name, value }));
+}
+
 /** A block that prints in a script of a thousand lines is no reason to say it a thousand times. */
 const NOTES_MAX = 100;
 
+/** V8's words for what has no room. */
+const TOO_LARGE = /call stack|Invalid (?:string|array|typed array) length|allocation failed/i;
+
 type Judgment = Omit<ScriptOutcome, 'file' | 'packets' | 'notes'>;
 
-function judged(error: unknown, script: Script | undefined): Judgment {
+/** `at`: the event that happened. */
+function judged(error: unknown, script: Script | undefined, at: Event | undefined): Judgment {
   if (error instanceof Mismatch) {
     const { place, message, expected, seen } = error;
     return { result: 'failed', reason: message, place, source: sourceAt(script, place), expected, seen, error: false };
@@ -84,9 +102,14 @@ function judged(error: unknown, script: Script | undefined): Judgment {
       error: true,
     };
   }
+  const where = { place: at?.place, source: at?.source };
+  // An expression of a hundred thousand terms, or a value of a gigabyte: nothing a person writes.
+  if (error instanceof RangeError && TOO_LARGE.test(error.message)) {
+    return { result: 'failed', reason: `too large to be evaluated: ${error.message}`, ...where, error: true };
+  }
   // Ours: worth its stack trace.
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  return { result: 'failed', reason: `an error of the stack or of this interpreter: ${text}`, error: true };
+  return { result: 'failed', reason: `an error of the stack or of this interpreter: ${text}`, ...where, error: true };
 }
 
 /** The event that a place lies in. */

@@ -19,6 +19,8 @@ export interface ScriptedWorldOptions {
   readonly seed?: number;
   /** Segments of one burst come as one datagram, as Linux hands them to a device with segmentation offload, and PSH stands at its end. Off: each segment for itself. */
   readonly segmentationOffload?: boolean;
+  /** PSH stands on the last segment of each burst, as Linux has it for such a device. `segmentationOffload`'s if not given. */
+  readonly pushBursts?: boolean;
   /** The number of the first descriptor. */
   readonly firstDescriptor?: number;
 }
@@ -73,7 +75,7 @@ export class ScriptedWorld implements World {
       // A script has a handful of connections; the tables are made for each world anew.
       tcp: {
         profile: options.profile ?? 'linux',
-        pushBursts: this.#joins,
+        pushBursts: options.pushBursts ?? this.#joins,
         connectionsMax: 1024,
         activeMax: 1024,
         synReceivedMax: 1024,

@@ -63,7 +63,7 @@ t.test('every command and option that the pages name → is in the help, and the
 
   const known = [...helps.values()].join('\n');
   for (const { path, text } of all.filter((each) => /^docs\/(?!bench)|^README/.test(each.path))) {
-    const named = [...text.matchAll(/(?:millrace(?:\.js)? [a-z][^\n`]*?|`)(--[a-z][a-z-]+)/g)].map(
+    const named = [...text.matchAll(/(?:millrace(?:\.js)? [a-z][^\n`]*?|`)(--[a-z][a-z_-]+)/g)].map(
       ([, option]) => option,
     );
     const bench = new Set(['--only', '--fetch', '--servers', '--json', '--quick', '--grep', '--pending-deprecation']);

@@ -35,6 +35,13 @@ const SHARDS = [
   'R',
   '|',
   '/*',
+  'NULL',
+  'AF_UNSPEC',
+  '--define=A=1+A',
+  '#define A 0x7fffffff\n',
+  ' A ',
+  '1 > 2 ',
+  '`ip link set dev tun0 mtu 500`',
   '\0',
 ];
 
@@ -64,6 +71,7 @@ t.test('spoiled scripts → passed, failed or refused, none of it by a fault of 
   for (let i = 0; i < SCRIPTS; i++) {
     const text = spoil(texts[prng.below(texts.length)], prng);
     const outcome = runScript('spoiled.pkt', text, {
+      asPacketdrill: i % 2 === 1,
       profile: 'linux',
       definitions: new Map(),
       makeWorld: ({ mtu }) => new ScriptedWorld({ mtu }),

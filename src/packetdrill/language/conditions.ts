@@ -1,7 +1,7 @@
 import { type Place, ScriptError } from './script-error.js';
 
 /** `#if`, not `# if`: a comment may begin with the word. */
-const DIRECTIVE = /^[ \t]*#(ifdef|ifndef|if|elif|else|endif|define|undef)\b[ \t]*(.*?)[ \t\r]*$/;
+const DIRECTIVE = /^[ \t]*#(ifdef|ifndef|if|elif|else|endif|define|undef)\b(.*)$/s;
 const NAME = /^[A-Za-z_]\w*$/;
 
 interface Branch {
@@ -35,7 +35,7 @@ export function applyConditions(file: string, text: string, definitions: Map<str
       continue;
     }
     const place = { file, line: i + 1, column: lines[i].indexOf('#') + 1 };
-    direct(match[1], match[2], place, open, known, definitions);
+    direct(match[1], match[2].trim(), place, open, known, definitions);
     lines[i] = '';
   }
   const left = open.at(-1);
@@ -58,7 +58,7 @@ function direct(
     case 'define': {
       const [, name, value] = /^(\w+)[ \t]*(.*)$/.exec(rest) ?? [];
       if (name === undefined || !NAME.test(name)) throw new ScriptError(place, '#define needs a name');
-      if (active) for (const map of [known, defined]) map.set(name, value.replace(/\/\/.*$/, '').trim());
+      if (active) for (const map of [known, defined]) map.set(name, withoutComment(value, '//'));
       return;
     }
     case 'undef':
@@ -86,14 +86,28 @@ function direct(
 }
 
 function nameOf(rest: string, place: Place): string {
-  const name = rest.replace(/(?:\/\/|\/\*).*$/, '').trim();
+  const name = withoutComment(rest, '//', '/*');
   if (!NAME.test(name)) throw new ScriptError(place, `"${rest}" is not a name`);
   return name;
 }
 
 function condition(text: string, place: Place, definitions: Map<string, string>): boolean {
-  const bare = text.replace(/(?:\/\/|\/\*).*$/, '').trim();
-  if (bare.startsWith('!') && !bare.startsWith('!=')) return !condition(bare.slice(1), place, definitions);
+  const [, marks, bare] = /^((?:!(?!=)\s?)*)(.*)$/s.exec(oneBlank(withoutComment(text, '//', '/*'))) ?? ['', '', ''];
+  const negated = marks.replace(/\s/g, '').length % 2 === 1;
+  return holds(bare, text, place, definitions) !== negated;
+}
+
+/** No blanks but single ones: patterns that look for them then take no longer for many. */
+function oneBlank(text: string): string {
+  return text.replace(/\s+/g, ' ');
+}
+
+function withoutComment(text: string, ...begins: readonly string[]): string {
+  const at = begins.map((each) => text.indexOf(each)).filter((each) => each !== -1);
+  return (at.length === 0 ? text : text.slice(0, Math.min(...at))).trim();
+}
+
+function holds(bare: string, text: string, place: Place, definitions: Map<string, string>): boolean {
   const defined = /^defined[ \t]*\(?[ \t]*(\w+)[ \t]*\)?$/.exec(bare);
   if (defined !== null) return definitions.has(defined[1]);
   const compared = /^(\w+)[ \t]*(==|!=)[ \t]*("[^"]*"|\w+)$/.exec(bare);

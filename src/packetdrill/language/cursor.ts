@@ -6,12 +6,24 @@ const INTEGER = /0[xX][0-9a-fA-F]+|[0-9]+/y;
 const DECIMAL = /[0-9]+(?:\.[0-9]+)?|\.[0-9]+/y;
 const HEX = /[0-9a-fA-F]+/y;
 
+/** What names of the script's definitions stand for. */
+export interface Names {
+  /** Undefined for a name that is not defined. */
+  text(name: string, place: Place): string | undefined;
+  /** The same, as a number. */
+  number(name: string, place: Place): number | undefined;
+}
+
 /**
  * A script's text and how far it has been read. There is no separate lexer: `.5` is a time before a direction, flags with an
  * ACE field behind it, so only the reader knows what comes next.
  */
 export class Cursor {
   at = 0;
+  /** Undefined where names mean nothing: in the text of a definition. */
+  names: Names | undefined;
+  /** Which protocol `icmp` without a number means. */
+  ipVersion: 4 | 6 = 4;
   private lineStarts: readonly number[] | undefined;
 
   /** `firstLine` and `firstColumn`: where in the file the text begins. */
@@ -104,16 +116,37 @@ export class Cursor {
     return true;
   }
 
-  /** Decimal or 0x…, from 0 to `max`. */
+  /** Decimal, 0x… or a name that is defined; from 0 to `max`. */
   integer(what: string, max = 0xffff_ffff): number {
     this.skip();
     const at = this.at;
-    const digits = this.match(INTEGER);
-    if (digits === undefined) this.fail(what);
-    const value = Number(digits);
-    if (!(value <= max)) this.refuse(`${digits} is too large for ${what}: at most ${max}`, at);
-    this.at += digits.length;
+    const text = this.match(INTEGER) ?? this.match(WORD);
+    const value = text === undefined ? undefined : /^[0-9]/.test(text) ? Number(text) : this.namedNumber(text);
+    if (text === undefined || value === undefined) this.fail(what);
+    if (!(value >= 0 && value <= max)) {
+      const shown = text === String(value) || !/^[A-Za-z_]/.test(text) ? text : `${text} (${value})`;
+      this.refuse(`${shown} is too ${value < 0 ? 'small' : 'large'} for ${what}: 0 to ${max}`, at);
+    }
+    this.at += text.length;
     return value;
+  }
+
+  private namedNumber(name: string): number | undefined {
+    return this.names?.number(name, this.place());
+  }
+
+  /** Whether a number comes next, or a name that stands for one. */
+  peekInteger(): boolean {
+    this.skip();
+    if (this.match(INTEGER) !== undefined) return true;
+    const word = this.match(WORD);
+    return word !== undefined && this.namedNumber(word) !== undefined;
+  }
+
+  /** What the next word stands for, when it is a name that is defined. Not taken. */
+  peekDefined(): string | undefined {
+    const word = this.peekWord();
+    return word === undefined ? undefined : this.names?.text(word, this.place());
   }
 
   /** Seconds, as µs. */
@@ -130,13 +163,16 @@ export class Cursor {
     return Math.round(Number(digits) * 1e6);
   }
 
-  /** An even number of hexadecimal digits; empty where there are none. */
+  /** An even number of hexadecimal digits, or a name that stands for them; empty where there are none. */
   hex(what: string): string {
     this.skip();
     const at = this.at;
-    const digits = this.match(HEX) ?? '';
+    const word = this.match(WORD);
+    const defined = word === undefined ? undefined : this.names?.text(word, this.place());
+    const digits = defined === undefined ? (this.match(HEX) ?? '') : bareHex(defined);
+    if (digits === undefined) this.refuse(`${what}: ${word} is defined as "${defined}", not as hexadecimal digits`, at);
     if (digits.length % 2 !== 0) this.refuse(`${what} "${digits}" has an odd number of hexadecimal digits`, at);
-    this.at += digits.length;
+    this.at += word !== undefined && defined !== undefined ? word.length : digits.length;
     return digits.toLowerCase();
   }
 
@@ -186,6 +222,11 @@ export class Cursor {
     const line = this.text.slice(at, at + 24).split('\n')[0];
     return line.trim() === '' ? (this.text[at] === '\n' ? 'the end of the line' : line) : line.trimEnd();
   }
+}
+
+/** `3021b9d8`, with `0x` before it or in quotes as well. */
+function bareHex(text: string): string | undefined {
+  return /^(["']?)(?:0[xX])?([0-9a-fA-F]*)\1$/.exec(text)?.[2];
 }
 
 function lineStartsOf(text: string): number[] {

@@ -2,8 +2,13 @@ import type { SackBlock, TcpOption } from './ast.js';
 import type { Cursor } from './cursor.js';
 import { Unsupported } from './script-error.js';
 
-/** MPTCP's, which are options of another protocol. */
-const MPTCP = /^(?:mp_|mptcp|add_addr|remove_addr|dss)/i;
+/** Options that other packetdrills know, with the protocol or the extension they belong to. */
+const ELSEWHERE: readonly (readonly [RegExp, string])[] = [
+  [/^(?:mp_|mptcp|add_addr|remove_addr|dss)/i, 'MPTCP'],
+  [/^(?:tcp_)?ao$/i, 'RFC 5925'],
+  [/^tarr$/i, 'an experiment with the rate of ACKs'],
+  [/^edo$/i, 'an experiment with longer headers'],
+];
 
 /** `<mss 1460,nop,…>`, at the `<`; undefined for `<...>`. */
 export function parseTcpOptions(cursor: Cursor): readonly TcpOption[] | undefined {
@@ -88,7 +93,9 @@ function parseOption(cursor: Cursor): TcpOption {
       return { kind: 'other', number, data: cursor.hex('the data of an option') };
     }
     default:
-      if (MPTCP.test(word)) throw new Unsupported(cursor.place(begin), `the TCP option ${word} (MPTCP)`);
+      for (const [form, of] of ELSEWHERE) {
+        if (form.test(word)) throw new Unsupported(cursor.place(begin), `the TCP option ${word} (${of})`);
+      }
       cursor.at = begin;
       return cursor.fail('a TCP option (mss, wscale, sackOK, sack, TS, nop, eol, FO, FOEXP, md5, ECN or kind N)');
   }
@@ -100,7 +107,7 @@ function parseBlocks(cursor: Cursor): SackBlock[] {
   cursor.skip();
   const counted = cursor.match(/\d+\s*\{/y);
   if (counted !== undefined) cursor.integer('a number of blocks');
-  while (cursor.peekSeconds() || cursor.sees('{')) {
+  while (cursor.peekInteger() || cursor.sees('{')) {
     const braced = cursor.takes('{');
     const left = cursor.integer('the left edge of a SACK block');
     cursor.expect(':');

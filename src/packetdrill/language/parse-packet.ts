@@ -19,7 +19,7 @@ export function parsePacket(cursor: Cursor, direction: Direction): ScriptPacket 
   const word = cursor.peekWord();
   if (word === 'icmp' || word === 'icmpv4') {
     cursor.takesWord(word);
-    return parseIcmp(cursor, marks, 4);
+    return parseIcmp(cursor, marks, word === 'icmp' ? cursor.ipVersion : 4);
   }
   if (word === 'icmpv6' || word === 'icmp6') {
     cursor.takesWord(word);
@@ -33,12 +33,10 @@ export function parsePacket(cursor: Cursor, direction: Direction): ScriptPacket 
 
 function parseTcp(cursor: Cursor, marks: IpMarks, ports: Ports | undefined, direction: Direction): TcpPacket {
   const flags = parseFlags(cursor);
-  const begin = cursor.at;
   const range = parseRange(cursor);
-  // Without the flag the field is sent all the same: scripts test what a stray number does.
-  const ack = cursor.takesWord('ack') ? cursor.integer('an acknowledgment number') : undefined;
-  if (ack === undefined && (flags & TcpFlag.ACK) !== 0)
-    cursor.refuse('a segment with the ACK flag (".") needs "ack N"', begin);
+  // Without the flag the field is sent all the same: scripts test what a stray number does. With the flag alone packetdrill takes 0.
+  const unsaid = (flags & TcpFlag.ACK) === 0 ? undefined : 0;
+  const ack = cursor.takesWord('ack') ? cursor.integer('an acknowledgment number') : unsaid;
   const window = cursor.takesWord('win') ? cursor.integer('a window', 0xffff) : undefined;
   const urgent = cursor.takesWord('urg') ? cursor.integer('an urgent pointer', 0xffff) : undefined;
   cursor.skip();
@@ -128,7 +126,7 @@ function parsePorts(cursor: Cursor): Ports | undefined {
 function parseIcmp(cursor: Cursor, marks: IpMarks, version: 4 | 6): IcmpPacket {
   cursor.skip();
   const begin = cursor.at;
-  const type = numbered(cursor, 'type') ?? icmpType(version, cursor.word('an ICMP type'));
+  const type = numbered(cursor, 'type') ?? icmpType(version, meant(cursor, cursor.word('an ICMP type')));
   if (type === undefined)
     cursor.refuse(
       `"${cursor.text.slice(begin, cursor.at)}" is no ICMP type: known are ${icmpTypeNames(version)}`,
@@ -152,7 +150,7 @@ function parseIcmp(cursor: Cursor, marks: IpMarks, version: 4 | 6): IcmpPacket {
     else if (word === 'id') id = cursor.integer('an identifier', 0xffff);
     else if (word === 'seq') seq = cursor.integer('a sequence number', 0xffff);
     else {
-      const named = icmpCode(version, type, word);
+      const named = icmpCode(version, type, meant(cursor, word));
       if (named === undefined) cursor.refuse(`"${word}" is no code of this ICMP type`, at);
       code = named;
     }
@@ -160,12 +158,17 @@ function parseIcmp(cursor: Cursor, marks: IpMarks, version: 4 | 6): IcmpPacket {
   return { protocol: 'icmp', version, marks, type, code, mtu, id, seq, quoted: parseQuoted(cursor) };
 }
 
+/** What a word stands for, where it is defined; else itself. */
+function meant(cursor: Cursor, word: string): string {
+  return cursor.names?.text(word, cursor.place(cursor.at - word.length)) ?? word;
+}
+
 /** `type=3` and `code=4`, or the bare number for a type. */
 function numbered(cursor: Cursor, name: string): number | undefined {
   const before = cursor.at;
   if (cursor.takesWord(name) && cursor.takes('=')) return cursor.integer(`an ICMP ${name}`, 255);
   cursor.at = before;
-  return cursor.peekSeconds() ? cursor.integer(`an ICMP ${name}`, 255) : undefined;
+  return cursor.peekInteger() ? cursor.integer(`an ICMP ${name}`, 255) : undefined;
 }
 
 function parseQuoted(cursor: Cursor): IcmpPacket['quoted'] {

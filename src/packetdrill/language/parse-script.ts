@@ -1,6 +1,7 @@
 import type { CallEvent, Event, EventTime, Script, ScriptOption, TimeKind } from './ast.js';
 import { applyConditions } from './conditions.js';
 import { Cursor } from './cursor.js';
+import { DefinedNames } from './definitions.js';
 import { parseItems, parseResult } from './parse-expression.js';
 import { parsePacket } from './parse-packet.js';
 import { ScriptError } from './script-error.js';
@@ -14,15 +15,30 @@ const SECONDS_MAX = 31 * 86_400;
 const NO_TIME: EventTime = { kind: 'none', us: 0, endUs: 0 };
 
 /**
- * A whole script. `definitions` decide `#ifdef`s, and take what `#define` and `--define` add. Throws a ScriptError with its place,
- * or Unsupported where the language goes beyond TCP, UDP and ICMP.
+ * A whole script. `definitions` decide `#ifdef`s, stand for numbers in packets, and take what `#define` and `--define` add. `ipVersion`: what
+ * `icmp` means unless the script says so. `fallbacks`: definitions that give way to those of the script. Throws a ScriptError with its place, or Unsupported where the language goes beyond TCP, UDP and ICMP.
  */
-export function parseScript(file: string, text: string, definitions: Map<string, string> = new Map()): Script {
+export function parseScript(
+  file: string,
+  text: string,
+  definitions: Map<string, string> = new Map(),
+  ipVersion: 4 | 6 = 4,
+  fallbacks: readonly (readonly [string, string])[] = [],
+): Script {
   if (text.length > SCRIPT_BYTES_MAX) {
     throw new ScriptError({ file, line: 1, column: 1 }, `larger than ${SCRIPT_BYTES_MAX} bytes`);
   }
   const cursor = new Cursor(file, applyConditions(file, text.replace(/^\ufeff/, ''), definitions));
   const options = parseOptions(cursor);
+  for (const { name, value } of options) {
+    const [, defined, meaning] = name === 'define' ? (/^(\w+)=(.*)$/s.exec(value) ?? []) : [];
+    // The command line's definition stands.
+    if (defined !== undefined && !definitions.has(defined)) definitions.set(defined, meaning);
+  }
+  for (const [name, meaning] of fallbacks) if (!definitions.has(name)) definitions.set(name, meaning);
+  cursor.names = new DefinedNames(definitions);
+  const version = options.findLast(({ name }) => name === 'ip_version')?.value;
+  cursor.ipVersion = version === undefined ? ipVersion : version === 'ipv6' ? 6 : 4;
   const events: Event[] = [];
   while (!cursor.ended) {
     if (events.length === EVENTS_MAX) cursor.refuse(`more than ${EVENTS_MAX} events`);

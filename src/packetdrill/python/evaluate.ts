@@ -22,6 +22,8 @@ export interface FailedAssertion {
 /** Strings and numbers of this size are nobody's assertion. */
 const LENGTH_MAX = 10_000;
 const BITS_MAX = 1000;
+/** A message of many parts. */
+const FORMAT_LENGTH_MAX = 100_000;
 
 /** Runs until the end or the first assertion that does not hold. */
 export function runPython(statements: readonly Statement[], around: Surroundings): FailedAssertion | undefined {
@@ -72,7 +74,9 @@ function evaluate(node: Node, around: Surroundings): Value {
       return value;
     }
     case 'format':
-      return node.parts.map((part) => (typeof part === 'string' ? part : text(evaluate(part, around)))).join('');
+      return node.parts
+        .map((part) => (typeof part === 'string' ? part : text(evaluate(part, around))))
+        .reduce((whole, part) => whole + short(node, part, FORMAT_LENGTH_MAX - whole.length), '');
     case 'list':
       return node.items.map((item) => evaluate(item, around));
     case 'choose':
@@ -111,11 +115,12 @@ type At = Pick<Node, 'place'>;
 function arithmetic(at: At, operator: string, left: Value, right: Value): Value {
   if (typeof left === 'string') {
     if (operator === '%') return formatPercent(left, right);
-    if (operator === '+' && typeof right === 'string') return left + right;
+    if (operator === '+' && typeof right === 'string') return left + short(at, right, LENGTH_MAX - left.length);
     if (operator === '*' && typeof right === 'number' && left.length * right <= LENGTH_MAX)
       return left.repeat(Math.max(right, 0));
   }
-  if (Array.isArray(left) && Array.isArray(right) && operator === '+') return [...left, ...right];
+  if (Array.isArray(left) && Array.isArray(right) && operator === '+')
+    return left.concat(short(at, right, LENGTH_MAX - left.length));
   const a = numeric(at, left);
   const b = numeric(at, right);
   switch (operator) {
@@ -135,6 +140,12 @@ function arithmetic(at: At, operator: string, left: Value, right: Value): Value 
     default:
       return bitwise(at, operator, a, b);
   }
+}
+
+/** Values that double with each line would soon fill the memory. */
+function short<T extends { readonly length: number }>(at: At, value: T, lengthMax: number): T {
+  if (value.length <= lengthMax) return value;
+  throw new ScriptError(at.place, `a value longer than ${LENGTH_MAX}`);
 }
 
 /** 64-bit fields do not fit into the operators of JavaScript. */
@@ -221,7 +232,7 @@ function call(node: Extract<Node, { kind: 'call' }>, args: readonly Value[]): Va
     case 'min':
     case 'max':
       need(1);
-      return node.name === 'min' ? Math.min(...numbers()) : Math.max(...numbers());
+      return numbers().reduce((a, b) => (node.name === 'min' ? Math.min(a, b) : Math.max(a, b)));
     case 'sum':
       need(1);
       return numbers().reduce((total, each) => total + each, 0);

@@ -18,14 +18,17 @@ export function repr(value: Value): string {
 export function formatPercent(template: string, argument: Value): string {
   const values = Array.isArray(argument) ? argument : [argument];
   let next = 0;
-  return template.replace(/%(?:%|[-+ #0]*\d*(?:\.\d+)?l*([diouxXeEfFgGcrs]))/g, (whole, type: string | undefined) => {
-    if (type === undefined) return '%';
-    const value: Value | undefined = values[next++];
-    if (value === undefined) return whole;
-    if (typeof value === 'number') {
-      if (type === 'x' || type === 'X') return Math.trunc(value).toString(16);
-      if ('diu'.includes(type)) return String(Math.trunc(value));
-    }
-    return type === 'r' ? repr(value) : text(value);
-  });
+  return template.replace(
+    /%(?:%|[-+ #0]*(?:[1-9]\d*)?(?:\.\d+)?l*([diouxXeEfFgGcrs]))/g,
+    (whole, type: string | undefined) => {
+      if (type === undefined) return '%';
+      const value: Value | undefined = values[next++];
+      if (value === undefined) return whole;
+      if (typeof value === 'number') {
+        if (type === 'x' || type === 'X') return Math.trunc(value).toString(16);
+        if ('diu'.includes(type)) return String(Math.trunc(value));
+      }
+      return type === 'r' ? repr(value) : text(value);
+    },
+  );
 }

@@ -1,7 +1,10 @@
+import { chain, combine } from '../language/arithmetic.js';
 import type { Expression } from '../language/ast.js';
 import { Cursor } from '../language/cursor.js';
+import { DEFINITIONS_DEEP_MAX } from '../language/definitions.js';
 import { parseExpression } from '../language/parse-expression.js';
 import { type Place, ScriptError, Unsupported } from '../language/script-error.js';
+import { isForeignName } from './foreign-names.js';
 import { symbolValue } from './symbols.js';
 
 /** What an argument comes to. Places stay with it, for complaints about what a call makes of it. */
@@ -20,18 +23,10 @@ export interface CStruct {
   readonly bare: readonly CValue[];
 }
 
-/** Names that other systems' suites use, of which there is nothing here. */
-const FOREIGN = new Set(
-  `TCP_FUNCTION_BLK TCP_FUNCTION_ALIAS TCP_NOPUSH TCP_NOOPT TCP_LOG TCP_LOGBUF TCP_LOGID TCP_PCAP_OUT TCP_PCAP_IN TCP_DELACK TCP_FIN_IS_RST
-   TCP_KEEPINIT TCP_IWND TCP_IWSEG TCP_MAXUNACKTIME TCP_REMOTE_UDP_ENCAPS_PORT TCP_RACK_TLP_REDUCE TCP_CCALGOOPT SO_USELOOPBACK
-   SO_LISTENQLIMIT SO_NOSIGPIPE SO_SETFIB SO_USER_COOKIE IPPROTO_SCTP IPPROTO_UDPLITE IPPROTO_MPTCP SOL_MPTCP AF_UNIX SOCK_SEQPACKET
-   TCP_AO_ADD_KEY TCP_AO_DEL_KEY TCP_AO_INFO CAP_NET_ADMIN CAP_NET_RAW`.split(/\s+/),
-);
-
-/** A definition may name another; one that comes back to itself ends here. */
-const DEFINITIONS_DEEP_MAX = 16;
-
 export class Evaluator {
+  /** What a name came to: definitions that name each other many times over would take for ever. */
+  private readonly known = new Map<string, CValue>();
+
   constructor(private readonly definitions: ReadonlyMap<string, string>) {}
 
   value(expression: Expression, deep = 0): CValue {
@@ -50,12 +45,10 @@ export class Evaluator {
         return { kind: 'number', place, value: expression.operator === '-' ? -operand : ~operand >>> 0 };
       }
       case 'binary': {
-        const left = this.number(expression.left, deep);
-        return {
-          kind: 'number',
-          place,
-          value: combine(expression.operator, left, this.number(expression.right, deep), place),
-        };
+        const { first, rest } = chain(expression);
+        let value = this.number(first, deep);
+        for (const each of rest) value = combine(each.operator, value, this.number(each.right, deep), each.place);
+        return { kind: 'number', place, value };
       }
       case 'apply':
         return this.applied(expression, deep);
@@ -80,15 +73,18 @@ export class Evaluator {
   private named(name: string, place: Place, deep: number): CValue {
     const text = this.definitions.get(name);
     if (text !== undefined) {
+      const before = this.known.get(name);
+      if (before !== undefined) return { ...before, place };
       if (deep >= DEFINITIONS_DEEP_MAX) throw new ScriptError(place, `the definition of ${name} leads back to itself`);
       const cursor = new Cursor(`-D ${name}`, text);
       const value = this.value(parseExpression(cursor), deep + 1);
       if (!cursor.ended) cursor.fail('the end of the definition');
+      this.known.set(name, value);
       return { ...value, place };
     }
     if (name === 'NULL') return { kind: 'number', place, value: 0 };
     const value = symbolValue(name);
-    if (value === undefined && FOREIGN.has(name)) throw new Unsupported(place, name);
+    if (value === undefined && isForeignName(name)) throw new Unsupported(place, name);
     if (value === undefined) throw new ScriptError(place, `"${name}" is not a name known here, nor defined with -D`);
     return { kind: 'number', place, value };
   }
@@ -103,38 +99,17 @@ export class Evaluator {
       case 'ntohs':
       case 'ntohl':
       case 'inet_addr':
-      case 'inet_pton':
         if (last === undefined) throw new ScriptError(place, `${name}() needs an argument`);
         return this.value(last, deep);
+      case 'inet_pton':
+        // `inet_pton(AF_INET6, "::1", &sin6_addr)`: as strace has it, with the place it goes to behind.
+        if (args.length < 2) throw new ScriptError(place, 'inet_pton() needs a family and an address');
+        return this.value(args[1], deep);
       case 'sizeof':
         return { kind: 'number', place, value: 4 };
       default:
         throw new ScriptError(place, `"${name}" is no function known here`);
     }
-  }
-}
-
-function combine(operator: string, left: number, right: number, place: Place): number {
-  switch (operator) {
-    case '|':
-      return Number(BigInt(left) | BigInt(right));
-    case '^':
-      return Number(BigInt(left) ^ BigInt(right));
-    case '&':
-      return Number(BigInt(left) & BigInt(right));
-    case '<<':
-    case '>>':
-      if (right < 0 || right > 63) throw new ScriptError(place, `a shift by ${right}`);
-      return operator === '<<' ? left * 2 ** right : Math.floor(left / 2 ** right);
-    case '+':
-      return left + right;
-    case '-':
-      return left - right;
-    case '*':
-      return left * right;
-    default:
-      if (right === 0) throw new ScriptError(place, 'division by zero');
-      return operator === '/' ? Math.trunc(left / right) : left % right;
   }
 }
 

@@ -3,11 +3,14 @@ import { basename, dirname, resolve } from 'node:path';
 import type { World } from '../../posix/world.js';
 import { type Place, ScriptError, Unsupported } from '../language/script-error.js';
 import { DEFAULTS } from './defaults.js';
+import { mtuOf } from './device-mtu.js';
 import { shellCommands, type Words } from './shell-lines.js';
 
 /** A file of settings is a page; a larger one is something else. */
 const INCLUDED_BYTES_MAX = 1 << 18;
 const INCLUDED_DEEP_MAX = 4;
+/** Files that include others, each many times, would multiply. */
+const COMMANDS_MAX = 100_000;
 
 /** Commands that change nothing a stack of our own would notice, or only look. */
 const WITHOUT_EFFECT =
@@ -21,8 +24,10 @@ const SPOILING = /\b(?:netem|tbf|police|limit 0|blackhole|action drop|gact drop)
 /** What a script's commands may do. */
 export interface CommandHost {
   readonly world: World;
+  /** Of the device. */
+  readonly mtu: number;
   /** Time passes, as `sleep` has it. */
-  sleep(us: number): void;
+  sleep(us: number, place: Place): void;
   /** Something was not done; said with the outcome. */
   note(text: string): void;
 }
@@ -34,6 +39,7 @@ export interface CommandHost {
 export class Commands {
   /** What set_sysctls.py found, for the script it leaves behind. */
   private readonly saved = new Map<string, string>();
+  private count = 0;
 
   constructor(
     private readonly host: CommandHost,
@@ -41,7 +47,11 @@ export class Commands {
   ) {}
 
   run(text: string, place: Place, folder = this.folder, deep = 0): void {
-    for (const words of shellCommands(text)) this.command(words, place, folder, deep);
+    for (const words of shellCommands(text)) {
+      this.count += 1;
+      if (this.count > COMMANDS_MAX) throw new ScriptError(place, `more than ${COMMANDS_MAX} commands`);
+      this.command(words, place, folder, deep);
+    }
   }
 
   /** A script that others begin with: read when it is there, known by its name when it is not. */
@@ -84,8 +94,8 @@ export class Commands {
       this.sleep(args[0], program === 'sleep' ? 1e6 : 1, place);
     } else if (program === 'ip') {
       this.ip(args, place);
-    } else if (program === 'ifconfig' && args.includes('mtu')) {
-      throw new Unsupported(place, 'a device whose MTU changes');
+    } else if (program === 'ifconfig') {
+      this.device(words, args, place);
     } else if (NEEDED.test(program)) {
       throw new Unsupported(place, `the command ${program}`);
     } else if (program === 'tc' && SPOILING.test(args.join(' '))) {
@@ -132,7 +142,7 @@ export class Commands {
   private sleep(argument: string | undefined, unit: number, place: Place): void {
     const value = Number(argument);
     if (!(value >= 0 && value <= 86_400e6)) throw new ScriptError(place, `sleep ${argument ?? ''}: not a time`);
-    this.host.sleep(Math.round(value * unit));
+    this.host.sleep(Math.round(value * unit), place);
   }
 
   /** `ip route change … initcwnd 20`: metrics of the one route there is. Those we have no setting for decide what the script is about. */
@@ -147,8 +157,17 @@ export class Commands {
         this.metric(args[i], args[i + 1] === 'lock' ? (args[i + 2] ?? '') : args[i + 1], place);
       }
     }
-    if (args.includes('link') && args.includes('mtu')) throw new Unsupported(place, 'a device whose MTU changes');
-    if (!known) this.ignored(['ip', ...args], place);
+    if (route !== -1 && args.some((arg) => REFUSING.test(arg)))
+      throw new Unsupported(place, `the command ip ${args.join(' ')}`);
+    if (args.includes('link')) this.device(['ip', ...args], args, place);
+    else if (!known) this.ignored(['ip', ...args], place);
+  }
+
+  /** What is done to the device: its MTU is taken from the head of a script, where nothing uses it yet. */
+  private device(words: Words, args: Words, place: Place): void {
+    if (args.includes('down')) throw new Unsupported(place, 'a device that goes down');
+    if (!args.includes('mtu')) this.ignored(words, place);
+    else if (mtuOf(words) !== this.host.mtu) throw new Unsupported(place, 'a device whose MTU changes');
   }
 
   private metric(name: string, value: string, place: Place): void {
@@ -183,6 +202,9 @@ export class Commands {
     this.host.note(`line ${place.line}: "${words.join(' ')}" ignored`);
   }
 }
+
+/** Routes that lead nowhere. */
+const REFUSING = /^(?:blackhole|unreachable|prohibit|throw)$/;
 
 const METRICS = new Set(
   'initcwnd initrwnd rto_min mtu advmss features congctl cwnd ssthresh rtt rttvar quickack window reordering'.split(

@@ -1,5 +1,5 @@
 import { TcpFlag } from '../../../stack/wire/tcp.js';
-import type { Ports, TcpOption, TcpPacket } from '../language/ast.js';
+import type { Ports, TcpOption, TcpPacket, UdpPacket } from '../language/ast.js';
 
 /** How far a socket of the script has come: what decides which packets are of it. */
 export type SocketState =
@@ -11,7 +11,9 @@ export type SocketState =
   | 'passive-acked'
   | 'connecting'
   | 'syn-sent'
-  | 'syn-acked';
+  | 'syn-acked'
+  /** Of a packet to a port where nothing listens: its answer counts from zero. */
+  | 'stranger';
 
 export class ScriptSocket {
   state: SocketState = 'new';
@@ -53,6 +55,16 @@ export class ScriptSocket {
 
   private remoteOffset(syn: boolean): number {
     return syn ? this.live.remoteIsn - this.script.remote : this.live.remoteIsn;
+  }
+
+  /** A new connection from the same socket: nothing of the one before it holds. */
+  connecting(): void {
+    this.state = 'connecting';
+    this.script.ports = undefined;
+    this.timestamps.clear();
+    this.firstTimestamp = undefined;
+    this.lastInjected = undefined;
+    this.lastSeen = undefined;
   }
 
   /** A segment that will arrive, in the wire's numbers. */
@@ -158,12 +170,22 @@ export class Connections {
     );
   }
 
+  /** The socket listens; where the last word was a packet that nobody listened for, it is under test again. */
+  listens(socket: ScriptSocket): void {
+    socket.state = 'listening';
+    if (this.underTest?.state === 'stranger') this.underTest = socket;
+  }
+
   /** The listener that a script's inbound packet is for, when it begins a connection. */
   listenerFor(packet: TcpPacket): ScriptSocket | undefined {
     const { underTest } = this;
     if (packet.ports === undefined) return underTest?.state === 'listening' ? underTest : undefined;
-    if (this.byScriptPorts(packet.ports.destination, packet.ports.source) !== undefined) return undefined;
-    return this.all.findLast((socket) => socket.state === 'listening' && !socket.closed);
+    const known = this.byScriptPorts(packet.ports.destination, packet.ports.source);
+    if (known !== undefined && known.state !== 'stranger') return undefined;
+    const { destination } = packet.ports;
+    return this.all.findLast(
+      (socket) => socket.state === 'listening' && !socket.closed && socket.live.localPort === destination,
+    );
   }
 
   /** Which socket a script's packet is of. Ports tell, where they are written; else it is the one under test. */
@@ -179,6 +201,27 @@ export class Connections {
     const { underTest } = this;
     if (underTest?.onWire === true) return underTest;
     return this.all.findLast((socket) => socket.onWire);
+  }
+
+  /**
+   * The port that a packet is for which no connection of the script can be meant by: a SYN while the socket under test does not listen yet, a
+   * packet before there is any connection, or one with ports that are nobody's. Undefined when it is of a connection.
+   */
+  strangerPort(packet: TcpPacket | UdpPacket, bindPort: number): number | undefined {
+    const { underTest } = this;
+    const bound = underTest === undefined || underTest.live.localPort === 0 ? bindPort : underTest.live.localPort;
+    const opens = packet.protocol === 'tcp' && (packet.flags & (TcpFlag.SYN | TcpFlag.ACK)) === TcpFlag.SYN;
+    if (packet.ports === undefined) {
+      const early = opens && underTest?.state === 'new' && underTest.protocol === 'tcp';
+      return early || this.ofScript(undefined, undefined, false) === undefined ? bound : undefined;
+    }
+    const { source, destination } = packet.ports;
+    if (this.byScriptPorts(destination, source) !== undefined) return undefined;
+    const meant = this.ofScript(destination, source, false);
+    // Of a socket that connects the script cannot know the port: it may call it what it likes.
+    const free = meant !== undefined && meant.script.ports === undefined;
+    const elsewhere = meant?.state.startsWith('passive') === true && meant.live.localPort !== destination;
+    return free && !elsewhere ? undefined : destination;
   }
 
   private byScriptPorts(local: number, remote: number): ScriptSocket | undefined {

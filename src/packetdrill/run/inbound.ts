@@ -1,3 +1,4 @@
+import { Icmpv4Type } from '../../../stack/wire/icmpv4.js';
 import { Ipv4 } from '../../../stack/wire/ipv4.js';
 import { TcpFlag } from '../../../stack/wire/tcp.js';
 import type { IcmpPacket, PacketEvent, TcpPacket, UdpPacket } from '../language/ast.js';
@@ -11,6 +12,15 @@ const FIRST_PEER_PORT = 40_000;
 
 /** Where the script has no window, a peer offers what it can without scaling. */
 const WINDOW_UNSAID = 65_535;
+
+/** RFC 1122 §3.2.2: the messages that tell of a datagram, and quote it. */
+const ERRORS: ReadonlySet<number> = new Set([
+  Icmpv4Type.DESTINATION_UNREACHABLE,
+  Icmpv4Type.SOURCE_QUENCH,
+  Icmpv4Type.REDIRECT,
+  Icmpv4Type.TIME_EXCEEDED,
+  Icmpv4Type.PARAMETER_PROBLEM,
+]);
 
 /** A packet of the script arrives at the stack. */
 export function inject(stage: Stage, event: PacketEvent): void {
@@ -28,7 +38,7 @@ export function inject(stage: Stage, event: PacketEvent): void {
 }
 
 function injectTcp(stage: Stage, event: PacketEvent, packet: TcpPacket): void {
-  const socket = child(stage, packet) ?? ofScript(stage, event, packet);
+  const socket = child(stage, packet) ?? stranger(stage, packet) ?? ofScript(stage, event, packet);
   follow(socket, packet);
   const said = { ...packet, window: packet.window ?? socket.lastInjected?.window ?? WINDOW_UNSAID };
   socket.lastInjected = said;
@@ -48,6 +58,27 @@ function child(stage: Stage, packet: TcpPacket): ScriptSocket | undefined {
   socket.live.remotePort = packet.ports?.source ?? FIRST_PEER_PORT + connections.all.length;
   socket.live.remoteIsn = packet.range.start;
   socket.script.remote = packet.range.start;
+  if (packet.ports !== undefined)
+    socket.script.ports = { source: packet.ports.destination, destination: packet.ports.source };
+  return socket;
+}
+
+/** A packet that is of no connection reaches the stack all the same: to a port that is not listened on, or not yet. */
+function stranger(stage: Stage, packet: TcpPacket | UdpPacket): ScriptSocket | undefined {
+  const { connections, settings } = stage;
+  const port = connections.strangerPort(packet, settings.bindPort);
+  if (port === undefined) return undefined;
+  const socket = connections.add();
+  socket.state = 'stranger';
+  socket.protocol = packet.protocol;
+  socket.live.localAddress = settings.localAddress;
+  socket.live.localPort = port;
+  socket.live.remoteAddress = settings.remoteAddress;
+  socket.live.remotePort = packet.ports?.source ?? FIRST_PEER_PORT + connections.all.length;
+  if (packet.protocol === 'tcp' && (packet.flags & TcpFlag.SYN) !== 0) {
+    socket.live.remoteIsn = packet.range.start;
+    socket.script.remote = packet.range.start;
+  }
   if (packet.ports !== undefined)
     socket.script.ports = { source: packet.ports.destination, destination: packet.ports.source };
   return socket;
@@ -73,7 +104,7 @@ function follow(socket: ScriptSocket, packet: TcpPacket): void {
 }
 
 function injectUdp(stage: Stage, event: PacketEvent, packet: UdpPacket): void {
-  const socket = ofScript(stage, event, packet);
+  const socket = stranger(stage, packet) ?? ofScript(stage, event, packet);
   if (socket.protocol !== 'udp') throw new ScriptError(event.place, 'the socket under test is not one for UDP');
   send(stage, event, buildUdp(packet, toStack(socket)));
 }
@@ -87,20 +118,27 @@ function injectIcmp(stage: Stage, event: PacketEvent, packet: IcmpPacket): void 
     sourcePort: 0,
     destinationPort: 0,
   };
-  if (packet.quoted === undefined) {
+  const socket = connections.ofScript(undefined, undefined, false);
+  const quoted = packet.quoted ?? (socket === undefined ? undefined : unsaidQuote(packet, socket));
+  if (quoted === undefined) {
     send(stage, event, buildIcmp(packet, route, undefined));
     return;
   }
-  const socket = connections.ofScript(undefined, undefined, false);
   if (socket === undefined)
     throw new ScriptError(event.place, 'no socket of the script can have sent what this message quotes');
-  const { quoted } = packet;
   const live = quoted.protocol === 'udp' ? quoted : { ...quoted, range: socket.quotedToWire(quoted.range) };
   send(
     stage,
     event,
     buildIcmp({ ...packet, quoted: live }, { ...route, source: socket.live.remoteAddress }, fromStack(socket)),
   );
+}
+
+/** An error that quotes nothing quotes the first byte of the connection, `[0:0(0)]`: so does packetdrill. Others quote nothing. */
+function unsaidQuote({ type }: IcmpPacket, socket: ScriptSocket): IcmpPacket['quoted'] {
+  if (!ERRORS.has(type)) return undefined;
+  if (socket.protocol === 'udp') return { protocol: 'udp', length: 0 };
+  return { protocol: 'tcp', range: { start: 0, end: 0, length: 0 } };
 }
 
 function send(stage: Stage, event: PacketEvent, datagram: Uint8Array): void {

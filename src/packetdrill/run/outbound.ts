@@ -12,6 +12,9 @@ import { type Due, secondsText } from './timing.js';
 /** After a packet that did not come in time, so long is looked for what came instead: it makes a better complaint. */
 const LOOK_ON_US = 130e6;
 
+/** What packetdrill does with a packet that only we complain of. */
+export const IGNORED = 'packetdrill ignores it (--as-packetdrill)';
+
 /** The script says that the stack sends this, now. Returns when it was seen. */
 export function expectPacket(stage: Stage, event: PacketEvent, due: Due): number {
   const { packet } = event;
@@ -44,7 +47,7 @@ function expectTcp(stage: Stage, event: PacketEvent, due: Due, packet: TcpPacket
   let atUs = 0;
   for (;;) {
     if (at !== packet.range.start) awaitPiece(stage, event, due, packet, at);
-    const seen = next(stage, event, due);
+    const seen = nextOf(stage, event, due, socket);
     const live = ofSocket(stage, event, seen, packet, socket);
     learn(socket, packet, live, seen);
     const first = at === packet.range.start;
@@ -52,7 +55,10 @@ function expectTcp(stage: Stage, event: PacketEvent, due: Due, packet: TcpPacket
     const left = (packet.range.end - at) >>> 0;
     const divides = !stage.settings.strictSegments && inScript.range.length > 0 && inScript.range.length < left;
     const continues = inScript.range.start === at && inScript.range.length <= left;
-    const piece: Piece = continues ? { first, last: !divides } : WHOLE;
+    const last = !divides;
+    // packetdrill sees a burst before it is cut, with the PSH that the last piece will have.
+    const push = last && (first || stage.settings.asPacketdrill);
+    const piece: Piece = continues ? { first, last, push } : WHOLE;
     judge(stage, event, due, packet, seen, piece, inScript);
     checkTimestamp(stage, event, due, packet, live, socket);
     socket.lastSeen = inScript;
@@ -77,7 +83,7 @@ function awaitPiece(stage: Stage, event: PacketEvent, due: Due, packet: TcpPacke
 }
 
 function expectUdp(stage: Stage, event: PacketEvent, due: Due, packet: ScriptPacket, socket: ScriptSocket): number {
-  const seen = next(stage, event, due);
+  const seen = nextUdp(stage, event, due);
   if (seen.packet?.protocol === 'udp' && seen.packet.ports !== undefined) {
     socket.live.localAddress = seen.source;
     socket.live.localPort = seen.packet.ports.source;
@@ -86,6 +92,14 @@ function expectUdp(stage: Stage, event: PacketEvent, due: Due, packet: ScriptPac
   }
   judge(stage, event, due, packet, seen, WHOLE);
   return seen.timeUs;
+}
+
+/** A socket for UDP has no port that is known before its first datagram: what is not of UDP is of others. */
+function nextUdp(stage: Stage, event: PacketEvent, due: Due): SeenDatagram {
+  for (;;) {
+    const seen = next(stage, event, due);
+    if (!stage.settings.asPacketdrill || seen.packet?.protocol === 'udp') return seen;
+  }
 }
 
 /** The next datagram nobody has looked at, waited for as long as it may still come in time. */
@@ -113,6 +127,21 @@ function next(stage: Stage, event: PacketEvent, due: Due): SeenDatagram {
   return seen;
 }
 
+/** The next that is of the socket. Those of others are passed over where packets are judged as packetdrill judges them. */
+function nextOf(stage: Stage, event: PacketEvent, due: Due, socket: ScriptSocket): SeenDatagram {
+  for (;;) {
+    const seen = next(stage, event, due);
+    if (!stage.settings.asPacketdrill || senderOf(stage, seen) === socket) return seen;
+    stage.note(`line ${event.place.line}: not looked at: ${secondsText(seen.timeUs)} > ${stage.trace.sentText(seen)}`);
+  }
+}
+
+/** The script's socket that a segment or a UDP datagram is of. */
+function senderOf(stage: Stage, { packet, source, destination }: SeenDatagram): ScriptSocket | undefined {
+  if (packet === undefined || packet.protocol === 'icmp' || packet.ports === undefined) return undefined;
+  return stage.connections.bySent({ source, destination, ports: packet.ports });
+}
+
 /** The segment, when it is of the connection that is meant. */
 function ofSocket(
   stage: Stage,
@@ -121,14 +150,10 @@ function ofSocket(
   expected: TcpPacket,
   socket: ScriptSocket,
 ): TcpPacket {
-  const { packet } = seen;
-  if (packet?.protocol === 'tcp' && packet.ports !== undefined) {
-    const { source, destination } = seen;
-    if (stage.connections.bySent({ source, destination, ports: packet.ports }) === socket) return packet;
-  }
+  if (seen.packet?.protocol === 'tcp' && senderOf(stage, seen) === socket) return seen.packet;
   throw new Mismatch(
     event.place,
-    'an unexpected packet, not of the connection that is meant',
+    `an unexpected packet, not of the connection that is meant; ${IGNORED}`,
     `> ${printPacket(expected)}`,
     `${secondsText(seen.timeUs)} > ${stage.trace.sentText(seen)}`,
   );

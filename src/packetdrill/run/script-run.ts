@@ -2,6 +2,7 @@ import { dirname } from 'node:path';
 import { TcpFlag } from '../../../stack/wire/tcp.js';
 import type { World } from '../../posix/world.js';
 import type { Event, PacketEvent, Script } from '../language/ast.js';
+import type { Place } from '../language/script-error.js';
 import { buildTcp } from '../wire/build.js';
 import { Evaluator } from './c-values.js';
 import { BOUNDS, type Bounds, Clockwork } from './clockwork.js';
@@ -10,7 +11,7 @@ import { Commands } from './commands.js';
 import { Connections } from './connections.js';
 import { Mismatch } from './failure.js';
 import { inject, toStack } from './inbound.js';
-import { expectPacket, findLeftOver } from './outbound.js';
+import { expectPacket, findLeftOver, IGNORED } from './outbound.js';
 import type { Settings } from './settings.js';
 import type { Stage } from './stage.js';
 import { SystemCalls } from './system-calls.js';
@@ -30,6 +31,8 @@ export class ScriptRun {
   private readonly calls: SystemCalls;
   private readonly code: CodeBlocks;
   private readonly commands: Commands;
+  /** The event that happens, for an error that names no place. */
+  at: Event | undefined;
   /** How many of the packets nobody has looked at had been sent at the script's last word about packets. */
   private described = 0;
 
@@ -47,6 +50,7 @@ export class ScriptRun {
       trace,
       epolls: new Map(),
       files: new Map(),
+      moved: { bytes: 0 },
       note,
       tell,
       timing: new Timing(settings),
@@ -58,8 +62,8 @@ export class ScriptRun {
     };
     this.calls = new SystemCalls(this.stage);
     this.code = new CodeBlocks(this.stage);
-    const sleep = (us: number) => clock.advanceTo(clock.nowUs + us, { file: script.file, line: 1, column: 1 });
-    this.commands = new Commands({ world, note, sleep }, dirname(script.file));
+    const sleep = (us: number, place: Place) => clock.advanceTo(clock.nowUs + us, place);
+    this.commands = new Commands({ world, mtu: settings.mtu, note, sleep }, dirname(script.file));
   }
 
   /** Throws a Mismatch where the stack does otherwise, a ScriptError where the script is wrong, Unsupported where it asks for too much. */
@@ -67,14 +71,20 @@ export class ScriptRun {
     const { script, settings, clock } = this.stage;
     const start = { file: script.file, line: 1, column: 1 };
     for (const path of settings.initScripts) this.commands.include(path, start);
-    for (const event of script.events) this.runEvent(event);
+    for (const event of script.events) {
+      this.at = event;
+      this.runEvent(event);
+    }
     const last = script.events.at(-1);
     this.calls.finishWaiting();
     const endUs = clock.nowUs;
-    const left = findLeftOver(this.stage, last?.kind === 'packet' ? this.described : 0, endUs);
+    const left = settings.asPacketdrill
+      ? undefined
+      : findLeftOver(this.stage, last?.kind === 'packet' ? this.described : 0, endUs);
     if (left !== undefined) {
       const seen = `${secondsText(left.timeUs)} > ${this.stage.trace.sentText(left)}`;
-      throw new Mismatch(last?.place ?? start, 'a packet the script does not expect', 'nothing more', seen);
+      const says = `a packet the script does not expect; ${IGNORED}`;
+      throw new Mismatch(last?.place ?? start, says, 'nothing more', seen);
     }
     this.resetAll();
   }
@@ -88,7 +98,7 @@ export class ScriptRun {
     const { clock, timing } = this.stage;
     const due = timing.due(event, clock.nowUs);
     if (event.kind === 'packet' && event.direction === 'outbound') {
-      const seenUs = expectPacket(this.stage, event, due);
+      const seenUs = this.tolerating('packet', event, due, () => expectPacket(this.stage, event, due));
       this.described = clock.unseenCount;
       timing.passed(due, seenUs);
       this.calls.look();
@@ -102,13 +112,29 @@ export class ScriptRun {
     this.calls.look();
   }
 
+  /** Of what `--non_fatal` names, a difference is noted and no more. Returns what `judge` does, or when the event was due. */
+  private tolerating(kind: string, event: Event, due: Due, judge: () => number): number {
+    try {
+      return judge();
+    } catch (error) {
+      if (!(error instanceof Mismatch) || !this.stage.settings.nonFatal.has(kind)) throw error;
+      const { message, expected, seen } = error;
+      const both = expected === undefined ? '' : `: expected ${expected}, seen ${seen}`;
+      this.stage.note(`line ${event.place.line}: ${message}${both}`);
+      return Math.max(due.fromUs, this.stage.clock.nowUs);
+    }
+  }
+
   private happen(event: Event, due: Due): void {
     switch (event.kind) {
       case 'packet':
         this.inject(event);
         return;
       case 'call':
-        this.calls.run(event, due);
+        this.tolerating('syscall', event, due, () => {
+          this.calls.run(event, due);
+          return 0;
+        });
         return;
       case 'command':
         this.commands.run(event.text, event.place);

@@ -2,11 +2,12 @@ import type { ProfileName } from '../../../stack/tcp/profiles.js';
 import { parseIpv4Address } from '../../../stack/wire/ipv4.js';
 import type { ScriptOption } from '../language/ast.js';
 import { type Place, ScriptError, Unsupported } from '../language/script-error.js';
+import { FLAG_OPTIONS, VALUED_OPTIONS } from '../option-names.js';
 
 /** Whose TCP the script's stack is. */
 export type Profile = ProfileName | 'linux';
 
-/** What a script is run with: packetdrill's defaults, then the command line, then the script's own options. */
+/** What a script is run with: packetdrill's defaults, then the script's own options, then those of the command line. */
 export interface Settings {
   profile: Profile;
   /** int32 */
@@ -26,6 +27,13 @@ export interface Settings {
   /** `ipv4-mapped-ipv6`: AF_INET6 in the program, IPv4 on the wire. */
   mapped: boolean;
   dryRun: boolean;
+  /**
+   * As packetdrill judges: packets of other sockets than the one that is meant, and those behind the last the script describes, are not
+   * looked at; PSH counts on the last piece of a scripted burst only.
+   */
+  asPacketdrill: boolean;
+  /** `--non_fatal`: what differs in these is noted, and the script goes on. */
+  nonFatal: ReadonlySet<string>;
   initScripts: readonly string[];
   definitions: Map<string, string>;
 }
@@ -45,21 +53,29 @@ export function defaultSettings(profile: Profile, definitions: ReadonlyMap<strin
     strictSegments: false,
     mapped: false,
     dryRun: false,
+    asPacketdrill: false,
+    nonFatal: new Set(),
     initScripts: [],
-    // The runners of suites for both IP versions give these two with -D.
-    definitions: new Map([['CMSG_LEVEL_IP', 'SOL_IP'], ['CMSG_TYPE_RECVERR', 'IP_RECVERR'], ...definitions]),
+    definitions: new Map(definitions),
   };
 }
+
+/**
+ * What the runner of Linux's suite gives with -D, because it differs between the versions of IP. The cookies are those that the key of its
+ * `defaults.sh`, and one of zeros, give for packetdrill's addresses.
+ */
+export const GIVEN: readonly (readonly [string, string])[] = [
+  ['CMSG_LEVEL_IP', 'SOL_IP'],
+  ['CMSG_TYPE_RECVERR', 'IP_RECVERR'],
+  ['TFO_COOKIE', '3021b9d889017eeb'],
+  ['TFO_COOKIE_ZERO', 'b7c12350a90dc8f5'],
+];
 
 /** Tolerances beyond it judge nothing. */
 const TOLERANCE_US_MAX = 3_600_000_000;
 
-/** Options of packetdrill that say how a kernel is reached, or how much is printed: nothing here depends on them. */
-const WITHOUT_EFFECT = new Set(
-  `code_command code_format code_sockopt gateway_ip netmask_ip local_linklocal_ip speed mss non_fatal wire_client
-   wire_server wire_server_ip wire_server_port wire_client_dev wire_server_dev debug verbose v is_anyip send_omit_free
-   persistent_tun_dev tun_dev so_filename so_flags ip_id live_local_ip log_tcp_info`.split(/\s+/),
-);
+/** The others say how a kernel is reached, or how much is printed: nothing here depends on them. */
+const KNOWN = new Set([...VALUED_OPTIONS, ...FLAG_OPTIONS, 'verbose', 'v']);
 
 /** One that needs what is not here. */
 const UNSUPPORTED: Readonly<Record<string, string>> = {
@@ -109,6 +125,9 @@ function applyOption(settings: Settings, { name, value, place }: ScriptOption): 
     case 'dry_run':
       settings.dryRun = flag(value);
       return;
+    case 'non_fatal':
+      settings.nonFatal = kinds(value, place);
+      return;
     case 'init_scripts':
       settings.initScripts = value.split(',').filter((script) => script !== '');
       return;
@@ -123,8 +142,7 @@ function applyOption(settings: Settings, { name, value, place }: ScriptOption): 
   }
   const missing = UNSUPPORTED[name];
   if (missing !== undefined && flag(value)) throw new Unsupported(place, missing);
-  if (missing === undefined && !WITHOUT_EFFECT.has(name))
-    throw new ScriptError(place, `packetdrill has no option --${name}`);
+  if (missing === undefined && !KNOWN.has(name)) throw new ScriptError(place, `packetdrill has no option --${name}`);
 }
 
 function ipVersion(value: string, place: Place): string {
@@ -133,6 +151,14 @@ function ipVersion(value: string, place: Place): string {
     throw new ScriptError(place, `--ip_version is ipv4, ipv4-mapped-ipv6 or ipv6, not "${value}"`);
   }
   return value;
+}
+
+/** Of what may differ: `packet`, `syscall`, or both. */
+function kinds(value: string, place: Place): ReadonlySet<string> {
+  const named = value.split(',').filter((kind) => kind !== '');
+  const wrong = named.find((kind) => kind !== 'packet' && kind !== 'syscall');
+  if (wrong === undefined && named.length > 0) return new Set(named);
+  throw new ScriptError(place, `--non_fatal is "${value}": allowed are packet and syscall, with a comma between them`);
 }
 
 function flag(value: string): boolean {

@@ -63,7 +63,7 @@ function splitLine(line: string): Words[] {
 
 /** `$((15*1024*1024))` → 15728640; what is no product, sum or quotient of plain numbers stays as it is. */
 function arithmetic(text: string): string {
-  return text.replace(/\$\(\(\s*([\d\s*+/-]+?)\s*\)\)/g, (whole, sum: string) => {
+  return text.replace(/\$\(\(([^()]*)\)\)/g, (whole, sum: string) => {
     const total = evaluateSum(sum.replace(/\s+/g, ''));
     return total === undefined ? whole : String(total);
   });

@@ -19,6 +19,8 @@ export interface Stage {
   /** The world's descriptor of an epoll instance, by the script's. */
   readonly epolls: Map<number, number>;
   readonly files: Map<number, Plain>;
+  /** How much the calls have asked for, all together. */
+  readonly moved: { bytes: number };
   /** Said with the outcome: what was ignored, what a block printed. */
   note(text: string): void;
   /** One line as things happen; goes nowhere unless somebody wants to see. */

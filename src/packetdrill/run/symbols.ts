@@ -56,8 +56,8 @@ const OTHERS: Readonly<Record<string, number>> = {
   IPPROTO_RAW: 255,
 };
 
-/** What `%{ … }%` blocks may name besides the fields of tcp_info: tcp_states.h, tcp.h. */
-const IN_CODE: Readonly<Record<string, number>> = {
+/** States and bits of TCP_INFO, which calls compare and `%{ … }%` blocks name: tcp_states.h, tcp.h. */
+const OF_TCP_INFO: Readonly<Record<string, number>> = {
   TCP_ESTABLISHED: 1,
   TCP_SYN_SENT: 2,
   TCP_SYN_RECV: 3,
@@ -85,17 +85,29 @@ const IN_CODE: Readonly<Record<string, number>> = {
   TCP_INFINITE_SSTHRESH: 0x7fffffff,
 };
 
-/** The number a script's name stands for in a call. */
+/** The u32s that SO_MEMINFO gives, in order: sock_diag.h. */
+export const MEMINFO: readonly string[] = [
+  'SK_MEMINFO_RMEM_ALLOC',
+  'SK_MEMINFO_RCVBUF',
+  'SK_MEMINFO_WMEM_ALLOC',
+  'SK_MEMINFO_SNDBUF',
+  'SK_MEMINFO_FWD_ALLOC',
+  'SK_MEMINFO_WMEM_QUEUED',
+  'SK_MEMINFO_OPTMEM',
+  'SK_MEMINFO_BACKLOG',
+  'SK_MEMINFO_DROPS',
+];
+
+/** The number a script's name stands for in a call or in code. */
 export function symbolValue(name: string): number | undefined {
+  const place = MEMINFO.indexOf(name);
   return (
     CONSTANTS.get(name) ??
     (Object.hasOwn(ERRNO, name) ? ERRNO[name as keyof typeof ERRNO] : undefined) ??
-    own(OTHERS, name)
+    own(OTHERS, name) ??
+    own(OF_TCP_INFO, name) ??
+    (place === -1 ? undefined : place)
   );
-}
-
-export function codeSymbol(name: string): number | undefined {
-  return own(IN_CODE, name) ?? symbolValue(name);
 }
 
 function own(table: Readonly<Record<string, number>>, name: string): number | undefined {

@@ -50,6 +50,21 @@ function layOut(): InfoField[] {
 /** As much as any kernel gives. */
 export const TCP_INFO_BYTES_MAX = 512;
 
+/** Fields of other systems' TCP_INFO, and those that a congestion control reports (TCP_CC_INFO), of which there is nothing here. */
+const FOREIGN = new Set(
+  `tcpi_snd_bwnd tcpi_snd_nxt tcpi_rcv_nxt tcpi_toe_tid tcpi_snd_rexmitpack tcpi_rcv_ooopack tcpi_snd_zerowin tcpi_rttmin tcpi_rcv_adv
+   tcpi_dupacks tcpi_rto_min tcpi_rcv_adv_wnd tcpi_tlp_probe_cnt tcpi_tfo_cookie_req tcpi_tfo_cookie_rcv tcpi_tfo_syn_loss
+   tcpi_tfo_syn_data_sent tcpi_tfo_syn_data_acked tcpi_tfo_syn_data_rcv __tcpi_ca_state __tcpi_probes __tcpi_backoff __tcpi_ato
+   __tcpi_rcv_mss __tcpi_unacked __tcpi_sacked __tcpi_lost __tcpi_retrans __tcpi_fackets __tcpi_pmtu __tcpi_rcv_ssthresh __tcpi_advmss
+   __tcpi_reordering __tcpi_rcv_rtt __tcpi_pad vegas_enabled vegas_rttcnt vegas_rtt vegas_minrtt dctcp_enabled dctcp_ce_state dctcp_alpha
+   dctcp_ab_ecn dctcp_ab_tot bbr_bw_lo bbr_bw_hi bbr_min_rtt bbr_pacing_gain bbr_cwnd_gain bbr_bw bbr_mode bbr_phase bbr_version
+   bbr_inflight_lo bbr_inflight_hi bbr_extra_acked`.split(/\s+/),
+);
+
+export function isForeignInfo(name: string): boolean {
+  return FOREIGN.has(name);
+}
+
 export function isInfoField(name: string): boolean {
   return FIELDS.has(name);
 }

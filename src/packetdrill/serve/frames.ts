@@ -27,6 +27,8 @@ export const enum Op {
   HELLO = 19,
   /** The script is over. */
   FREE = 20,
+  /** `name=value`: one of Linux's settings, from now on. */
+  SYSCTL = 21,
 }
 
 /** What arrives is a datagram, or what one write of a script has: more is no packetdrill. */

@@ -63,6 +63,9 @@ export class Session {
       case Op.GETTIME:
         thread.write(reply(0, 0, timeBytes(this.#time(thread))));
         break;
+      case Op.SYSCTL:
+        thread.write(reply(...this.#setting(request.rest().toString('utf8'))));
+        break;
       default:
         this.#call(thread, request);
     }
@@ -84,6 +87,27 @@ export class Session {
     } catch (error) {
       thread.write(reply(-1, errnoOf(error)));
     }
+  }
+
+  /** Result and errno: ENOENT for a name that is not known, EINVAL for a value that is not allowed. */
+  #setting(text: string): [number, number] {
+    const { world } = this;
+    const at = text.indexOf('=');
+    if (at < 1) return [-1, ERRNO.EINVAL];
+    const name = text.slice(0, at).trim();
+    try {
+      world.getSysctl(name);
+    } catch (error) {
+      return [-1, errnoOf(error)];
+    }
+    try {
+      world.setSysctl(name, text.slice(at + 1));
+    } catch (error) {
+      const errno = errnoOf(error);
+      // The name is known: a congestion control that is not there is a value that is not allowed.
+      return [-1, errno === ERRNO.ENOENT ? ERRNO.EINVAL : errno];
+    }
+    return [0, 0];
   }
 
   /** Jumps from timer to timer until something is sent. */

@@ -10,9 +10,11 @@ export interface Piece {
   /** It begins the scripted one. */
   readonly first: boolean;
   readonly last: boolean;
+  /** PSH is compared. */
+  readonly push: boolean;
 }
 
-export const WHOLE: Piece = { first: true, last: true };
+export const WHOLE: Piece = { first: true, last: true, push: true };
 
 /**
  * Both in the script's numbers. Undefined when `seen` is what `expected` describes, else what differs, in words. Timestamp
@@ -46,15 +48,11 @@ function tcpDifference(expected: TcpPacket, seen: TcpPacket, piece: Piece): stri
 
 /**
  * A kernel hands a large segment to the device, which cuts it: FIN goes with the last piece, CWR with the first (RFC 3168 §6.1.2), unless it is a bit of an ACE field. PSH of the pieces tells
- * nothing: Linux sets it where a burst of two or more ends, and where that is depends on how much it may send at once, which no script writes down.
+ * little: Linux sets it where a burst of two or more ends, and where that is depends on how much it may send at once, which no script writes down.
  */
 function ignoredFlags(expected: TcpPacket, piece: Piece): number {
   const ace = (expected.flags & TcpFlag.AE) !== 0;
-  return (
-    (piece.first && piece.last ? 0 : TcpFlag.PSH) |
-    (piece.last ? 0 : TcpFlag.FIN) |
-    (piece.first || ace ? 0 : TcpFlag.CWR)
-  );
+  return (piece.push ? 0 : TcpFlag.PSH) | (piece.last ? 0 : TcpFlag.FIN) | (piece.first || ace ? 0 : TcpFlag.CWR);
 }
 
 function flagsDifference(expected: number, seen: number): string | undefined {

@@ -49,6 +49,34 @@ t.test('one that fails → line, expected and seen; status 1', async (t) => {
   t.notOk(stdout.includes('\x1b'), 'no colour in a pipe');
 });
 
+/** Ends with a packet that it does not describe. */
+const OPEN_END = `0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3
++0 connect(3, ..., ...) = -1 EINPROGRESS
++0 > S 0:0(0) <...>
++2 close(3) = 0
+`.replace('+0 connect', '+0 fcntl(3, F_SETFL, O_NONBLOCK) = 0\n+0 connect');
+
+t.test('--as-packetdrill, --strict and options of packetdrill', async (t) => {
+  const cwd = scripts(t);
+  writeFileSync(join(cwd, 'open.pkt'), OPEN_END);
+  const strict = await many.run(['packetdrill', '--strict', 'open.pkt'], { cwd });
+  t.match(strict, { status: 1, stdout: /does not expect; packetdrill ignores it \(--as-packetdrill\)/ });
+  const theirs = ['packetdrill', '--as-packetdrill', '--tolerance_usecs=9000', '--mss', '1000', '--debug', 'open.pkt'];
+  t.match(await many.run(theirs, { cwd }), { status: 0, stdout: /1 passed/ });
+  const six = await many.run(['packetdrill', '--ip_version=ipv6', 'bad.pkt'], { cwd });
+  t.match(six, { status: 0, stdout: /skip bad.pkt \(not supported: IPv6/ });
+  for (const [args, says] of [
+    [['--strict', '--as-packetdrill', 'open.pkt'], /--strict is "it": allowed is without --as-packetdrill/],
+    [['--mtu=x', 'open.pkt'], /--mtu is "x"/],
+    [['--non_fatal=all', 'open.pkt'], /--non_fatal is "all"/],
+    [['--serve', 'x.sock', '--mtu=1000'], /--mtu is "1000": allowed is nothing with --serve/],
+  ] as const) {
+    const { status, stderr } = await many.run(['packetdrill', ...args], { cwd });
+    t.equal(status, 2, args.join(' '));
+    t.match(stderr, says);
+  }
+});
+
 t.test('--json → one object', async (t) => {
   const cwd = scripts(t);
   const { status, stdout } = await many.run(['packetdrill', '--json', 'bad.pkt', 'suite'], { cwd });

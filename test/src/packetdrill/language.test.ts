@@ -104,6 +104,67 @@ t.test('options, in each of their forms', (t) => {
   t.end();
 });
 
+t.test('names that are defined → numbers, cookies and codes of packets', (t) => {
+  const script = parseScript(
+    'a.pkt',
+    `--define=PEER_MSS=1000
+     --define=SEGMENT=(PEER_MSS-12)
+     --define=COOKIE=3021b9d889017eeb
+     --define=OTHER=COOKIE
+     --define=QUOTED="0xAbCd1234"
+     --define=KIND=unreachable
+     --define=CODE=frag_needed
+     #define END 989
+     0 < S 0:0(0) win WIN <mss PEER_MSS,nop,nop,TS val END ecr 0,FO COOKIE>
+     0 > . 1:END(SEGMENT) ack END <nop,nop,sack SEGMENT:PEER_MSS 1:END>
+     0 < S 0:0(0) win 0 <FO OTHER>
+     0 < S 0:0(0) win 0 <FO QUOTED,nop,nop>
+     0 < icmp KIND CODE mtu END [1:END(SEGMENT)]
+     0 < [tos CE_TOS] udp (END)`,
+    new Map([
+      ['WIN', '0x100'],
+      ['CE_TOS', '3'],
+      ['COOKIE', 'aabbccddeeff'],
+    ]),
+  );
+  const packets = script.events.map((event) => (event as PacketEvent).packet);
+  t.match(packets[0], { window: 256, options: [{ value: 1000 }, {}, {}, { val: 989 }, { cookie: 'aabbccddeeff' }] });
+  t.match(packets[1], { range: { end: 989, length: 988 }, ack: 989 });
+  const { options } = packets[1] as TcpPacket;
+  t.same(options?.[2], {
+    kind: 'sack',
+    blocks: [
+      { left: 988, right: 1000 },
+      { left: 1, right: 989 },
+    ],
+  });
+  t.match(packets[2], { options: [{ cookie: 'aabbccddeeff' }] }, 'the command line comes before the script');
+  t.match(packets[3], { options: [{ cookie: 'abcd1234' }] });
+  t.match(packets[4], { type: 3, code: 4, mtu: 989, quoted: { range: { length: 988 } } });
+  t.match(packets[5], { marks: { tos: 3 }, length: 989 });
+  t.end();
+});
+
+t.test('a cookie of letters that nobody has defined → itself', (t) => {
+  t.match(packet('0 < S 0:0(0) <FO abcdef,eol,eol,eol>').options, [{ cookie: 'abcdef' }]);
+  t.end();
+});
+
+t.test('"." without "ack" → acknowledges 0; neither flag nor number → none', (t) => {
+  t.equal(packet('0 < R. 1:1(0) win 0').ack, 0);
+  t.equal(packet('0 < R 1:1(0) win 0').ack, undefined);
+  t.end();
+});
+
+t.test('with IPv6, icmp has the names of ICMPv6', (t) => {
+  const text = '0 < icmp packet_too_big mtu 1280 [1:1461(1460)]';
+  t.match(parseScript('a.pkt', `--ip_version=ipv6\n${text}`).events, [{ packet: { version: 6, type: 2, mtu: 1280 } }]);
+  t.match(parseScript('a.pkt', text, new Map(), 6).events, [{ packet: { version: 6 } }]);
+  t.throws(() => parseScript('a.pkt', text), /no ICMP type/);
+  t.throws(() => parseScript('a.pkt', `--ip_version=ipv4\n${text}`, new Map(), 6), /no ICMP type/);
+  t.end();
+});
+
 t.test('ICMP and UDP', (t) => {
   const at = (text: string) => (events(text)[0] as PacketEvent).packet;
   t.match(at('0 < icmp unreachable frag_needed mtu 1400 [1:1461(1460)]'), {
@@ -185,7 +246,15 @@ t.test('conditions leave out lines, and places stay true', (t) => {
 const WRONG: readonly (readonly [string, string, RegExp])[] = [
   ['0 > S', '1:6', /expected a sequence number, found the end of the script/],
   ['0 > . 1:3(1) ack 1', '1:7', /1 and 1 bytes make 2, not 3/],
-  ['0 > . 1:1(0)', '1:6', /needs "ack N"/],
+  ['--define=W=0x10000\n0 < S 0:0(0) win W', '2:18', /W \(65536\) is too large for a window/],
+  ['--define=W=3-4\n0 < S 0:0(0) win W', '2:18', /W \(-1\) is too small for a window/],
+  ['--define=W=W\n0 < S 0:0(0) win W', '2:18', /the definition of W leads back to itself/],
+  ['--define=A=B\n--define=B=A\n0 < S 0:0(0) <FO A,nop,nop>', '3:18', /the definition of A leads back to itself/],
+  ['--define=W=x\n0 < S 0:0(0) win W', '2:18', /expected a window, found "W"/],
+  ['--define=W=1/0\n0 < S 0:0(0) win W', '2:18', /division by zero/],
+  ['--define=C=xyz\n0 < S 0:0(0) <FO C>', '2:18', /a Fast Open cookie: C is defined as "xyz"/],
+  ['--define=C=abc\n0 < S 0:0(0) <FO C>', '2:18', /odd number/],
+  ['--define=C=nowhere\n0 < icmp unreachable C', '2:21', /"C" is no code/],
   ['0 > X. 1:1(0) ack 1', '1:5', /"X." is neither TCP flags/],
   ['0 < S 0:0(0) win 70000', '1:18', /70000 is too large for a window/],
   ['0 < S 0:0(0) win 1 <mss 1000,nop>', '1:20', /these options take 5 bytes/],
@@ -223,7 +292,14 @@ t.test('what is wrong → an error with its place', (t) => {
 });
 
 t.test('other protocols → not supported, no error', (t) => {
-  for (const text of ['0 < sctp: INIT[]', '0 < gre: . 1:1(0)', '0 > S 0:0(0) <mp_capable a>', '0 < mpls (label 1)']) {
+  for (const text of [
+    '0 < sctp: INIT[]',
+    '0 < gre: . 1:1(0)',
+    '0 > S 0:0(0) <mp_capable a>',
+    '0 > S 0:0(0) <tarr 2>',
+    '0 < mpls (label 1)',
+    '0 < ipv6 fd00::1 > fd00::2: . 1:1(0)',
+  ]) {
     t.throws(() => parseScript('a.pkt', text), Unsupported, text);
   }
   t.end();

@@ -246,6 +246,39 @@ t.test('the other operations → as the calls have them', async (t) => {
   t.equal((await main.call(Op.CONNECT, Buffer.concat([ints(10_000), sockaddr('192.0.2.1', 80)]))).errno, ERRNO.EISCONN);
 });
 
+t.test('settings while a script runs → in force at once, and gone with the script', async (t) => {
+  const { path } = await served(t);
+  const client = await Client.open(t, path);
+  await client.call(Op.HELLO);
+  const set = async (text: string) => {
+    const { result, errno } = await client.call(Op.SYSCTL, Buffer.from(text));
+    return result === 0 ? 0 : errno;
+  };
+  const window = async () => {
+    const fd = (await client.call(Op.SOCKET, ints(SOCKET.AF_INET, SOCKET.SOCK_STREAM, 0))).result;
+    const { payload } = await client.call(Op.GETSOCKOPT, ints(fd, SO.SOL_SOCKET, SO.SO_RCVBUF, 4));
+    return payload.readInt32LE(0);
+  };
+  const before = await window();
+  t.equal(await set('net.ipv4.tcp_rmem=4096 50000 60000'), 0);
+  t.equal(await window(), 50_000);
+  t.equal(await set('net/ipv4/tcp_rmem = 4096 40000 60000'), 0, "a path's form, and blanks");
+  t.equal(await window(), 40_000);
+  t.equal(await set('net.ipv4.nonsense=1'), ERRNO.ENOENT);
+  t.equal(await set('net.ipv4.tcp_sack=x'), ERRNO.EINVAL);
+  t.equal(await set('net.ipv4.tcp_congestion_control=nonsense'), ERRNO.EINVAL);
+  t.equal(await set('net.ipv4.tcp_available_congestion_control=reno'), ERRNO.EACCES);
+  for (const text of ['', '=', '=1', 'net.ipv4.tcp_sack', '\0=\0']) t.not(await set(text), 0, JSON.stringify(text));
+  t.equal(await window(), 40_000, 'what is refused changes nothing');
+  // The stub that stands for sysctl has a connection of its own.
+  const stub = await Client.open(t, path);
+  t.equal((await stub.call(Op.SYSCTL, Buffer.from('net.ipv4.tcp_rmem=4096 30000 60000'))).result, 0);
+  stub.socket.destroy();
+  t.equal(await window(), 30_000);
+  await client.call(Op.HELLO);
+  t.equal(await window(), before, 'the next script begins as it was');
+});
+
 t.test('a second script → a fresh world', async (t) => {
   const { path, server } = await served(t);
   for (let i = 0; i < 3; i++) {

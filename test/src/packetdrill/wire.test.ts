@@ -98,16 +98,21 @@ t.test('a piece of a larger segment → FIN belongs to the last, CWR to the firs
   const whole = tcp('FPW. 1:2001(2000) ack 1');
   const first = tcp('W. 1:1001(1000) ack 1');
   const last = tcp('FP. 1001:2001(1000) ack 1');
-  t.equal(difference(whole, first, { first: true, last: false }), undefined);
-  t.equal(difference(whole, last, { first: false, last: true }), undefined);
+  t.equal(difference(whole, first, { first: true, last: false, push: false }), undefined);
+  t.equal(difference(whole, last, { first: false, last: true, push: false }), undefined);
   t.equal(difference(whole, first, WHOLE), 'flags: expected FPW., seen W.');
   t.equal(
-    difference(whole, tcp('W. 1001:2001(1000) ack 1'), { first: false, last: true }),
+    difference(whole, tcp('W. 1001:2001(1000) ack 1'), { first: false, last: true, push: false }),
     'flags: expected F., seen .',
   );
   t.equal(
-    difference(tcp('P. 1:2001(2000) ack 1'), tcp('. 1001:2001(1000) ack 1'), { first: false, last: true }),
+    difference(tcp('P. 1:2001(2000) ack 1'), tcp('. 1001:2001(1000) ack 1'), { first: false, last: true, push: false }),
     undefined,
+  );
+  t.equal(
+    difference(tcp('P. 1:2001(2000) ack 1'), tcp('. 1001:2001(1000) ack 1'), { first: false, last: true, push: true }),
+    'flags: expected P., seen .',
+    'unless it is judged as packetdrill does',
   );
   t.end();
 });

@@ -1,3 +1,5 @@
+import { SO } from '../../../posix/constants.js';
+import { ERRNO } from '../../../posix/errno.js';
 import type { Outcome, PendingCall, SocketAddress } from '../../../posix/socket-calls.js';
 import type { CallEvent } from '../../language/ast.js';
 import { type Place, ScriptError } from '../../language/script-error.js';
@@ -15,6 +17,8 @@ export interface Issued {
 
 /** Nobody writes or reads more with one call in a script; a number beyond is a slip or an attempt on our memory. */
 export const IO_BYTES_MAX = 64 << 20;
+/** … and all calls of a script together: what seconds of the largest allow. */
+const IO_TOTAL_MAX = 16 * 2 ** 30;
 
 /** One system call of a script: its arguments, taken one by one, with complaints that name their place. */
 export class CallRun {
@@ -55,6 +59,18 @@ export class CallRun {
     return this.stage.connections.all.findLast((socket) => socket.scriptFd === scriptFd)?.liveFd ?? -1;
   }
 
+  /** A null pointer. */
+  isNull(i: number): boolean {
+    const value = this.args[i];
+    return value?.kind === 'number' && value.value === 0;
+  }
+
+  /** What a kernel says of a pointer that leads nowhere. A descriptor that is none, or no socket, it says first. */
+  fault(fdAt: number): Outcome {
+    const asked = this.calls.getsockopt(this.fd(fdAt), SO.SOL_SOCKET, SO.SO_TYPE, 4);
+    return asked.result < 0 ? asked : { result: -1, errno: ERRNO.EFAULT };
+  }
+
   socket(i: number): ScriptSocket | undefined {
     return this.stage.connections.byFd(this.number(i, 'a descriptor'));
   }
@@ -64,8 +80,13 @@ export class CallRun {
   }
 
   byteCount(count: number, place: Place): number {
-    if (count >= 0 && count <= IO_BYTES_MAX) return count;
-    throw new ScriptError(place, `${count} is no number of bytes that a script may move: at most ${IO_BYTES_MAX}`);
+    if (!(count >= 0 && count <= IO_BYTES_MAX))
+      throw new ScriptError(place, `${count} is no number of bytes that a script may move: at most ${IO_BYTES_MAX}`);
+    const { moved } = this.stage;
+    moved.bytes += count;
+    if (moved.bytes > IO_TOTAL_MAX)
+      throw new ScriptError(place, `the calls of this script move more than ${IO_TOTAL_MAX} bytes together`);
+    return count;
   }
 
   struct(i: number, what: string): CStruct {
@@ -80,7 +101,8 @@ export class CallRun {
     if (value.kind === 'number' && value.value === 0) return undefined;
     if (value.kind !== 'struct') throw new ScriptError(value.place, 'expected a socket address in braces, or "..."');
     const port = field(value, 'sin_port') ?? field(value, 'sin6_port');
-    const host = field(value, 'sin_addr') ?? field(value, 'sin6_addr');
+    const host =
+      field(value, 'sin_addr') ?? field(value, 'sin6_addr') ?? value.bare.find(({ kind }) => kind === 'string');
     return {
       family: numberOf(field(value, 'sa_family') ?? field(value, 'sin_family') ?? value, 'a family (sa_family)'),
       port: port === undefined ? 0 : numberOf(port, 'a port'),

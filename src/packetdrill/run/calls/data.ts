@@ -1,6 +1,6 @@
-import { IP, MESSAGE, TCP } from '../../../posix/constants.js';
+import { IP, IPV6, MESSAGE, TCP } from '../../../posix/constants.js';
 import { ERRNO } from '../../../posix/errno.js';
-import type { ControlMessage, Outcome } from '../../../posix/socket-calls.js';
+import type { ControlMessage, Outcome, PendingCall } from '../../../posix/socket-calls.js';
 import { ScriptError, Unsupported } from '../../language/script-error.js';
 import { type CStruct, type CValue, field, numberOf, valueText } from '../c-values.js';
 import { flagText } from '../symbols.js';
@@ -12,6 +12,9 @@ export function read(run: CallRun): Issued {
   run.takes(3, 6);
   const flags = run.args.length > 3 ? run.number(3, 'flags') : 0;
   const from = run.args[4];
+  if (run.isNull(1) && run.bytes(2) > 0) {
+    return { call: faultsFrom(1, run.calls.recv(run.fd(0), 1, flags | MESSAGE.MSG_PEEK)) };
+  }
   return {
     call: run.calls.recv(run.fd(0), run.bytes(2), flags),
     finish: (outcome) => run.compareAddress(from, outcome.address),
@@ -25,6 +28,7 @@ export function readv(run: CallRun): Issued {
 
 export function recvmsg(run: CallRun): Issued {
   run.takes(3);
+  if (run.isNull(1)) return { call: run.fault(0) };
   const message = run.struct(1, 'a msghdr');
   const flags = run.number(2, 'flags');
   return {
@@ -42,22 +46,28 @@ export function recvmsg(run: CallRun): Issued {
 export function write(run: CallRun): Issued {
   run.takes(3, 6);
   const flags = run.args.length > 3 ? run.number(3, 'flags') : 0;
-  if (isNull(run.args[1]) && run.bytes(2) > 0) return faulted(run, flags);
-  const address = run.args.length > 4 ? destination(run, 4, flags) : undefined;
+  const address = run.args.length > 4 ? destination(run, run.args[4], flags) : undefined;
+  if (run.isNull(1) && run.bytes(2) > 0) {
+    return { call: faultsFrom(0, run.calls.send(run.fd(0), new Uint8Array(0), flags, address)) };
+  }
   return { call: run.calls.send(run.fd(0), contents(run.args[1], run.bytes(2)), flags, address) };
 }
 
-/** A null pointer. */
-function isNull(value: CValue): boolean {
-  return value.kind === 'number' && value.value === 0;
-}
-
-/** What a socket that can be written to says of a buffer that is none; one that cannot says so first. */
-function faulted(run: CallRun, flags: number): Issued {
-  if ((flags & MESSAGE.MSG_FASTOPEN) !== 0) throw new Unsupported(run.place, 'MSG_FASTOPEN with a null pointer');
-  const { outcome } = run.calls.send(run.fd(0), new Uint8Array(0), flags | MESSAGE.MSG_DONTWAIT);
-  const fault = { result: -1, errno: ERRNO.EFAULT };
-  return { call: outcome !== undefined && outcome.result < 0 ? outcome : fault };
+/**
+ * A call whose buffer is a null pointer. What a kernel looks at before the buffer, it says first: a descriptor that is none, a connection that
+ * failed, that there is nothing to read. `least`: from this result on the buffer is needed. A SYN that would carry the data leaves without it, as Linux has it.
+ */
+function faultsFrom(least: number, call: PendingCall): PendingCall {
+  return {
+    get outcome() {
+      const { outcome } = call;
+      return outcome === undefined || outcome.result < least ? outcome : { result: -1, errno: ERRNO.EFAULT };
+    },
+    get completedUs() {
+      return call.completedUs;
+    },
+    cancel: () => call.cancel(),
+  };
 }
 
 export function writev(run: CallRun): Issued {
@@ -67,13 +77,13 @@ export function writev(run: CallRun): Issued {
 
 export function sendmsg(run: CallRun): Issued {
   run.takes(3);
+  if (run.isNull(1)) return { call: run.fault(0) };
   const message = run.struct(1, 'a msghdr');
   const flags = run.number(2, 'flags');
   const control = field(message, 'msg_control');
   if (control?.kind === 'list' && control.items.length > 0)
     throw new Unsupported(control.place, 'control messages of sendmsg()');
-  const named = field(message, 'msg_name');
-  const address = named === undefined ? undefined : run.address(named);
+  const address = destination(run, message.fields.get('msg_name'), flags);
   return { call: run.calls.send(run.fd(0), new Uint8Array(messageBytes(run, message)), flags, address) };
 }
 
@@ -128,8 +138,13 @@ function compareControl(run: CallRun, message: CStruct, seen: readonly ControlMe
   items.forEach((item, i) => {
     if (item.kind !== 'struct')
       throw new ScriptError(item.place, 'expected a control message: {cmsg_level=…, cmsg_type=…, cmsg_data=…}');
-    const level = numberOf(item.fields.get('cmsg_level'), 'a level');
-    const type = numberOf(item.fields.get('cmsg_type'), 'a type');
+    let level = numberOf(item.fields.get('cmsg_level'), 'a level');
+    let type = numberOf(item.fields.get('cmsg_type'), 'a type');
+    // A program that has IPv6 sockets for its IPv4 expects the names of IPv6; the sockets here are of IPv4 all the same.
+    if (run.stage.settings.mapped && level === IPV6.SOL_IPV6 && type === IPV6.IPV6_RECVERR) {
+      level = IP.SOL_IP;
+      type = IP.IP_RECVERR;
+    }
     const got = seen[i];
     if (level !== got.level || type !== got.type) {
       run.mismatch('control message', `level ${level} type ${type}`, `level ${got.level} type ${got.type}`, item.place);

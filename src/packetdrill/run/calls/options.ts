@@ -17,6 +17,7 @@ export function setsockopt(run: CallRun): Issued {
     throw new Unsupported(run.place, 'SO_TIMESTAMPING');
   }
   const length = optionLength(run, 4);
+  if (run.isNull(3) && length > 0) return { call: run.fault(0) };
   const value = encodeValue(run.args[3], length);
   return { call: run.calls.setsockopt(run.fd(0), run.number(1, 'a level'), run.number(2, 'an option'), value) };
 }
@@ -28,6 +29,9 @@ export function getsockopt(run: CallRun): Issued {
   const level = run.number(1, 'a level');
   const option = run.number(2, 'an option');
   const info = level === TCP.SOL_TCP && option === TCP.TCP_INFO;
+  // Of no bytes there is nothing to write.
+  if (run.isNull(4) || (run.isNull(3) && !(length.kind === 'list' && run.number(4) === 0)))
+    return { call: run.fault(0) };
   const capacity = length.kind === 'any' ? (info ? TCP_INFO_BYTES_MAX : 64) : optionLength(run, 4);
   return {
     call: run.calls.getsockopt(run.fd(0), level, option, capacity),

@@ -1,9 +1,11 @@
 import { formatIpv4Address, parseIpv4Address } from '../../../../stack/wire/ipv4.js';
-import { MESSAGE, SOCKET } from '../../../posix/constants.js';
+import { MESSAGE, SOCKET, TCP } from '../../../posix/constants.js';
 import type { Outcome, SocketAddress } from '../../../posix/socket-calls.js';
 import { Unsupported } from '../../language/script-error.js';
-import { numberOf } from '../c-values.js';
+import { type CValue, field, numberOf } from '../c-values.js';
 import type { ScriptSocket } from '../connections.js';
+import { symbolValue } from '../symbols.js';
+import { infoField, TCP_INFO_BYTES_MAX } from '../tcp-info.js';
 import type { CallRun, Issued } from './call-run.js';
 
 /** `socket(..., SOCK_STREAM, IPPROTO_TCP) = 3` */
@@ -37,6 +39,7 @@ function opened(run: CallRun, socket: ScriptSocket, liveFd: number): void {
 export function bind(run: CallRun): Issued {
   run.takes(3);
   const { settings } = run.stage;
+  if (run.isNull(1)) return { call: run.fault(0) };
   const address = run.address(run.args[1]) ?? local(settings.localAddress, settings.bindPort);
   const socket = run.socket(0);
   const fd = run.fd(0);
@@ -74,7 +77,7 @@ export function listen(run: CallRun): Issued {
       if (outcome.result !== 0 || socket === undefined) return;
       // Without bind() it listens on a port of the stack's choice.
       learnLocal(run, socket, fd);
-      if (socket.state === 'new') socket.state = 'listening';
+      run.stage.connections.listens(socket);
     },
   };
 }
@@ -98,14 +101,25 @@ export function accept(run: CallRun): Issued {
 
 export function connect(run: CallRun): Issued {
   run.takes(3);
-  const address = connectAddress(run, 1);
+  if (disconnects(run)) return { call: run.calls.connect(run.fd(0), { family: SOCKET.AF_UNSPEC, host: '', port: 0 }) };
+  if (run.isNull(1)) return { call: run.fault(0) };
+  const address = connectAddress(run, run.args[1]);
   begin(run, address);
   return { call: run.calls.connect(run.fd(0), address) };
 }
 
-function connectAddress(run: CallRun, i: number): SocketAddress {
+function connectAddress(run: CallRun, value: CValue | undefined): SocketAddress {
   const { settings } = run.stage;
-  return run.address(run.args[i]) ?? local(settings.remoteAddress, settings.connectPort);
+  return run.address(value) ?? local(settings.remoteAddress, settings.connectPort);
+}
+
+/** `connect(4, AF_UNSPEC, ...)`, or the family in braces: the connection is given up. */
+function disconnects({ event, args }: CallRun): boolean {
+  const [, written] = event.args;
+  const [, value] = args;
+  if (written.kind === 'name') return written.name === 'AF_UNSPEC';
+  const family = value.kind === 'struct' ? (field(value, 'sa_family') ?? field(value, 'sin_family')) : undefined;
+  return family !== undefined && numberOf(family, 'a family') === SOCKET.AF_UNSPEC;
 }
 
 /** From here on the socket's SYN may come. */
@@ -113,23 +127,29 @@ function begin(run: CallRun, address: SocketAddress): void {
   const socket = run.socket(0);
   if (socket === undefined) return;
   run.stage.connections.underTest = socket;
-  if (socket.state === 'new' && socket.protocol === 'tcp') socket.state = 'connecting';
+  if (socket.protocol === 'tcp' && (socket.state === 'new' || isClosed(run, socket))) socket.connecting();
   if (address.host === '') return;
   socket.live.remoteAddress = parseIpv4Address(address.host) ?? 0;
   socket.live.remotePort = address.port;
 }
 
-/** sendto may open a connection (RFC 7413), and of UDP says to whom. */
-export function destination(run: CallRun, i: number, flags: number): SocketAddress | undefined {
+/** Its connection has come to an end, or was given up: the next is another. */
+function isClosed(run: CallRun, { liveFd }: ScriptSocket): boolean {
+  if (liveFd === undefined) return false;
+  const info = run.calls.getsockopt(liveFd, TCP.SOL_TCP, TCP.TCP_INFO, TCP_INFO_BYTES_MAX).data;
+  return info !== undefined && infoField(info, 'tcpi_state') === symbolValue('TCP_CLOSE');
+}
+
+/** sendto and sendmsg may open a connection (RFC 7413), and of UDP they say to whom. */
+export function destination(run: CallRun, wanted: CValue | undefined, flags: number): SocketAddress | undefined {
   const socket = run.socket(0);
-  const wanted = run.args[i];
   const opening = (flags & MESSAGE.MSG_FASTOPEN) !== 0;
   const udp = socket?.protocol === 'udp';
   const none = wanted === undefined || (wanted.kind === 'number' && wanted.value === 0);
   if (none || (wanted.kind === 'any' && !opening && !udp)) return undefined;
   // A connected socket for UDP may leave it open, and then means its peer.
   if (wanted.kind === 'any' && udp && socket.live.remotePort !== 0) return undefined;
-  const address = connectAddress(run, i);
+  const address = connectAddress(run, wanted);
   if (opening || udp) begin(run, address);
   return address;
 }
@@ -157,11 +177,13 @@ export function shutdown(run: CallRun): Issued {
 
 export function getsockname(run: CallRun): Issued {
   run.takes(3);
+  if (run.isNull(1) || run.isNull(2)) return { call: run.fault(0) };
   return { call: run.calls.getsockname(run.fd(0)), finish: (outcome) => compareName(run, outcome) };
 }
 
 export function getpeername(run: CallRun): Issued {
   run.takes(3);
+  if (run.isNull(1) || run.isNull(2)) return { call: run.fault(0) };
   return { call: run.calls.getpeername(run.fd(0)), finish: (outcome) => compareName(run, outcome) };
 }
 

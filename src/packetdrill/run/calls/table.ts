@@ -45,9 +45,12 @@ const CALLS: ReadonlyMap<string, (run: CallRun) => Issued> = new Map([
 
 /** Calls of kernels that suites use, and that have nothing behind them here. */
 const UNSUPPORTED = new Set(
-  `epoll_pwait select pselect ppoll pipe2 vmsplice tee openat
-   sendmmsg recvmmsg cap_set dup dup2 dup3 socketpair mmap munmap io_setup io_submit sctp_bindx sctp_sendmsg sctp_recvmsg
-   sctp_connectx sctp_peeloff kqueue kevent fork`.split(/\s+/),
+  `epoll_pwait epoll_pwait2 creat lseek fstat stat unlink setuid setgid seteuid prctl clone vfork execve wait4
+   waitpid pread pwrite preadv pwritev preadv2 pwritev2 sctp_sendv sctp_recvv sctp_send sctp_opt_info
+   sctp_getladdrs sctp_getpaddrs sctp_freeladdrs sctp_freepaddrs sctp_getaddrlen sctp_connectx2 io_uring_setup
+   io_uring_enter io_uring_register getrandom clock_gettime nanosleep usleep sleep select pselect ppoll pipe2
+   vmsplice tee openat sendmmsg recvmmsg cap_set dup dup2 dup3 socketpair mmap munmap io_setup io_submit
+   sctp_bindx sctp_sendmsg sctp_recvmsg sctp_connectx sctp_peeloff kqueue kevent fork`.split(/\s+/),
 );
 
 export function callOf(name: string): ((run: CallRun) => Issued) | undefined {
