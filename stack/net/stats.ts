@@ -172,6 +172,8 @@ export class Stats {
   tcpRunsRefused = 0;
   tcpRunsEvicted = 0;
   tcpRecordsRefused = 0;
+  /** Ends of records that could not be kept, for want of marks. */
+  tcpMarksRefused = 0;
   tcpActiveRefused = 0;
   tcpActiveEvicted = 0;
   tcpConnectionsRefused = 0;

@@ -8,7 +8,7 @@ import { RESERVE_CHUNKS } from './memory.js';
  * §3.3.2 where the pool is of a state.
  */
 export function tcpPools(tcp: TcpContext): readonly PoolReport[] {
-  const { arena, reassembly, transmits, table, synTable, timeWaits, cookieCache, limits } = tcp;
+  const { arena, reassembly, transmits, marks, table, synTable, timeWaits, cookieCache, limits } = tcp;
   const { stats } = tcp.net;
   const { slices } = arena;
   const none = { reserve: 0, refused: 0, evicted: 0 };
@@ -58,6 +58,16 @@ export function tcpPools(tcp: TcpContext): readonly PoolReport[] {
       reserve: 1,
       highWater: transmits.highWater,
       refused: stats.tcpRecordsRefused,
+    },
+    {
+      ...none,
+      name: 'tcp.send-marks',
+      unit: 'entries',
+      used: marks.count,
+      limit: limits.sendMarksMax,
+      reserve: 1,
+      highWater: marks.highWater,
+      refused: stats.tcpMarksRefused,
     },
     {
       ...none,

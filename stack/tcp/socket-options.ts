@@ -5,6 +5,7 @@ import { AckBit } from './cold-bits.js';
 import { beginCongestionControl, congestionOf } from './congestion.js';
 import { mark, wake } from './connection.js';
 import type { TcpContext } from './context.js';
+import { Extra, extraOf, extraRow, leaveExtraRow } from './extra-rows.js';
 import { FastOpen } from './fast-open.js';
 import { beginKeepalive } from './keepalive.js';
 import type { ConnectionDefaults } from './listener-table.js';
@@ -18,6 +19,7 @@ import {
   withMtuDiscover,
 } from './options.js';
 import { clampSet, limitSet } from './receive-space.js';
+import { isHeld, liftHold } from './send-marks.js';
 import { withRow } from './sleep.js';
 import { State } from './state.js';
 import { Cold, Custom, Flag, Tcb } from './tcb.js';
@@ -121,9 +123,13 @@ const FIELDS: Partial<Record<TcpOption, Cold>> = {
   [TcpOption.SEND_BYTES]: Cold.SND_LIMIT,
   [TcpOption.SYN_RETRIES]: Cold.SYN_RETRIES,
   [TcpOption.LINGER2_MS]: Cold.LINGER2_MS,
-  [TcpOption.NOT_SENT_LOW_WATER]: Cold.NOTSENT_LOWAT,
   [TcpOption.MAX_PACING_RATE]: Cold.MAX_PACING_RATE,
   [TcpOption.DEFER_ACCEPT_SECONDS]: Cold.DEFER_ACCEPT,
+};
+
+/** Options that are one word of the extra row; 0 is that nothing was set. */
+const EXTRAS: Partial<Record<TcpOption, Extra>> = {
+  [TcpOption.NOT_SENT_LOW_WATER]: Extra.NOTSENT_LOWAT,
 };
 
 export function checkOption(option: TcpOption, value: number): void {
@@ -153,6 +159,11 @@ export function setOption(tcp: TcpContext, c: number, option: TcpOption, value: 
   if (k === 0) throw new StackError('ENOBUFS', 'no memory for the option; raise activeMax');
   const field = FIELDS[option];
   if (field !== undefined) cold[k + field] = value;
+  const word = EXTRAS[option];
+  if (word !== undefined) {
+    tcp.extras.rows[extraRow(tcp, k) + word] = value;
+    leaveExtraRow(tcp, k);
+  }
   // From here on the cold row says something the hot row cannot.
   if (option !== TcpOption.QUICK_ACK) hot[c + Tcb.STATE] |= Flag.CUSTOM;
   switch (option) {
@@ -203,6 +214,8 @@ export function setOption(tcp: TcpContext, c: number, option: TcpOption, value: 
 
 function setFlag(tcp: TcpContext, c: number, flag: Flag, on: boolean): void {
   const { hot, cold } = tcp;
+  // What a write held back is the program's to hold now.
+  if (flag === Flag.CORK && isHeld(tcp, c)) liftHold(tcp, c, hot[c + Tcb.COLD]);
   const before = hot[c + Tcb.STATE];
   hot[c + Tcb.STATE] = on ? before | flag : before & ~flag;
   // What Nagle or the cork held back may go now.
@@ -235,6 +248,7 @@ function setQuickAck(tcp: TcpContext, c: number, k: number, value: number): void
 /** Control path. */
 export function getOption(tcp: TcpContext, c: number, option: TcpOption): number {
   const flag = FLAGS[option];
+  if (flag === Flag.CORK && isHeld(tcp, c)) return 0;
   if (flag !== undefined) return (tcp.hot[c + Tcb.STATE] & flag) !== 0 ? 1 : 0;
   return withRow(tcp, c, (k) => readOption(tcp, c, k, option));
 }
@@ -242,6 +256,8 @@ export function getOption(tcp: TcpContext, c: number, option: TcpOption): number
 function readOption(tcp: TcpContext, c: number, k: number, option: TcpOption): number {
   const { hot, cold, limits } = tcp;
   const field = FIELDS[option];
+  const word = EXTRAS[option];
+  if (word !== undefined) return k === 0 ? 0 : extraOf(tcp, k, word);
   const own = k !== 0 && field !== undefined ? cold[k + field] : 0;
   switch (option) {
     case TcpOption.KEEPALIVE_IDLE_MS:

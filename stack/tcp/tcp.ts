@@ -42,6 +42,7 @@ import { EphemeralPorts } from './ports.js';
 import { limitsOf } from './profile.js';
 import { readableBytes, unacknowledgedBytes, unsentBytes, writableBytes } from './queue-lengths.js';
 import { segmentArrives } from './segment-arrives.js';
+import { SendFlag } from './send-marks.js';
 import {
   checkDefaults,
   congestionName,
@@ -298,8 +299,8 @@ export class Tcp implements Transport {
   }
 
   /** Bytes taken; when fewer than offered, WRITABLE follows. Throws EPIPE, ECONNRESET, ETIMEDOUT, … */
-  send(id: ConnectionId, bytes: Uint8Array, from = 0, to = bytes.length): number {
-    return send(this.context, id, bytes, from, to);
+  send(id: ConnectionId, bytes: Uint8Array, from = 0, to = bytes.length, how: SendFlag = SendFlag.NONE): number {
+    return send(this.context, id, bytes, from, to, how);
   }
 
   /** Bytes copied; 0 when none wait; -1 at the peer's end. Throws ECONNRESET, ETIMEDOUT, … once the bytes before it are read. */
