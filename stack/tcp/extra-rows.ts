@@ -17,12 +17,16 @@ export const enum Extra {
   BITS = 2,
   /** TCP_NOTSENT_LOWAT, bytes; 0: no limit. */
   NOTSENT_LOWAT = 3,
+  /** TCP_RTO_MAX_MS, TCP_RTO_MIN_US and TCP_DELACK_MAX_US, ms; 0: the stack's. */
+  RTO_MAX_MS = 4,
+  RTO_MIN_MS = 5,
+  DELACK_MAX_MS = 6,
   /** From here on: what alone is no reason to keep the row. */
-  KEPT = 4,
+  KEPT = 7,
   /** Where the last of Linux's buffers begins, and SND.UNA plus the queue when PSH was last marked: sequence numbers. */
-  TAIL_SEQ = 4,
-  PUSHED_SEQ = 5,
-  SIZE = 8,
+  TAIL_SEQ = 7,
+  PUSHED_SEQ = 8,
+  SIZE = 12,
 }
 
 export const enum ExtraBit {

@@ -94,7 +94,7 @@ function openChild(tcp: TcpContext, listener: Listener, scratch: Int32Array): bo
   hot[c + Tcb.SND_UNA] = hot[c + Tcb.SND_NXT];
   // The row stays: `info` tells of the SYN's data for as long as the connection lives.
   hot[c + Tcb.STATE] |= Flag.CUSTOM;
-  cold[k + Cold.FAST_OPEN] = FastOpen.CHILD;
+  cold[k + Cold.FAST_OPEN] = FastOpen.CHILD | FastOpen.WAS_CHILD;
   const taken = takeSynText(tcp, c);
   if (taken > 0) cold[k + Cold.FAST_OPEN] |= FastOpen.SYN_DATA_ACKED;
   if (tcp.tallies && taken > 0) {

@@ -70,6 +70,10 @@ export enum TcpOption {
   FAST_OPEN_QUEUE = 'fastOpenQueue',
   /** 0 or 1. Of a listener: data in SYNs is taken without a cookie; of one we open: it is sent without. */
   FAST_OPEN_NO_COOKIE = 'fastOpenNoCookie',
+  /** The longest RTO with all back-off, of probes too, 1000 to 120,000; its floor and the longest delay of an ACK, 40 to 200. */
+  RTO_MAX_MS = 'rtoMaxMs',
+  RTO_MIN_MS = 'rtoMinMs',
+  DELAYED_ACK_MAX_MS = 'delayedAckMaxMs',
 }
 
 /** Smallest and largest value of each option. */
@@ -100,6 +104,9 @@ const RANGES: Record<TcpOption, readonly [number, number]> = {
   [TcpOption.DEFER_ACCEPT_SECONDS]: [0, 0x7fffffff],
   [TcpOption.FAST_OPEN_QUEUE]: [0, 0xffff],
   [TcpOption.FAST_OPEN_NO_COOKIE]: [0, 1],
+  [TcpOption.RTO_MAX_MS]: [1000, 120_000],
+  [TcpOption.RTO_MIN_MS]: [40, 200],
+  [TcpOption.DELAYED_ACK_MAX_MS]: [40, 200],
 };
 
 /** Linux's TCP_MIN_MSS; 0 is allowed besides. */
@@ -130,6 +137,9 @@ const FIELDS: Partial<Record<TcpOption, Cold>> = {
 /** Options that are one word of the extra row; 0 is that nothing was set. */
 const EXTRAS: Partial<Record<TcpOption, Extra>> = {
   [TcpOption.NOT_SENT_LOW_WATER]: Extra.NOTSENT_LOWAT,
+  [TcpOption.RTO_MAX_MS]: Extra.RTO_MAX_MS,
+  [TcpOption.RTO_MIN_MS]: Extra.RTO_MIN_MS,
+  [TcpOption.DELAYED_ACK_MAX_MS]: Extra.DELACK_MAX_MS,
 };
 
 export function checkOption(option: TcpOption, value: number): void {
@@ -179,8 +189,9 @@ export function setOption(tcp: TcpContext, c: number, option: TcpOption, value: 
       break;
     case TcpOption.MAX_SEGMENT:
       // After the handshake it says nothing any more (Linux alike): the peer has been told another.
+      if (state > State.SYN_RECEIVED) break;
       cold[k + Cold.MSS_CLAMP] = value;
-      if (state <= State.SYN_RECEIVED && cold[k + Cold.PEER_MSS] !== 0) setSendMss(tcp, c, cold[k + Cold.PEER_MSS]);
+      if (cold[k + Cold.PEER_MSS] !== 0) setSendMss(tcp, c, cold[k + Cold.PEER_MSS]);
       break;
     case TcpOption.MTU_DISCOVER:
       cold[k + Cold.CUSTOM] = withMtuDiscover(cold[k + Cold.CUSTOM], value);
@@ -257,9 +268,14 @@ function readOption(tcp: TcpContext, c: number, k: number, option: TcpOption): n
   const { hot, cold, limits } = tcp;
   const field = FIELDS[option];
   const word = EXTRAS[option];
-  if (word !== undefined) return k === 0 ? 0 : extraOf(tcp, k, word);
-  const own = k !== 0 && field !== undefined ? cold[k + field] : 0;
+  const own = k === 0 ? 0 : word !== undefined ? extraOf(tcp, k, word) : field !== undefined ? cold[k + field] : 0;
   switch (option) {
+    case TcpOption.RTO_MAX_MS:
+      return own || limits.rtoMaxMs;
+    case TcpOption.RTO_MIN_MS:
+      return own || limits.rtoMinMs;
+    case TcpOption.DELAYED_ACK_MAX_MS:
+      return own || limits.delayedAckMaxMs;
     case TcpOption.KEEPALIVE_IDLE_MS:
       return own || limits.keepIdleMs;
     case TcpOption.KEEPALIVE_INTERVAL_MS:

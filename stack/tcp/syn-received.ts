@@ -317,6 +317,10 @@ export function noteInitials(tcp: TcpContext, c: number, iss: number, irs: numbe
   const at = (c >>> Tcb.SHIFT) * Tally.SIZE;
   tcp.tally[at + Tally.ISS] = iss;
   tcp.tally[at + Tally.IRS] = irs;
+  // As Linux: "since the last" counts from the handshake until there is a first.
+  tcp.tally[at + Tally.LAST_DATA_SENT] = tcp.clock.ms;
+  tcp.tally[at + Tally.LAST_DATA_RECEIVED] = tcp.clock.ms;
+  tcp.tally[at + Tally.LAST_ACK_RECEIVED] = tcp.clock.ms;
 }
 
 /**
