@@ -28,6 +28,8 @@ export interface TransferOwner extends Waitable {
   readonly shut: number;
   readonly wantsQueueLength: boolean;
   takeError(): number;
+  /** What ICMP has put into the error queue. */
+  readErrors(length: number): Outcome | undefined;
   readonly hasError: boolean;
   expectNotices(): void;
 }
@@ -50,7 +52,8 @@ export class StreamTransfer {
 
   recv(length: number, flags: number): PendingCall {
     const { owner } = this;
-    if ((flags & MESSAGE.MSG_ERRQUEUE) !== 0) return owner.waits.done(this.#notices.take(this.#acknowledged()));
+    if ((flags & MESSAGE.MSG_ERRQUEUE) !== 0)
+      return owner.waits.done(owner.readErrors(length) ?? this.#notices.take(this.#acknowledged()));
     if (owner.listening) throw new PosixError('ENOTCONN', 'a listener has nothing to read');
     // Urgent data stays in the stream, as RFC 6093 asks programs to have it.
     if ((flags & MESSAGE.MSG_OOB) !== 0) throw new PosixError('EINVAL', 'urgent data is read in line');

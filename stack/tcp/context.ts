@@ -14,6 +14,7 @@ import { ConnectionTable } from './connection-table.js';
 import { CookieCache } from './cookie-cache.js';
 import { ExtraPool } from './extra-rows.js';
 import { Holders } from './holders.js';
+import { IcmpReports } from './icmp-reports.js';
 import type { TcpLimits } from './limits.js';
 import type { ListenerTable } from './listener-table.js';
 import { MarkPool } from './mark-pool.js';
@@ -71,6 +72,7 @@ export class TcpContext {
   /** What few connections have: extra-rows.ts, send-marks.ts. */
   readonly extras: ExtraPool;
   readonly marks: MarkPool;
+  readonly icmpReports = new IcmpReports();
   readonly wheel: TimerWheel;
   /** Connections that output must look at, in the order they were marked. Each stands in it once: Flag.MARKED says so. */
   readonly marked = new IntRing(256);
