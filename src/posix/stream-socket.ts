@@ -387,8 +387,8 @@ export class StreamSocket implements PosixSocket {
 
   // Options.
 
-  getOption(level: number, option: number): Uint8Array | undefined {
-    return this.#options.get(level, option);
+  getOption(level: number, option: number, capacity: number): Uint8Array | undefined {
+    return this.#options.get(level, option, capacity);
   }
   setOption(level: number, option: number, value: Uint8Array): boolean {
     return this.#options.set(level, option, value);

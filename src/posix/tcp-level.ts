@@ -180,7 +180,16 @@ const RULES: ReadonlyMap<number, TcpOptionRule> = new Map<number, TcpOptionRule>
   [TCP.TCP_RTO_MIN_US, microseconds(TcpOption.RTO_MIN_MS, 'TCP_RTO_MIN_US')],
   [TCP.TCP_DELACK_MAX_US, microseconds(TcpOption.DELAYED_ACK_MAX_MS, 'TCP_DELACK_MAX_US')],
   [TCP.TCP_INQ, remember(TCP.TCP_INQ, 0, 1, 'TCP_INQ')],
-  [TCP.TCP_SAVE_SYN, remember(TCP.TCP_SAVE_SYN, 0, 2, 'TCP_SAVE_SYN')],
+  [
+    TCP.TCP_SAVE_SYN,
+    {
+      set: (target, value) => {
+        target.setTcpOption(TcpOption.SAVE_SYN, inRange(value, 0, 2, 'TCP_SAVE_SYN'));
+        target.remembered.set(TCP.TCP_SAVE_SYN, value);
+      },
+      get: (target) => target.remembered.get(TCP.TCP_SAVE_SYN) ?? 0,
+    },
+  ],
   [TCP.TCP_THIN_LINEAR_TIMEOUTS, remember(TCP.TCP_THIN_LINEAR_TIMEOUTS, 0, 1, 'TCP_THIN_LINEAR_TIMEOUTS')],
   [TCP.TCP_THIN_DUPACK, remember(TCP.TCP_THIN_DUPACK, 0, 1, 'TCP_THIN_DUPACK')],
   [TCP.TCP_TX_DELAY, remember(TCP.TCP_TX_DELAY, 0, INT_MAX, 'TCP_TX_DELAY')],
@@ -226,7 +235,7 @@ export function getTcpLevel(target: TcpOptionTarget, option: number): Uint8Array
     if (info !== undefined) return infoBytes(info);
     return target.phase === 'listening' ? listenerInfo(target.backlog()) : closedInfo();
   }
-  if (option === TCP.TCP_CC_INFO || option === TCP.TCP_SAVED_SYN || option === TCP.TCP_ULP) return new Uint8Array(0);
+  if (option === TCP.TCP_CC_INFO || option === TCP.TCP_ULP) return new Uint8Array(0);
   const get = RULES.get(option)?.get;
   return get === undefined ? undefined : intBytes(get(target));
 }

@@ -174,6 +174,8 @@ export class Stats {
   tcpRecordsRefused = 0;
   /** Ends of records that could not be kept, for want of marks. */
   tcpMarksRefused = 0;
+  /** SYNs whose headers were to be kept, and found no room. */
+  tcpSavedSynsRefused = 0;
   tcpActiveRefused = 0;
   tcpActiveEvicted = 0;
   tcpConnectionsRefused = 0;

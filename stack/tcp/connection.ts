@@ -230,6 +230,7 @@ export function release(tcp: TcpContext, c: number): void {
   tcp.arena.free(tcp.hot[c + Tcb.RCV_QUEUE]);
   tcp.hot[c + Tcb.RCV_QUEUE] = 0;
   tcp.holders.disregard();
+  if (tcp.savedSyns.count !== 0) tcp.savedSyns.release(row);
   tcp.table.errors[row] = ConnectionError.NONE;
   tcp.events.forget(SocketKind.CONNECTION, row);
   tcp.table.give(c);

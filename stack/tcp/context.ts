@@ -21,6 +21,7 @@ import { MarkPool } from './mark-pool.js';
 import { resolveProfile, type TcpProfile } from './profile.js';
 import { LINUX } from './profiles.js';
 import { ReassemblyPool } from './reassembly-pool.js';
+import { SavedSyns } from './saved-syns.js';
 import { Segment } from './segment.js';
 import { SynTable } from './syn-table.js';
 import { TimeWaitTable } from './time-wait-table.js';
@@ -73,6 +74,7 @@ export class TcpContext {
   readonly extras: ExtraPool;
   readonly marks: MarkPool;
   readonly icmpReports = new IcmpReports();
+  readonly savedSyns: SavedSyns;
   readonly wheel: TimerWheel;
   /** Connections that output must look at, in the order they were marked. Each stands in it once: Flag.MARKED says so. */
   readonly marked = new IntRing(256);
@@ -141,6 +143,7 @@ export class TcpContext {
     this.transmits = new TransmitPool(limits.transmitRecordsMax);
     this.extras = new ExtraPool(limits.activeMax);
     this.marks = new MarkPool(limits.sendMarksMax);
+    this.savedSyns = new SavedSyns(limits.savedSynsMax, limits.connectionsMax, limits.synReceivedMax);
     this.wheel = new TimerWheel(limits.connectionsMax, parts.clock.ms);
     this.challengeLeft = limits.challengeAcksPerSecond;
   }

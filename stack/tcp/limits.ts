@@ -13,6 +13,8 @@ export interface TcpLimits {
   readonly activeMax: number;
   /** Half-open connections in all. 4096 as Linux's tcp_max_syn_backlog on a large machine; beyond it the oldest gives way. */
   readonly synReceivedMax: number;
+  /** Headers of SYNs that listeners with TCP_SAVE_SYN keep, until they are read or the connection ends; at most 65,535. */
+  readonly savedSynsMax: number;
   /** Connections in TIME-WAIT. 65,536: one peer's whole range of ports for 60 s; beyond it the oldest ends early. */
   readonly timeWaitMax: number;
   readonly listenersMax: number;
@@ -219,6 +221,7 @@ export const TCP_LIMITS: TcpLimits = {
   connectionsMax: 1 << 20,
   activeMax: 1 << 20,
   synReceivedMax: 4096,
+  savedSynsMax: 16_384,
   timeWaitMax: 1 << 16,
   listenersMax: 1024,
   backlog: 511,

@@ -74,6 +74,8 @@ export enum TcpOption {
   RTO_MAX_MS = 'rtoMaxMs',
   RTO_MIN_MS = 'rtoMinMs',
   DELAYED_ACK_MAX_MS = 'delayedAckMaxMs',
+  /** Of a listener: 1 keeps the headers of SYNs, 2 the MAC header too, until they are read (`takeSavedSyn`). */
+  SAVE_SYN = 'saveSyn',
 }
 
 /** Smallest and largest value of each option. */
@@ -107,6 +109,7 @@ const RANGES: Record<TcpOption, readonly [number, number]> = {
   [TcpOption.RTO_MAX_MS]: [1000, 120_000],
   [TcpOption.RTO_MIN_MS]: [40, 200],
   [TcpOption.DELAYED_ACK_MAX_MS]: [40, 200],
+  [TcpOption.SAVE_SYN]: [0, 2],
 };
 
 /** Linux's TCP_MIN_MSS; 0 is allowed besides. */
@@ -160,6 +163,8 @@ export function setOption(tcp: TcpContext, c: number, option: TcpOption, value: 
   const { hot, cold } = tcp;
   const state = hot[c + Tcb.STATE] & Flag.STATE_MASK;
   if (state === State.CLOSED) throw new StackError('EINVAL', `${option}: the connection is closed`);
+  // It is about SYNs to come.
+  if (option === TcpOption.SAVE_SYN) return;
   const flag = FLAGS[option];
   if (flag !== undefined) {
     setFlag(tcp, c, flag, value !== 0);

@@ -245,6 +245,7 @@ function promote(tcp: TcpContext, row: number, listener: Listener): number {
   const at = row * Syn.SIZE;
   const c = becomeRow(tcp, rows, at, listener);
   if (c < 0) return -1;
+  if (tcp.savedSyns.count !== 0) tcp.savedSyns.promote(row, c >>> Tcb.SHIFT);
   const k = tcp.hot[c + Tcb.COLD];
   const repeated = rows[at + Syn.RETRANSMITS];
   // RFC 6298 §3, Karn: only if the SYN-ACK was sent once.

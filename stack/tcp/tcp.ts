@@ -116,21 +116,21 @@ export class Tcp implements Transport {
     const optionBytes = headerBytes - TcpHeader.HEADER_BYTES;
     if (parseTcpOptions(view, at + TcpHeader.OPTIONS, optionBytes, options) !== Verdict.OK)
       net.stats.tcpBadOptions += 1;
-    const flags = tcpFlags(view, at);
     seg.SEQ = tcpSeq(view, at);
     seg.ACK = tcpAck(view, at);
     seg.WND = tcpWindow(view, at);
     seg.UP = tcpUrgentPointer(view, at);
-    seg.flags = flags;
+    seg.flags = tcpFlags(view, at);
     seg.textAt = at + headerBytes;
     seg.textLength = length - headerBytes;
     seg.bytesInAll = length;
-    seg.LEN = seg.textLength + ((flags & TcpFlag.SYN) !== 0 ? 1 : 0) + ((flags & TcpFlag.FIN) !== 0 ? 1 : 0);
+    seg.LEN = seg.textLength + ((seg.flags & TcpFlag.SYN) !== 0 ? 1 : 0) + ((seg.flags & TcpFlag.FIN) !== 0 ? 1 : 0);
     seg.hasTimestamps = (options.present & TcpOptionBit.TIMESTAMPS) !== 0;
     seg.TSval = options.tsVal;
     seg.TSecr = options.tsEcr;
     seg.bytes = packet.bytes;
     seg.view = view;
+    seg.packet = packet;
     seg.local = packet.destination;
     seg.remote = packet.source;
     seg.ports = portPair(tcpDestinationPort(view, at), tcpSourcePort(view, at));
