@@ -93,12 +93,13 @@ function endsAll(tcp: TcpContext, c: number): boolean {
 
 /**
  * With nothing outstanding an ACK acknowledges nothing and marks nothing as lost: so it is with all that a receiver
- * gets. Unless there is ECN, a D-SACK or a probe to hear of, what is left is the window.
+ * gets. Unless there is ECN, a D-SACK or a probe to hear of, or
+ * something that an ACK lets go (`liftHold`), what is left is the window.
  */
 function saysOnlyWindow(tcp: TcpContext, c: number, k: number): boolean {
   return (
     (tcp.options.present & TcpOptionBit.SACK) === 0 &&
-    (tcp.hot[c + Tcb.STATE] & Flag.ECN) === 0 &&
+    (tcp.hot[c + Tcb.STATE] & (Flag.ECN | Flag.CORK)) === 0 &&
     (tcp.cold[k + Cold.RECOVERY_BITS] & RecoveryBit.PROBE) === 0
   );
 }
