@@ -34,6 +34,7 @@ export type { TcpInfo } from '../stack/tcp/info.js';
 export type { TcpLimits } from '../stack/tcp/limits.js';
 export { PROFILE_NAMES, type ProfileChoice, type TcpProfile } from '../stack/tcp/profile.js';
 export { FREEBSD, LINUX, LINUX_6_12, LINUX_6_18, LINUX_7_3, type ProfileName } from '../stack/tcp/profiles.js';
+export { SendFlag } from '../stack/tcp/send-marks.js';
 export { TcpOption } from '../stack/tcp/socket-options.js';
 export { State, type StateName, stateName } from '../stack/tcp/state.js';
 export type { ListenOptions } from '../stack/tcp/tcp.js';

@@ -222,6 +222,9 @@ export const TCP = {
   TCP_INQ: 36,
   TCP_CM_INQ: 36,
   TCP_TX_DELAY: 37,
+  TCP_RTO_MAX_MS: 44,
+  TCP_RTO_MIN_US: 45,
+  TCP_DELACK_MAX_US: 46,
 } as const;
 
 /** Level IPPROTO_IP (SOL_IP). */

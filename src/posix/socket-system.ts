@@ -246,7 +246,7 @@ export class SocketSystem implements SocketCalls, SocketEnvironment {
   getsockopt(fd: number, level: number, option: number, capacity: number): Outcome {
     return this.#on(fd, (socket) => {
       if (capacity < 0) throw new PosixError('EINVAL', `there are no ${capacity} bytes for the value`);
-      const value = level === SO.SOL_SOCKET ? socket.level.get(option) : socket.getOption(level, option);
+      const value = level === SO.SOL_SOCKET ? socket.level.get(option) : socket.getOption(level, option, capacity);
       if (value === undefined) throw isLevelOf(socket, level) ? unknownOption(level, option) : unknownLevel(level);
       return succeeded(0, { data: value.subarray(0, capacity) });
     });

@@ -70,7 +70,7 @@ export interface PosixSocket extends Waitable {
   /** Bits of the stack's `Event`. */
   happened(events: number): void;
   /** A value for getsockopt at any level but SOL_SOCKET; undefined: ENOPROTOOPT. */
-  getOption(level: number, option: number): Uint8Array | undefined;
+  getOption(level: number, option: number, capacity: number): Uint8Array | undefined;
   /** False: ENOPROTOOPT. */
   setOption(level: number, option: number, value: Uint8Array): boolean;
 }

@@ -1,7 +1,9 @@
 import type { ConnectionId, ListenerId } from '../../stack/base/units.js';
 import type { TcpInfo } from '../../stack/tcp/info.js';
+import { takeSavedSyn } from '../../stack/tcp/saved-syns.js';
 import { TcpOption } from '../../stack/tcp/socket-options.js';
 import { State } from '../../stack/tcp/state.js';
+import { Tcb } from '../../stack/tcp/tcb.js';
 import type { Tcp } from '../../stack/tcp/tcp.js';
 import { IP, IPV6, SOCKET, TCP } from './constants.js';
 import { getIpLevel, type IpOptionTarget, setIpLevel } from './ip-level.js';
@@ -28,6 +30,9 @@ const BEFORE_CONNECTION: ReadonlyMap<TcpOption, (settings: Settings) => number> 
   [TcpOption.KEEPALIVE_IDLE_MS, (s) => s.limits.keepIdleMs],
   [TcpOption.KEEPALIVE_INTERVAL_MS, (s) => s.limits.keepIntervalMs],
   [TcpOption.KEEPALIVE_COUNT, (s) => s.limits.keepCount],
+  [TcpOption.RTO_MAX_MS, (s) => s.limits.rtoMaxMs],
+  [TcpOption.RTO_MIN_MS, (s) => s.limits.rtoMinMs],
+  [TcpOption.DELAYED_ACK_MAX_MS, (s) => s.limits.delayedAckMaxMs],
   [TcpOption.SYN_RETRIES, (s) => s.limits.synRetries],
   [TcpOption.LINGER2_MS, (s) => s.limits.finWait2Ms],
   [TcpOption.RECEIVE_BYTES, (s) => s.limits.receiveBytes],
@@ -64,7 +69,8 @@ export class StreamOptions implements TcpOptionTarget, IpOptionTarget {
   }
 
   /** Undefined: ENOPROTOOPT. */
-  get(level: number, option: number): Uint8Array | undefined {
+  get(level: number, option: number, capacity: number): Uint8Array | undefined {
+    if (level === TCP.SOL_TCP && option === TCP.TCP_SAVED_SYN) return this.#savedSyn(capacity);
     if (level === TCP.SOL_TCP) return getTcpLevel(this, option);
     return this.#isIp(level) ? getIpLevel(this, level, option) : undefined;
   }
@@ -73,6 +79,13 @@ export class StreamOptions implements TcpOptionTarget, IpOptionTarget {
   set(level: number, option: number, value: Uint8Array): boolean {
     if (level === TCP.SOL_TCP) return setTcpLevel(this, option, value);
     return this.#isIp(level) && setIpLevel(this, level, option, value);
+  }
+
+  /** What there is of the SYN is kept with the connection, dead or not. */
+  #savedSyn(capacity: number): Uint8Array {
+    const { tcp, connection } = this.owner;
+    if (connection === 0) return new Uint8Array(0);
+    return takeSavedSyn(tcp.context, tcp.rowOf(connection) << Tcb.SHIFT, capacity);
   }
 
   #isIp(level: number): boolean {

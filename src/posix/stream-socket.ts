@@ -19,6 +19,7 @@ import {
 } from './socket.js';
 import type { Outcome, PendingCall } from './socket-calls.js';
 import { SocketLevel } from './socket-level.js';
+import { StreamErrors } from './stream-errors.js';
 import { type OptionOwner, StreamOptions } from './stream-options.js';
 import { shutSides, streamQueueLength, streamReadiness } from './stream-status.js';
 import { Side, StreamTransfer, type TransferOwner } from './stream-transfer.js';
@@ -50,8 +51,7 @@ export class StreamSocket implements PosixSocket {
   #listener: ListenerId = NO_LISTENER;
   /** connect(2) has been called, and the SYN waits for data (TCP_FASTOPEN_CONNECT). */
   #deferred: Endpoint | undefined;
-  /** sk_err: told once. */
-  #error = 0;
+  readonly #errors: StreamErrors;
   /** Sides shut by the program. */
   #shut = 0;
   readonly #options: StreamOptions;
@@ -62,11 +62,14 @@ export class StreamSocket implements PosixSocket {
     readonly family: number,
   ) {
     this.#options = new StreamOptions(this.#optionOwner());
+    this.#errors = new StreamErrors(this.#tcp, (id) =>
+      addressFor(environment.stack, family, { address: this.#tcp.remoteAddress(id), port: this.#tcp.remotePort(id) }),
+    );
     this.level = new SocketLevel(
       family,
       this.type,
       this.protocol,
-      this.#options.levelEffects(() => this.takeError()),
+      this.#options.levelEffects(() => this.#errors.takeAny(this.#id)),
       () => ({ send: environment.settings.sockets.wmemMax, receive: environment.settings.sockets.rmemMax }),
     );
     this.#transfer = new StreamTransfer(this.#transferOwner());
@@ -212,7 +215,7 @@ export class StreamSocket implements PosixSocket {
       ...(fastOpen === undefined ? {} : { fastOpen }),
     };
     this.#deferred = undefined;
-    this.#error = 0;
+    this.#errors.forget();
     this.#shut = 0;
     this.#take(this.#tcp.open(options));
     this.#phase = Phase.CONNECTING;
@@ -238,7 +241,7 @@ export class StreamSocket implements PosixSocket {
       this.#forgetRow();
       this.#tcp.abort(this.#id);
       this.#id = NO_CONNECTION;
-      this.#error = 0;
+      this.#errors.forget();
     }
     this.#phase = Phase.UNCONNECTED;
     this.#shut = 0;
@@ -365,7 +368,7 @@ export class StreamSocket implements PosixSocket {
       receiveLowWater: this.level.receiveLowWater,
       sendBytes: this.#options.getTcpOption(TcpOption.SEND_BYTES),
       notSentLowWater: this.#options.getTcpOption(TcpOption.NOT_SENT_LOW_WATER),
-      hasError: this.#error !== 0 || this.#transfer.noticed,
+      hasError: this.#errors.pending || this.#transfer.noticed,
     });
   }
 
@@ -374,21 +377,18 @@ export class StreamSocket implements PosixSocket {
   }
 
   takeError(): number {
-    const errno = this.#error;
-    this.#error = 0;
-    return errno;
+    return this.#errors.take();
   }
 
   happened(events: number): void {
     if ((events & (Event.FAILED | Event.NOTICE)) === 0 || this.#id === NO_CONNECTION) return;
-    const code = this.#tcp.takeNotice(this.#id) ?? this.#tcp.takeError(this.#id);
-    if (code !== undefined && code in ERRNO) this.#error = ERRNO[code as keyof typeof ERRNO];
+    this.#errors.happened(this.#id);
   }
 
   // Options.
 
-  getOption(level: number, option: number): Uint8Array | undefined {
-    return this.#options.get(level, option);
+  getOption(level: number, option: number, capacity: number): Uint8Array | undefined {
+    return this.#options.get(level, option, capacity);
   }
   setOption(level: number, option: number, value: Uint8Array): boolean {
     return this.#options.set(level, option, value);
@@ -417,6 +417,7 @@ export class StreamSocket implements PosixSocket {
       level: this.level,
       waiting: this.waiting,
       takeError: () => this.takeError(),
+      readErrors: (length) => this.#errors.read(length),
       expectNotices: () => this.environment.expectNotices(this),
       get nonBlocking() {
         return socket.nonBlocking;
@@ -437,7 +438,7 @@ export class StreamSocket implements PosixSocket {
         return socket.#options.remembered.get(TCP.TCP_INQ) === 1;
       },
       get hasError() {
-        return socket.#error !== 0;
+        return socket.#errors.errno !== 0;
       },
     };
   }

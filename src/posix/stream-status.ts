@@ -54,12 +54,12 @@ export function streamReadiness(status: StreamStatus): number {
   return bits;
 }
 
-/** sk_stream_is_writeable: a third of the buffer is free, and what is unsent lies below TCP_NOTSENT_LOWAT. */
+/** sk_stream_is_writeable: a third of the buffer is free, and what is unsent lies below half of TCP_NOTSENT_LOWAT. */
 function writeable({ tcp, connection, sendBytes, notSentLowWater }: StreamStatus): boolean {
   const used = tcp.unacknowledged(connection);
   const free = sendBytes - used;
   if (free <= 0 || free < used >> 1) return false;
-  return notSentLowWater === 0 || tcp.unsent(connection) < notSentLowWater;
+  return notSentLowWater === 0 || tcp.unsent(connection) * 2 < notSentLowWater;
 }
 
 /** SIOCINQ, SIOCOUTQ, SIOCOUTQNSD; undefined for another request. */

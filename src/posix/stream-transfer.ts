@@ -1,6 +1,6 @@
 import type { ConnectionId } from '../../stack/base/units.js';
 import { peekBytes } from '../../stack/tcp/queue-lengths.js';
-import { TcpOption } from '../../stack/tcp/socket-options.js';
+import { SendFlag } from '../../stack/tcp/send-marks.js';
 import { State } from '../../stack/tcp/state.js';
 import { Tcb } from '../../stack/tcp/tcb.js';
 import type { Tcp } from '../../stack/tcp/tcp.js';
@@ -28,6 +28,8 @@ export interface TransferOwner extends Waitable {
   readonly shut: number;
   readonly wantsQueueLength: boolean;
   takeError(): number;
+  /** What ICMP has put into the error queue. */
+  readErrors(length: number): Outcome | undefined;
   readonly hasError: boolean;
   expectNotices(): void;
 }
@@ -41,8 +43,6 @@ export const enum Side {
 /** recv and send of a stream, in the order in which Linux looks at data, errors and ends. */
 export class StreamTransfer {
   readonly #notices = new ZeroCopyNotices();
-  /** The last bytes were written with MSG_MORE. */
-  #held = false;
   constructor(readonly owner: TransferOwner) {}
 
   /** Ms the call may wait. */
@@ -52,7 +52,8 @@ export class StreamTransfer {
 
   recv(length: number, flags: number): PendingCall {
     const { owner } = this;
-    if ((flags & MESSAGE.MSG_ERRQUEUE) !== 0) return owner.waits.done(this.#notices.take(this.#acknowledged()));
+    if ((flags & MESSAGE.MSG_ERRQUEUE) !== 0)
+      return owner.waits.done(owner.readErrors(length) ?? this.#notices.take(this.#acknowledged()));
     if (owner.listening) throw new PosixError('ENOTCONN', 'a listener has nothing to read');
     // Urgent data stays in the stream, as RFC 6093 asks programs to have it.
     if ((flags & MESSAGE.MSG_OOB) !== 0) throw new PosixError('EINVAL', 'urgent data is read in line');
@@ -114,6 +115,9 @@ export class StreamTransfer {
     const { owner } = this;
     const urgent = (flags & MESSAGE.MSG_OOB) !== 0 && data.length > 0;
     const nonBlocking = this.patience(Infinity, flags) === 0;
+    const how: SendFlag =
+      ((flags & MESSAGE.MSG_MORE) !== 0 ? SendFlag.MORE : SendFlag.NONE) |
+      ((flags & MESSAGE.MSG_EOR) !== 0 ? SendFlag.RECORD_END : SendFlag.NONE);
     let from = Math.max(0, taken);
     const sent = (): Outcome => {
       // Of a connection that has failed meanwhile nothing is urgent any more.
@@ -131,20 +135,11 @@ export class StreamTransfer {
       if (shut) return from > 0 ? succeeded(from) : failed('EPIPE');
       if (state === State.SYN_SENT || (state === State.SYN_RECEIVED && !answersEarly(owner.tcp, connection)))
         return undefined;
-      if (from < data.length) this.#holdBack((flags & MESSAGE.MSG_MORE) !== 0);
-      if (from < data.length) from += owner.tcp.send(connection, data, from, data.length);
+      if (from < data.length) from += owner.tcp.send(connection, data, from, data.length, how);
       return from === data.length || (nonBlocking && from > 0) ? sent() : undefined;
     };
     const expired = (): Outcome => (from > 0 ? sent() : failed(taken < 0 ? 'EAGAIN' : 'EINPROGRESS'));
     return owner.waits.call(attempt, [owner], this.patience(owner.level.sendTimeoutMs, flags), expired);
-  }
-
-  /** MSG_MORE: a cork that the next bytes without it pull, and that TCP_NODELAY does not lift. A program's own cork is left alone. */
-  #holdBack(more: boolean): void {
-    const { tcp, connection } = this.owner;
-    if (more === this.#held || (more && tcp.getOption(connection, TcpOption.CORK) !== 0)) return;
-    this.#held = more;
-    tcp.setOption(connection, TcpOption.CORK, more ? 1 : 0);
   }
 
   /** A notice of MSG_ZEROCOPY waits. */

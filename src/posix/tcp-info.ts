@@ -1,7 +1,7 @@
 import type { TcpInfo } from '../../stack/tcp/info.js';
 import type { StateName } from '../../stack/tcp/state.js';
 
-/** Bytes of `struct tcp_info` as Linux 6.12 has it, and what Accurate ECN has added to it since. */
+/** Bytes of `struct tcp_info` since Linux 6.18: what 6.12 has in 248, and what Accurate ECN has added; names of the last word as of 7.3. */
 export const TCP_INFO_BYTES = 280;
 
 /** include/net/tcp_states.h's numbers. */
@@ -28,6 +28,10 @@ const WINDOW_SCALE = 4;
 const ECN = 8;
 const ECN_SEEN = 16;
 const SYN_DATA = 32;
+const FAST_OPEN_CHILD = 128;
+
+/** tcpi_ecn_mode: TCPI_ECN_MODE_DISABLED and so on. */
+const ECN_MODES: readonly TcpInfo['ecnMode'][] = ['none', 'rfc3168', 'accecn', 'pending'];
 
 const NO_SSTHRESH = 0x7fffffff;
 
@@ -101,8 +105,8 @@ const FIELDS: readonly Field[] = [
   [264, 4, (i) => i.receivedE1Bytes],
   [268, 4, (i) => i.receivedE0Bytes],
   [272, 4, (i) => i.receivedCeBytes],
-  [276, 2, (i) => i.accEcnFailures],
-  [278, 2, (i) => i.accEcnOptionSeen],
+  // tcpi_ecn_mode in two bits, tcpi_accecn_opt_seen in two, tcpi_accecn_fail_mode in four; tcpi_options2 above is zero.
+  [276, 1, (i) => ECN_MODES.indexOf(i.ecnMode) | (i.accEcnOptionSeen << 2) | (i.accEcnFailures << 4)],
 ];
 
 function optionBits(info: TcpInfo): number {
@@ -112,7 +116,8 @@ function optionBits(info: TcpInfo): number {
     (info.windowScaling ? WINDOW_SCALE : 0) |
     (info.ecn ? ECN : 0) |
     (info.ecnSeen ? ECN_SEEN : 0) |
-    (info.synDataAcked ? SYN_DATA : 0)
+    (info.synDataAcked ? SYN_DATA : 0) |
+    (info.fastOpenChild ? FAST_OPEN_CHILD : 0)
   );
 }
 

@@ -43,6 +43,14 @@ function plain(option: TcpOption, name: string, least: number, most: number, uni
   };
 }
 
+/** 40 to 200 ms, in µs; a part of a tick counts as one, and the stack's tick is a millisecond (Linux's is 1 to 10). */
+function microseconds(option: TcpOption, name: string): TcpOptionRule {
+  return {
+    set: (target, value) => target.setTcpOption(option, inRange(Math.ceil(value / 1000), 40, 200, `${name} / 1000`)),
+    get: (target) => target.getTcpOption(option) * 1000,
+  };
+}
+
 function toggle(option: TcpOption): TcpOptionRule {
   return {
     set: (target, value) => target.setTcpOption(option, value === 0 ? 0 : 1),
@@ -168,8 +176,20 @@ const RULES: ReadonlyMap<number, TcpOptionRule> = new Map<number, TcpOptionRule>
       get: (target) => target.remembered.get(TCP.TCP_FASTOPEN_CONNECT) ?? 0,
     },
   ],
+  [TCP.TCP_RTO_MAX_MS, plain(TcpOption.RTO_MAX_MS, 'TCP_RTO_MAX_MS', 1000, 120_000)],
+  [TCP.TCP_RTO_MIN_US, microseconds(TcpOption.RTO_MIN_MS, 'TCP_RTO_MIN_US')],
+  [TCP.TCP_DELACK_MAX_US, microseconds(TcpOption.DELAYED_ACK_MAX_MS, 'TCP_DELACK_MAX_US')],
   [TCP.TCP_INQ, remember(TCP.TCP_INQ, 0, 1, 'TCP_INQ')],
-  [TCP.TCP_SAVE_SYN, remember(TCP.TCP_SAVE_SYN, 0, 2, 'TCP_SAVE_SYN')],
+  [
+    TCP.TCP_SAVE_SYN,
+    {
+      set: (target, value) => {
+        target.setTcpOption(TcpOption.SAVE_SYN, inRange(value, 0, 2, 'TCP_SAVE_SYN'));
+        target.remembered.set(TCP.TCP_SAVE_SYN, value);
+      },
+      get: (target) => target.remembered.get(TCP.TCP_SAVE_SYN) ?? 0,
+    },
+  ],
   [TCP.TCP_THIN_LINEAR_TIMEOUTS, remember(TCP.TCP_THIN_LINEAR_TIMEOUTS, 0, 1, 'TCP_THIN_LINEAR_TIMEOUTS')],
   [TCP.TCP_THIN_DUPACK, remember(TCP.TCP_THIN_DUPACK, 0, 1, 'TCP_THIN_DUPACK')],
   [TCP.TCP_TX_DELAY, remember(TCP.TCP_TX_DELAY, 0, INT_MAX, 'TCP_TX_DELAY')],
@@ -215,7 +235,7 @@ export function getTcpLevel(target: TcpOptionTarget, option: number): Uint8Array
     if (info !== undefined) return infoBytes(info);
     return target.phase === 'listening' ? listenerInfo(target.backlog()) : closedInfo();
   }
-  if (option === TCP.TCP_CC_INFO || option === TCP.TCP_SAVED_SYN || option === TCP.TCP_ULP) return new Uint8Array(0);
+  if (option === TCP.TCP_CC_INFO || option === TCP.TCP_ULP) return new Uint8Array(0);
   const get = RULES.get(option)?.get;
   return get === undefined ? undefined : intBytes(get(target));
 }

@@ -172,6 +172,10 @@ export class Stats {
   tcpRunsRefused = 0;
   tcpRunsEvicted = 0;
   tcpRecordsRefused = 0;
+  /** Ends of records that could not be kept, for want of marks. */
+  tcpMarksRefused = 0;
+  /** SYNs whose headers were to be kept, and found no room. */
+  tcpSavedSynsRefused = 0;
   tcpActiveRefused = 0;
   tcpActiveEvicted = 0;
   tcpConnectionsRefused = 0;

@@ -13,12 +13,13 @@ import type { TcpContext } from './context.js';
 import { echoArrived, noteArrival, takeCwr } from './ecn-echo.js';
 import { orphanEntersFinWait2 } from './fin-wait-2.js';
 import { recover, recoverByOld } from './loss-recovery.js';
-import { sendLimit } from './memory.js';
 import { sendShift, syncMss } from './options.js';
 import { updateRecent } from './paws.js';
 import { answeredWhileProbing } from './probe.js';
 import { readBlocks } from './sack-blocks.js';
 import { highestSack, RecoveryBit, usesSack } from './scoreboard.js';
+import { liftHold } from './send-marks.js';
+import { offerRoom } from './send-room.js';
 import { State } from './state.js';
 import { Busy, countAcknowledged, nowBusy } from './tally.js';
 import { Cold, Flag, Name, Tally, Tcb } from './tcb.js';
@@ -76,6 +77,8 @@ export function processAck(tcp: TcpContext, c: number, k: number): Verdict {
   if ((tcp.ack.flags & AckFlag.DATA_SACKED) !== 0 || cold[k + Cold.SACKED_OUT] > 0) mark(tcp, c);
   takeCwr(tcp, c, k);
   if (advances) onProgress(tcp, c, k);
+  // Deviation: as Linux an ACK that comes with text and brings nothing new lets go nothing.
+  if ((hot[c + Tcb.STATE] & Flag.CORK) !== 0 && (advances || seg.LEN === 0)) liftHold(tcp, c, k);
   return Verdict.OK;
 }
 
@@ -90,12 +93,13 @@ function endsAll(tcp: TcpContext, c: number): boolean {
 
 /**
  * With nothing outstanding an ACK acknowledges nothing and marks nothing as lost: so it is with all that a receiver
- * gets. Unless there is ECN, a D-SACK or a probe to hear of, what is left is the window.
+ * gets. Unless there is ECN, a D-SACK or a probe to hear of, or
+ * something that an ACK lets go (`liftHold`), what is left is the window.
  */
 function saysOnlyWindow(tcp: TcpContext, c: number, k: number): boolean {
   return (
     (tcp.options.present & TcpOptionBit.SACK) === 0 &&
-    (tcp.hot[c + Tcb.STATE] & Flag.ECN) === 0 &&
+    (tcp.hot[c + Tcb.STATE] & (Flag.ECN | Flag.CORK)) === 0 &&
     (tcp.cold[k + Cold.RECOVERY_BITS] & RecoveryBit.PROBE) === 0
   );
 }
@@ -169,19 +173,6 @@ function onProgress(tcp: TcpContext, c: number, k: number): void {
   offerRoom(tcp, c, k);
   mark(tcp, c);
   if (finIsAcked(tcp, c)) finAcknowledged(tcp, c, k);
-}
-
-/** WRITABLE once a third of the send buffer is free: not for each segment, and not only when it has run dry. */
-function offerRoom(tcp: TcpContext, c: number, k: number): void {
-  const { hot, cold } = tcp;
-  if ((hot[c + Tcb.STATE] & Flag.WRITE_BLOCKED) === 0) return;
-  const limit = sendLimit(tcp, c, k);
-  const queued = tcp.arena.length(hot[c + Tcb.SND_QUEUE]);
-  if (queued * 3 > limit * 2) return;
-  const lowWater = cold[k + Cold.NOTSENT_LOWAT];
-  if (lowWater !== 0 && queued - ((hot[c + Tcb.SND_NXT] - hot[c + Tcb.SND_UNA]) | 0) >= lowWater) return;
-  hot[c + Tcb.STATE] &= ~Flag.WRITE_BLOCKED;
-  tell(tcp, c, Event.WRITABLE);
 }
 
 /** FIN-WAIT-1, CLOSING, LAST-ACK: our FIN is acknowledged. */

@@ -8,7 +8,7 @@ import { Cold } from './tcb.js';
  */
 
 /** What one large segment holds at the most: IP's 64 KiB less the headers (Linux's sk_gso_max_size). */
-const BURST_BYTES_MAX = 65_216;
+export const BURST_BYTES_MAX = 65_216;
 /** A millisecond's worth at the pacing rate: Linux's sk_pacing_shift of 10. */
 const PER_BURST = 1 << 10;
 /** Nearby peers get larger bursts: 64 KiB halved for each 512 µs of the smallest round trip (Linux's tcp_tso_rtt_log). */

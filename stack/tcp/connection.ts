@@ -4,6 +4,7 @@ import { Event, SocketKind } from '../net/event-queue.js';
 import { localPort } from './connection-table.js';
 import type { TcpContext } from './context.js';
 import { ConnectionError } from './errors.js';
+import { freeExtraRow } from './extra-rows.js';
 import { isChild, settleChild } from './fast-open.js';
 import { receiveShift } from './options.js';
 import { freeRuns } from './reassembly.js';
@@ -191,6 +192,7 @@ function conclude(tcp: TcpContext, c: number): void {
     freeRuns(tcp, k);
     tcp.holders.end(k, (hot[c + Tcb.STATE] & Flag.ORPHAN) !== 0);
     freeRecords(tcp, k);
+    freeExtraRow(tcp, k);
     // Bytes limits and the like mean nothing any more; a later `receive` does without.
     cold[k + Cold.TIMERS] = 0;
     tcp.table.giveCold(c);
@@ -228,6 +230,7 @@ export function release(tcp: TcpContext, c: number): void {
   tcp.arena.free(tcp.hot[c + Tcb.RCV_QUEUE]);
   tcp.hot[c + Tcb.RCV_QUEUE] = 0;
   tcp.holders.disregard();
+  if (tcp.savedSyns.count !== 0) tcp.savedSyns.release(row);
   tcp.table.errors[row] = ConnectionError.NONE;
   tcp.events.forget(SocketKind.CONNECTION, row);
   tcp.table.give(c);

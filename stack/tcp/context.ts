@@ -12,12 +12,16 @@ import type { CongestionControl } from './congestion.js';
 import { CongestionRegistry } from './congestion-registry.js';
 import { ConnectionTable } from './connection-table.js';
 import { CookieCache } from './cookie-cache.js';
+import { ExtraPool } from './extra-rows.js';
 import { Holders } from './holders.js';
+import { IcmpReports } from './icmp-reports.js';
 import type { TcpLimits } from './limits.js';
 import type { ListenerTable } from './listener-table.js';
+import { MarkPool } from './mark-pool.js';
 import { resolveProfile, type TcpProfile } from './profile.js';
 import { LINUX } from './profiles.js';
 import { ReassemblyPool } from './reassembly-pool.js';
+import { SavedSyns } from './saved-syns.js';
 import { Segment } from './segment.js';
 import { SynTable } from './syn-table.js';
 import { TimeWaitTable } from './time-wait-table.js';
@@ -66,6 +70,11 @@ export class TcpContext {
   readonly crisisBelow: number;
   readonly reassembly: ReassemblyPool;
   readonly transmits: TransmitPool;
+  /** What few connections have: extra-rows.ts, send-marks.ts. */
+  readonly extras: ExtraPool;
+  readonly marks: MarkPool;
+  readonly icmpReports = new IcmpReports();
+  readonly savedSyns: SavedSyns;
   readonly wheel: TimerWheel;
   /** Connections that output must look at, in the order they were marked. Each stands in it once: Flag.MARKED says so. */
   readonly marked = new IntRing(256);
@@ -132,6 +141,9 @@ export class TcpContext {
     this.crisisBelow = Math.ceil(this.arena.chunksMax / 8);
     this.reassembly = new ReassemblyPool(limits.outOfOrderMax);
     this.transmits = new TransmitPool(limits.transmitRecordsMax);
+    this.extras = new ExtraPool(limits.activeMax);
+    this.marks = new MarkPool(limits.sendMarksMax);
+    this.savedSyns = new SavedSyns(limits.savedSynsMax, limits.connectionsMax, limits.synReceivedMax);
     this.wheel = new TimerWheel(limits.connectionsMax, parts.clock.ms);
     this.challengeLeft = limits.challengeAcksPerSecond;
   }

@@ -6,9 +6,10 @@ import { Behaviour } from './behaviour.js';
 import { AckBit } from './cold-bits.js';
 import { mark } from './connection.js';
 import type { TcpContext } from './context.js';
+import { Extra, extraOf } from './extra-rows.js';
 import { advertisedMss } from './options.js';
 import { growWindow, measureScaling, windowOffered } from './receive-space.js';
-import { rtoMs } from './rtt.js';
+import { rtoMinMs, rtoMs } from './rtt.js';
 import { Cold, Flag, Name, Tcb } from './tcb.js';
 import { startTimer, Timer, timerMs, timerRuns } from './timers.js';
 
@@ -123,11 +124,11 @@ export function delayAck(tcp: TcpContext, c: number, k: number): void {
     delayOnce(tcp, c, k);
     return;
   }
+  const longest = (cold[k + Cold.EXTRA] === 0 ? 0 : extraOf(tcp, k, Extra.DELACK_MAX_MS)) || limits.delayedAckMaxMs;
   let delay = cold[k + Cold.ATO_MS];
   if (delay > limits.delayedAckMinMs) {
     let max = DELAY_UNPUSHED_MS;
-    if ((hot[c + Tcb.STATE] & Flag.INTERACTIVE) !== 0 || (cold[k + Cold.ACK_BITS] & AckBit.PUSHED) !== 0)
-      max = limits.delayedAckMaxMs;
+    if ((hot[c + Tcb.STATE] & Flag.INTERACTIVE) !== 0 || (cold[k + Cold.ACK_BITS] & AckBit.PUSHED) !== 0) max = longest;
     if (hot[c + Tcb.SRTT] !== 0) {
       const srttMs = Math.ceil(hot[c + Tcb.SRTT] / 8000);
       const rtt = srttMs > limits.delayedAckMinMs ? srttMs : limits.delayedAckMinMs;
@@ -136,8 +137,9 @@ export function delayAck(tcp: TcpContext, c: number, k: number): void {
     if (delay > max) delay = max;
   }
   // Below the least RTO, or each delayed ACK would cost the peer a retransmission.
-  if (delay > limits.delayedAckMaxMs) delay = limits.delayedAckMaxMs;
-  if (delay >= limits.rtoMinMs) delay = limits.rtoMinMs - 1;
+  if (delay > longest) delay = longest;
+  const rtoMin = rtoMinMs(tcp, k);
+  if (delay >= rtoMin) delay = rtoMin - 1;
   if (delay <= 0) {
     ackNow(tcp, c, k, Cause.ACK_NOW);
     return;

@@ -13,6 +13,7 @@ import { sendShift } from './options.js';
 import { boundWindow, chargeInOrder } from './receive-space.js';
 import { rearmTimeout } from './retransmission-timer.js';
 import { rtoMs, sampleByTimestamp, takeSample } from './rtt.js';
+import { saveSyn, savesSyns } from './saved-syns.js';
 import { countPackets } from './scoreboard.js';
 import { TcpOption } from './socket-options.js';
 import { State } from './state.js';
@@ -89,12 +90,13 @@ function openChild(tcp: TcpContext, listener: Listener, scratch: Int32Array): bo
     tcp.net.stats.tcpFastOpenPassiveFail += 1;
     return false;
   }
+  if (savesSyns(listener)) tcp.savedSyns.assign(saveSyn(tcp, listener), c >>> Tcb.SHIFT);
   const k = hot[c + Tcb.COLD];
   beginAcks(tcp, c, k);
   hot[c + Tcb.SND_UNA] = hot[c + Tcb.SND_NXT];
   // The row stays: `info` tells of the SYN's data for as long as the connection lives.
   hot[c + Tcb.STATE] |= Flag.CUSTOM;
-  cold[k + Cold.FAST_OPEN] = FastOpen.CHILD;
+  cold[k + Cold.FAST_OPEN] = FastOpen.CHILD | FastOpen.WAS_CHILD;
   const taken = takeSynText(tcp, c);
   if (taken > 0) cold[k + Cold.FAST_OPEN] |= FastOpen.SYN_DATA_ACKED;
   if (tcp.tallies && taken > 0) {

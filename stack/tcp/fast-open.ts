@@ -32,6 +32,8 @@ export const enum FastOpen {
   SYN_DATA_ACKED = 8,
   /** Made from a SYN with a valid cookie: exchanges data before the handshake is complete. */
   CHILD = 16,
+  /** It was one: `info` shows it for good. */
+  WAS_CHILD = 64,
   /** A SYN may carry data without a cookie (TCP_FASTOPEN_NO_COOKIE). */
   NO_COOKIE = 32,
   /** A router could not forward our SYN with its data: it has gone again, without. */

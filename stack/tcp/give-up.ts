@@ -4,7 +4,7 @@ import type { TcpContext } from './context.js';
 import { ConnectionError } from './errors.js';
 import { suspectBlackHole } from './mtu-probe.js';
 import { sendOwnReset } from './own-reset.js';
-import { rtoMs } from './rtt.js';
+import { rtoMaxMs, rtoMs } from './rtt.js';
 import { State } from './state.js';
 import { Cold, Flag, Tcb } from './tcb.js';
 
@@ -37,11 +37,11 @@ export function retransmitsTimedOut(
   baseMs: number,
 ): boolean {
   if (tcp.cold[k + Cold.RETRANSMITS] === 0) return false;
-  return troubleMs(tcp, k) >= (limitMs === 0 ? modelMs(tcp, retries, baseMs) : limitMs);
+  return troubleMs(tcp, k) >= (limitMs === 0 ? modelMs(tcp, k, retries, baseMs) : limitMs);
 }
 
-function modelMs(tcp: TcpContext, retries: number, baseMs: number): number {
-  const max = tcp.limits.rtoMaxMs;
+function modelMs(tcp: TcpContext, k: number, retries: number, baseMs: number): number {
+  const max = rtoMaxMs(tcp, k);
   // How often it can be doubled.
   const doublings = 31 - Math.clz32(max / baseMs);
   if (retries <= doublings) return ((2 << retries) - 1) * baseMs;
@@ -69,7 +69,7 @@ const ORPHAN_RETRIES_ALIVE = 8;
 
 /** The back-off has not reached the largest RTO. */
 export function backoffGoesOn(tcp: TcpContext, c: number, k: number): boolean {
-  return rtoMs(tcp, c, tcp.cold[k + Cold.BACKOFF]) < tcp.limits.rtoMaxMs;
+  return rtoMs(tcp, c, tcp.cold[k + Cold.BACKOFF]) < rtoMaxMs(tcp, k);
 }
 
 /**
@@ -91,7 +91,7 @@ export function outOfResources(tcp: TcpContext, c: number, k: number, reset: boo
   const { hot, cold, limits } = tcp;
   const silentMs = (tcp.clock.ms - cold[k + Cold.LAST_SENT_AT]) | 0;
   const weight =
-    (silentMs > 2 * limits.rtoMaxMs || !reset ? 1 : 0) + (cold[k + Cold.SOFT_ERROR] !== ConnectionError.NONE ? 1 : 0);
+    (silentMs > 2 * rtoMaxMs(tcp, k) || !reset ? 1 : 0) + (cold[k + Cold.SOFT_ERROR] !== ConnectionError.NONE ? 1 : 0);
   if (!tooManyOrphans(tcp, c, weight)) return false;
   const shut = hot[c + Tcb.SND_WND] === 0 && hot[c + Tcb.SND_UNA] === hot[c + Tcb.SND_NXT];
   if (reset || silentMs <= limits.timeWaitMs || shut) sendOwnReset(tcp, c, Cause.RST_TIMEOUT);
@@ -130,7 +130,7 @@ export function writeTimedOut(tcp: TcpContext, c: number, k: number): boolean {
 function shrunkWindowTimedOut(tcp: TcpContext, c: number, k: number, userTimeout: number): boolean {
   const troubled = troubleMs(tcp, k);
   if (userTimeout !== 0 && troubled > userTimeout) return true;
-  const patience = 2 * tcp.limits.rtoMaxMs;
+  const patience = 2 * rtoMaxMs(tcp, k);
   const limit = userTimeout !== 0 && userTimeout < patience ? userTimeout : patience;
   return ((tcp.clock.ms - tcp.hot[c + Tcb.LAST_ACTIVITY]) | 0) > limit && troubled > limit;
 }

@@ -9,6 +9,7 @@ import { portPair } from './connection-table.js';
 import type { TcpContext } from './context.js';
 import { ConnectionError } from './errors.js';
 import { FastOpen, isChild, isUnaccepted } from './fast-open.js';
+import type { IcmpReport } from './icmp-reports.js';
 import { loseOversized } from './loss-recovery.js';
 import { effectiveMss, MtuDiscover, mtuDiscover, sendMss, syncMss } from './options.js';
 import { Pending, setPending } from './retransmission-timer.js';
@@ -17,7 +18,7 @@ import { State } from './state.js';
 import { dropHalfOpen } from './syn-ack.js';
 import { sendOwnSyn } from './syn-sent.js';
 import { Syn } from './syn-table.js';
-import { Cold, Custom, Flag, Tally, Tcb } from './tcb.js';
+import { Cold, Custom, Flag, Name, Tally, Tcb } from './tcb.js';
 import { startTimer, Timer, timerMs, timerRuns } from './timers.js';
 
 /** What ICMP says about segments of ours: RFC 9293 §3.9.2.2, checked as RFC 5927 demands. */
@@ -99,6 +100,7 @@ export function onIcmpError(tcp: TcpContext, report: ErrorReport): Verdict {
   const inUse = state === State.SYN_RECEIVED && isChild(tcp, c) && !isUnaccepted(tcp, c);
   if (state === State.SYN_SENT || (state === State.SYN_RECEIVED && !inUse)) {
     tcp.net.stats.tcpAttemptFails += 1;
+    tcp.icmpReports.keep(row, tcp.names[row * Name.SIZE + Name.GENERATION], report);
     fail(tcp, c, error);
     return Verdict.OK;
   }
@@ -174,4 +176,19 @@ export function takeNotice(tcp: TcpContext, c: number): ConnectionError {
   const notice: ConnectionError = tcp.cold[k + Cold.NOTICE];
   tcp.cold[k + Cold.NOTICE] = ConnectionError.NONE;
   return notice;
+}
+
+/** What ICMP has told of a live connection without RECEIVE_ERRORS, once; if it times out now, ICMP is not named as the reason. */
+export function takeSoftError(tcp: TcpContext, c: number): ConnectionError {
+  const k = tcp.hot[c + Tcb.COLD];
+  if (k === 0) return ConnectionError.NONE;
+  const error: ConnectionError = tcp.cold[k + Cold.SOFT_ERROR];
+  tcp.cold[k + Cold.SOFT_ERROR] = ConnectionError.NONE;
+  return error;
+}
+
+/** Control path. The ICMP message that ended an attempt to connect, once; undefined: none did, or many others have come since. */
+export function takeIcmpReport(tcp: TcpContext, c: number): IcmpReport | undefined {
+  const row = c >>> Tcb.SHIFT;
+  return tcp.icmpReports.take(row, tcp.names[row * Name.SIZE + Name.GENERATION]);
 }

@@ -6,7 +6,7 @@ import type { TcpContext } from './context.js';
 import { deliveryRate } from './delivery-rate.js';
 import { FastOpen } from './fast-open.js';
 import { NO_RTT } from './min-rtt.js';
-import { advertisedMss, effectiveMss, receiveShift, sendShift } from './options.js';
+import { effectiveMss, offeredMss, receiveShift, sendShift } from './options.js';
 import { hasUnsent } from './output.js';
 import { maxPacingRate, pacingRate } from './pacing.js';
 import { urgentBytes } from './queue-lengths.js';
@@ -40,8 +40,10 @@ export interface TcpInfo {
   readonly fastOpenClientFail: number;
   /** Data of the peer's has come ECN-capable. */
   readonly ecnSeen: boolean;
-  /** What is agreed on: RFC 3168, or RFC 9768. */
-  readonly ecnMode: 'none' | 'rfc3168' | 'accecn';
+  /** What is agreed on: RFC 3168, or RFC 9768; `pending`: our SYN asks for RFC 9768, and is not answered yet. */
+  readonly ecnMode: 'none' | 'rfc3168' | 'accecn' | 'pending';
+  /** An accepted connection whose SYN came with a valid cookie of Fast Open, or needed none. */
+  readonly fastOpenChild: boolean;
   readonly sndWscale: number;
   readonly rcvWscale: number;
   readonly rtoUs: number;
@@ -135,6 +137,12 @@ function wide(tally: Int32Array, at: number): number {
 const CA_STATES = ['open', 'disorder', 'cwr', 'recovery', 'loss'] as const;
 const NO_TALLY = new Int32Array(Tally.SIZE);
 
+function ecnMode(word: number, accurate: number): TcpInfo['ecnMode'] {
+  if ((word & Flag.ECN) === 0) return 'none';
+  if ((accurate & AccEcn.ASKED) !== 0) return 'pending';
+  return (accurate & AccEcn.ON) !== 0 ? 'accecn' : 'rfc3168';
+}
+
 /** Control path. Of a sleeping connection, what holds when it wakes up. */
 export function info(tcp: TcpContext, c: number): TcpInfo {
   const active = tcp.hot[c + Tcb.COLD] !== 0;
@@ -175,14 +183,15 @@ function describe(tcp: TcpContext, c: number, k: number, active: boolean): TcpIn
     synDataAcked: (fastOpen & FastOpen.SYN_DATA_ACKED) !== 0,
     fastOpenClientFail: (fastOpen >>> FastOpen.FAILURE_BIT) & 3,
     ecnSeen: (word & Flag.ECN_SEEN) !== 0,
-    ecnMode: (word & Flag.ECN) === 0 ? 'none' : (field(Cold.ACC_ECN) & AccEcn.ON) !== 0 ? 'accecn' : 'rfc3168',
+    ecnMode: ecnMode(word, field(Cold.ACC_ECN)),
+    fastOpenChild: k !== 0 && (cold[k + Cold.FAST_OPEN] & FastOpen.WAS_CHILD) !== 0,
     sndWscale: sendShift(tcp, c),
     rcvWscale: receiveShift(tcp, c),
     rtoUs: rtoMs(tcp, c, field(Cold.BACKOFF)) * 1000,
     atoUs: (field(Cold.ATO_MS) || limits.delayedAckMinMs) * 1000,
     sndMss: mss,
     rcvMss: field(Cold.RCV_MSS),
-    advMss: advertisedMss(tcp, remote),
+    advMss: offeredMss(tcp, remote, field(Cold.MSS_CLAMP)),
     pathMtu: tcp.net.pathMtu(remote),
     unacked: field(Cold.PACKETS_OUT),
     sacked: field(Cold.SACKED_OUT),

@@ -13,6 +13,8 @@ export interface TcpLimits {
   readonly activeMax: number;
   /** Half-open connections in all. 4096 as Linux's tcp_max_syn_backlog on a large machine; beyond it the oldest gives way. */
   readonly synReceivedMax: number;
+  /** Headers of SYNs that listeners with TCP_SAVE_SYN keep, until they are read or the connection ends; at most 65,535. */
+  readonly savedSynsMax: number;
   /** Connections in TIME-WAIT. 65,536: one peer's whole range of ports for 60 s; beyond it the oldest ends early. */
   readonly timeWaitMax: number;
   readonly listenersMax: number;
@@ -36,6 +38,8 @@ export interface TcpLimits {
   readonly transmitRecordsMax: number;
   /** … and for one connection: 16,384, 23 MiB of full segments, far more than a send buffer; with tiny ones it bounds what an acknowledgment can make us look through. */
   readonly transmitRecordsPerConnection: number;
+  /** Places in all send queues that are marked: ends of records (MSG_EOR), pushes within long writes. */
+  readonly sendMarksMax: number;
   /** Keep the counters that only `info` reads: 128 bytes a connection. Off where ten million connections must fit. */
   readonly tally: boolean;
 
@@ -76,6 +80,8 @@ export interface TcpLimits {
    * here segments for us.
    */
   readonly pushBursts: boolean;
+  /** A long write is pushed at each half of the peer's largest window too, as by Linux, and not only where it ends. */
+  readonly pushHalfWindows: boolean;
   /** RTO for data when the handshake was repeated and left nothing to measure by: 3 s, RFC 6298 §5.7. */
   readonly rtoFallbackMs: number;
   /**
@@ -215,6 +221,7 @@ export const TCP_LIMITS: TcpLimits = {
   connectionsMax: 1 << 20,
   activeMax: 1 << 20,
   synReceivedMax: 4096,
+  savedSynsMax: 16_384,
   timeWaitMax: 1 << 16,
   listenersMax: 1024,
   backlog: 511,
@@ -224,6 +231,7 @@ export const TCP_LIMITS: TcpLimits = {
   outOfOrderPerConnection: 512,
   transmitRecordsMax: 1 << 18,
   transmitRecordsPerConnection: 16_384,
+  sendMarksMax: 1 << 17,
   tally: true,
   receiveBytes: 131_072,
   receiveBytesMax: 32 << 20,
@@ -243,6 +251,7 @@ export const TCP_LIMITS: TcpLimits = {
   retries1: 3,
   synLinearTimeouts: 4,
   pushBursts: false,
+  pushHalfWindows: true,
   rtoFallbackMs: 3000,
   synCookies: 1,
   synBacklogMax: 4096,

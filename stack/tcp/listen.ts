@@ -11,6 +11,7 @@ import { tryFastOpen } from './fast-open-server.js';
 import { initialSequenceNumber } from './isn.js';
 import type { Listener } from './listener-table.js';
 import { DEFAULT_MSS, MSS_MIN, offeredMss } from './options.js';
+import { saveSyn, savesSyns } from './saved-syns.js';
 import { TcpOption } from './socket-options.js';
 import { State } from './state.js';
 import { armHalfOpen, chooseListenersWindow, dropHalfOpen, sendSynAck } from './syn-ack.js';
@@ -73,6 +74,7 @@ export function listenArrives(tcp: TcpContext, listener: Listener, issAtLeast: n
   const at = row * Syn.SIZE;
   fill(tcp, listener, rows, at);
   rows[at + Syn.ISS] = isnFor(tcp, issAtLeast);
+  if (savesSyns(listener)) tcp.savedSyns.await(row, saveSyn(tcp, listener));
   listener.halfOpen += 1;
   listener.young += 1;
   sendSynAck(tcp, rows, at, listener, tcp.clock.ms);

@@ -18,6 +18,8 @@ import { Pending, rearmTimeout, scheduleProbe } from './retransmission-timer.js'
 import { Resent, Rexmit, resend, resendHead, resendLostSegments } from './retransmit.js';
 import { rtoMs } from './rtt.js';
 import { CaState, cwndPackets, packetsInFlight, RecoveryBit } from './scoreboard.js';
+import { bytesOfRecord, endIsUnpushed, markedBits, passMarks } from './send-marks.js';
+import { offerRoom } from './send-room.js';
 import { State } from './state.js';
 import { mayProbe, probeSent } from './tail-loss-probe.js';
 import { Busy, nowBusy } from './tally.js';
@@ -86,14 +88,15 @@ function sendProbe(tcp: TcpContext, c: number, k: number): boolean {
   const outstanding = (nxt - hot[c + Tcb.SND_UNA]) | 0;
   const unsent = tcp.arena.length(hot[c + Tcb.SND_QUEUE]) - outstanding;
   const mss = sendMss(tcp, c) - optionBytesNow(tcp, c, k);
-  const length = unsent < mss ? unsent : mss;
+  const part = wholePart(tcp, k, nxt, unsent, mss);
+  const length = part < mss ? part : mss;
   const byWindow = hot[c + Tcb.SND_WND] - outstanding;
   if (hasUnsent(tcp, c) && length <= byWindow && roomForRecord(tcp, k)) {
     const fin = length === unsent && (hot[c + Tcb.STATE] & Flag.FIN_QUEUED) !== 0 && length < byWindow;
     if (length > 0 || fin) {
       // For the trace: it is no ordinary data.
       cold[k + Cold.REXMIT] = Rexmit.PROBE;
-      const sent = sendOne(tcp, c, k, nxt, length, mss, length === unsent, fin, length === unsent);
+      const sent = sendOne(tcp, c, k, nxt, length, mss, length === unsent, fin, false);
       cold[k + Cold.REXMIT] = Rexmit.NONE;
       if (!sent) return false;
       if (inCwndReduction(cold, k)) cold[k + Cold.PRR_OUT] += 1;
@@ -142,10 +145,12 @@ function sendMtuProbe(tcp: TcpContext, c: number, k: number): number {
   const { hot } = tcp;
   const nxt = hot[c + Tcb.SND_NXT];
   const unsent = tcp.arena.length(hot[c + Tcb.SND_QUEUE]) - ((nxt - hot[c + Tcb.SND_UNA]) | 0);
+  // As Linux: a probe is not sent where a record ends within it.
+  const bytes = mtuProbeBytes(tcp, c, k);
+  if (wholePart(tcp, k, nxt, unsent, bytes) < (unsent < bytes ? unsent : bytes)) return 0;
   const now = considerMtuProbe(tcp, c, k, unsent);
   if (now !== MtuProbe.SEND) return now === MtuProbe.WAIT ? MTU_WAIT : 0;
   if (roomFor(tcp, c) <= 0 || !roomForRecord(tcp, k)) return MTU_NO_FRAME;
-  const bytes = mtuProbeBytes(tcp, c, k);
   if (!sendOne(tcp, c, k, nxt, bytes, bytes, false, false, false)) return MTU_NO_FRAME;
   mtuProbeSent(tcp, c, k, nxt, bytes);
   return 2;
@@ -173,6 +178,7 @@ function sendWithin(tcp: TcpContext, c: number, k: number, quota: number, evenSm
   const { hot } = tcp;
   const queued = tcp.arena.length(hot[c + Tcb.SND_QUEUE]);
   const finQueued = (hot[c + Tcb.STATE] & Flag.FIN_QUEUED) !== 0;
+  const extra = tcp.cold[k + Cold.EXTRA];
   const outstandingBefore = (hot[c + Tcb.SND_NXT] - hot[c + Tcb.SND_UNA]) | 0;
   // Segments left of the burst at hand, and whether it has more than one.
   let burstLeft = 0;
@@ -188,16 +194,19 @@ function sendWithin(tcp: TcpContext, c: number, k: number, quota: number, evenSm
     }
     const mss = sendMss(tcp, c) - optionBytesNow(tcp, c, k);
     const byWindow = hot[c + Tcb.SND_WND] - outstanding;
-    let length = unsent < mss ? unsent : mss;
+    const part = extra === 0 ? unsent : bytesOfRecord(tcp, extra, nxt, unsent, mss);
+    let length = part < mss ? part : mss;
     if (length > byWindow) length = byWindow > 0 ? byWindow : 0;
     const last = length === unsent;
+    // Where a record ends and another follows there is nothing to wait for.
+    const ends = length === part && part < unsent;
     // The FIN takes a sequence number, and the window must hold that too.
     const fin = last && finQueued && length < byWindow;
     // A segment that the window cuts goes only in one burst with whole ones, where Nagle lets it: to Linux they are one. So does one whose FIN does not fit.
-    const cut = length < mss && (length < unsent || (finQueued && length === byWindow));
+    const cut = length < mss && (length < part || (finQueued && length === byWindow));
     const worth = cut
       ? burstLeft > 0 && length > 0 && worthSending(tcp, c, k, length, mss, true, false, outstandingBefore)
-      : (evenSmall && last) || worthSending(tcp, c, k, length, mss, last, finQueued, outstanding);
+      : (evenSmall && last) || ends || worthSending(tcp, c, k, length, mss, last, finQueued, outstanding);
     if ((length === 0 && !fin) || !worth) {
       // With nothing in flight no ACK will come to release it, so the persist timer does (§3.8.6.1, §3.8.6.2.1).
       nowBusy(tcp, c, k, byWindow < mss && byWindow < unsent ? Busy.PEER_WINDOW : Busy.SENDING);
@@ -215,7 +224,7 @@ function sendWithin(tcp: TcpContext, c: number, k: number, quota: number, evenSm
       if (burstLeft < 2) burst = false;
     }
     burstLeft = burstLeft > 0 ? burstLeft - 1 : 0;
-    const push = last || (burst && burstLeft === 0 && tcp.limits.pushBursts);
+    const push = burst && burstLeft === 0 && tcp.limits.pushBursts;
     if (roomFor(tcp, c) <= 0 || !sendOne(tcp, c, k, nxt, length, mss, last, fin, push)) return false;
     if (fin) return true;
   }
@@ -262,7 +271,13 @@ function awaitRecord(tcp: TcpContext, c: number, k: number): boolean {
   return true;
 }
 
-/** One segment of new data, or the FIN, or both. */
+/** Of `unsent` bytes those that may go in one segment of `most`, or more. */
+function wholePart(tcp: TcpContext, k: number, nxt: number, unsent: number, most: number): number {
+  const extra = tcp.cold[k + Cold.EXTRA];
+  return extra === 0 ? unsent : bytesOfRecord(tcp, extra, nxt, unsent, most);
+}
+
+/** One segment of new data, or the FIN, or both. PSH where a write ends (`last`: there is nothing behind it), and for `push`. */
 function sendOne(
   tcp: TcpContext,
   c: number,
@@ -275,7 +290,15 @@ function sendOne(
   push: boolean,
 ): boolean {
   const { hot, cold } = tcp;
-  const flags = (push && length > 0 ? TcpFlag.PSH : 0) | (fin ? TcpFlag.FIN : 0);
+  const extra = cold[k + Cold.EXTRA];
+  let marks = last ? SentFlag.PUSH : 0;
+  if (extra !== 0) {
+    if (last && endIsUnpushed(tcp, extra)) marks = 0;
+    marks |= markedBits(tcp, extra, (nxt + length) | 0);
+  }
+  if (length === 0) marks = 0;
+  const pushed = (marks & SentFlag.PUSH) !== 0 || (push && length > 0);
+  const flags = (pushed ? TcpFlag.PSH : 0) | (fin ? TcpFlag.FIN : 0);
   const cause = length === 0 ? Cause.FIN : causeOfNew(tcp, c, k);
   const end = (nxt + length + (fin ? 1 : 0)) | 0;
   // The variables are moved first, so that the trace shows what holds once the segment is out.
@@ -287,12 +310,15 @@ function sendOne(
     return false;
   }
   // The end of a burst is one only once: sent again, the segment has nothing of it.
-  const marks = (last && length > 0 ? SentFlag.PUSH : 0) | (fin ? SentFlag.FIN : 0);
-  appendRecord(tcp, c, k, nxt, end, marks);
+  appendRecord(tcp, c, k, nxt, end, fin ? marks | SentFlag.FIN : marks);
   recordRate(tcp, k, cold[k + Cold.SENT_TAIL]);
   if (length > 0) noteAnswer(tcp, c, k);
   if (length < mss) cold[k + Cold.SND_SML] = end;
   hot[c + Tcb.LAST_ACTIVITY] = tcp.clock.ms;
+  if (extra !== 0) {
+    passMarks(tcp, c, k, extra, (nxt + length) | 0, last);
+    offerRoom(tcp, c, k);
+  }
   return true;
 }
 
@@ -348,7 +374,8 @@ export function firstUnsentBytes(tcp: TcpContext, c: number, k: number): number 
   const sent = (hot[c + Tcb.SND_NXT] - hot[c + Tcb.SND_UNA]) | 0;
   const unsent = tcp.arena.length(hot[c + Tcb.SND_QUEUE]) - sent;
   const mss = sendMss(tcp, c) - optionBytesNow(tcp, c, k);
-  if (unsent > mss) return mss;
+  const part = wholePart(tcp, k, hot[c + Tcb.SND_NXT], unsent, mss);
+  if (part < unsent || unsent > mss) return part < mss ? part : mss;
   return unsent + ((hot[c + Tcb.STATE] & Flag.FIN_QUEUED) !== 0 ? 1 : 0);
 }
 
@@ -364,7 +391,8 @@ export function sendHeld(tcp: TcpContext, c: number, k: number): boolean {
   const { hot } = tcp;
   const queued = tcp.arena.length(hot[c + Tcb.SND_QUEUE]);
   const mss = sendMss(tcp, c) - optionBytesNow(tcp, c, k);
-  let length = queued < mss ? queued : mss;
+  const part = wholePart(tcp, k, hot[c + Tcb.SND_NXT], queued, mss);
+  let length = part < mss ? part : mss;
   if (length > hot[c + Tcb.SND_WND]) length = hot[c + Tcb.SND_WND];
   const last = length === queued;
   const fin = last && (hot[c + Tcb.STATE] & Flag.FIN_QUEUED) !== 0 && length < hot[c + Tcb.SND_WND];

@@ -8,7 +8,7 @@ import { RESERVE_CHUNKS } from './memory.js';
  * §3.3.2 where the pool is of a state.
  */
 export function tcpPools(tcp: TcpContext): readonly PoolReport[] {
-  const { arena, reassembly, transmits, table, synTable, timeWaits, cookieCache, limits } = tcp;
+  const { arena, reassembly, transmits, marks, savedSyns, table, synTable, timeWaits, cookieCache, limits } = tcp;
   const { stats } = tcp.net;
   const { slices } = arena;
   const none = { reserve: 0, refused: 0, evicted: 0 };
@@ -61,6 +61,16 @@ export function tcpPools(tcp: TcpContext): readonly PoolReport[] {
     },
     {
       ...none,
+      name: 'tcp.send-marks',
+      unit: 'entries',
+      used: marks.count,
+      limit: limits.sendMarksMax,
+      reserve: 1,
+      highWater: marks.highWater,
+      refused: stats.tcpMarksRefused,
+    },
+    {
+      ...none,
       name: 'tcp.connections',
       unit: 'rows',
       used: table.count,
@@ -87,6 +97,15 @@ export function tcpPools(tcp: TcpContext): readonly PoolReport[] {
       highWater: synTable.highWater,
       refused: stats.tcpSynQueueFullDrops,
       evicted: stats.tcpHalfOpenEvicted,
+    },
+    {
+      ...none,
+      name: 'tcp.saved-syns',
+      unit: 'entries',
+      used: savedSyns.count,
+      limit: limits.savedSynsMax,
+      highWater: savedSyns.highWater,
+      refused: stats.tcpSavedSynsRefused,
     },
     {
       ...none,

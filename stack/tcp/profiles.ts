@@ -136,6 +136,8 @@ export const FREEBSD: TcpProfile = {
     delayedAckMinMs: 40,
     delayedAckMaxMs: 40,
     quickAcks: 0,
+    // PSH only where the send buffer runs dry.
+    pushHalfWindows: false,
     keepCount: 8,
     // RFC 9293 §3.10.7.3: text that comes with a SYN-ACK is kept.
     synAckText: true,

@@ -1,5 +1,5 @@
 import type { TcpContext } from './context.js';
-import { rtoMs } from './rtt.js';
+import { rtoMinMs, rtoMs } from './rtt.js';
 import { CaState, usesSack } from './scoreboard.js';
 import { Cold, Tcb } from './tcb.js';
 import { startTimer, stopTimer, Timer } from './timers.js';
@@ -59,7 +59,7 @@ export function scheduleProbe(tcp: TcpContext, c: number, k: number, fromNow: bo
   let delay = limits.rtoInitialMs;
   const srtt = hot[c + Tcb.SRTT];
   if (srtt !== 0) {
-    const slack = cold[k + Cold.PACKETS_OUT] === 1 ? limits.rtoMinMs * 1000 : PROBE_SLACK_US;
+    const slack = cold[k + Cold.PACKETS_OUT] === 1 ? rtoMinMs(tcp, k) * 1000 : PROBE_SLACK_US;
     delay = Math.ceil(((srtt >> 2) + slack) / 1000);
   }
   const rto = rtoMs(tcp, c, cold[k + Cold.BACKOFF]);

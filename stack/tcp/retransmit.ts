@@ -147,7 +147,7 @@ function gather(tcp: TcpContext, c: number, k: number, at: number, room: number)
   const { rows } = tcp.transmits;
   if (!tcp.limits.retransmitGathers) return;
   const end = (hot[c + Tcb.SND_UNA] + hot[c + Tcb.SND_WND]) | 0;
-  for (;;) {
+  while ((rows[at + Sent.FLAGS] & SentFlag.RECORD_END) === 0) {
     const next = rows[at + Sent.NEXT];
     if (next === 0 || (rows[next + Sent.FLAGS] & SentFlag.SACKED) !== 0) return;
     room -= bytesOf(rows, next);

@@ -1,5 +1,6 @@
 import { seqGt } from '../base/seq.js';
 import type { TcpContext } from './context.js';
+import { Extra, extraOf } from './extra-rows.js';
 import { updateMinRtt } from './min-rtt.js';
 import { Cold, Flag, Tally, Tcb } from './tcb.js';
 
@@ -99,17 +100,29 @@ function estimate(tcp: TcpContext, c: number, k: number, r: number): void {
   const above = cold[k + Cold.RTTVAR_US] - cold[k + Cold.MDEV_MAX_US];
   if (above > 0) cold[k + Cold.RTTVAR_US] -= above >> 2;
   cold[k + Cold.RTT_SEQ] = hot[c + Tcb.SND_NXT];
-  cold[k + Cold.MDEV_MAX_US] = tcp.limits.rtoMinMs * 1000;
+  cold[k + Cold.MDEV_MAX_US] = rtoMinMs(tcp, k) * 1000;
 }
 
 /** The variance term from the deviation alone: at the first sample, and when a connection wakes up, whose row keeps no more. */
 export function recallVariance(tcp: TcpContext, c: number, k: number): void {
   const { hot, cold } = tcp;
-  const floor = tcp.limits.rtoMinMs * 1000;
+  const floor = rtoMinMs(tcp, k) * 1000;
   const deviation = hot[c + Tcb.RTTVAR];
   cold[k + Cold.RTTVAR_US] = deviation > floor ? deviation : floor;
   cold[k + Cold.MDEV_MAX_US] = cold[k + Cold.RTTVAR_US];
   cold[k + Cold.RTT_SEQ] = hot[c + Tcb.SND_NXT];
+}
+
+/** The floor of the variance term: TCP_RTO_MIN_US, or the stack's. `k` may be 0: asleep nothing is set. */
+export function rtoMinMs(tcp: TcpContext, k: number): number {
+  if (k === 0 || tcp.cold[k + Cold.EXTRA] === 0) return tcp.limits.rtoMinMs;
+  return extraOf(tcp, k, Extra.RTO_MIN_MS) || tcp.limits.rtoMinMs;
+}
+
+/** The longest RTO: TCP_RTO_MAX_MS, or the stack's. */
+export function rtoMaxMs(tcp: TcpContext, k: number): number {
+  if (k === 0 || tcp.cold[k + Cold.EXTRA] === 0) return tcp.limits.rtoMaxMs;
+  return extraOf(tcp, k, Extra.RTO_MAX_MS) || tcp.limits.rtoMaxMs;
 }
 
 /**
@@ -123,15 +136,16 @@ export function baseRtoMs(tcp: TcpContext, c: number): number {
   // Before any measurement; RTTVAR is set where a repeated handshake has left none (RFC 6298 §5.7).
   if (srtt === 0) return Math.ceil(hot[c + Tcb.RTTVAR] / 1000) || limits.rtoInitialMs;
   const k = hot[c + Tcb.COLD];
-  const floor = limits.rtoMinMs * 1000;
+  const floor = rtoMinMs(tcp, k) * 1000;
   const deviation = k === 0 ? hot[c + Tcb.RTTVAR] : tcp.cold[k + Cold.RTTVAR_US];
   const rto = Math.ceil(((srtt >> 3) + (deviation > floor ? deviation : floor)) / 1000);
-  return rto < limits.rtoMaxMs ? rto : limits.rtoMaxMs;
+  const most = rtoMaxMs(tcp, k);
+  return rto < most ? rto : most;
 }
 
 /** With back-off, RFC 6298 §5.5: doubled for each expiry, up to the maximum. */
 export function rtoMs(tcp: TcpContext, c: number, backoff: number): number {
-  const max = tcp.limits.rtoMaxMs;
+  const max = rtoMaxMs(tcp, tcp.hot[c + Tcb.COLD]);
   const base = baseRtoMs(tcp, c);
   // Beyond 2^20 any base passes the maximum.
   const rto = base * (1 << (backoff < 20 ? backoff : 20));

@@ -1,3 +1,5 @@
+import type { InboundPacket } from '../net/transport.js';
+
 /**
  * The segment at hand: SEG.SEQ, SEG.ACK, … of RFC 9293 §3.3.1. One record for the whole stack, filled once for each segment that
  * arrives and read by everything that judges it. It never escapes the call.
@@ -27,6 +29,8 @@ export class Segment {
   local = 0;
   remote = 0;
   ports = 0;
+  /** The datagram it came in; as the rest of it, of this call only. */
+  packet: InboundPacket | undefined = undefined;
   tos = 0;
   ttl = 0;
 }

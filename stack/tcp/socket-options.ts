@@ -5,6 +5,7 @@ import { AckBit } from './cold-bits.js';
 import { beginCongestionControl, congestionOf } from './congestion.js';
 import { mark, wake } from './connection.js';
 import type { TcpContext } from './context.js';
+import { Extra, extraOf, extraRow, leaveExtraRow } from './extra-rows.js';
 import { FastOpen } from './fast-open.js';
 import { beginKeepalive } from './keepalive.js';
 import type { ConnectionDefaults } from './listener-table.js';
@@ -18,6 +19,7 @@ import {
   withMtuDiscover,
 } from './options.js';
 import { clampSet, limitSet } from './receive-space.js';
+import { isHeld, liftHold } from './send-marks.js';
 import { withRow } from './sleep.js';
 import { State } from './state.js';
 import { Cold, Custom, Flag, Tcb } from './tcb.js';
@@ -68,6 +70,12 @@ export enum TcpOption {
   FAST_OPEN_QUEUE = 'fastOpenQueue',
   /** 0 or 1. Of a listener: data in SYNs is taken without a cookie; of one we open: it is sent without. */
   FAST_OPEN_NO_COOKIE = 'fastOpenNoCookie',
+  /** The longest RTO with all back-off, of probes too, 1000 to 120,000; its floor and the longest delay of an ACK, 40 to 200. */
+  RTO_MAX_MS = 'rtoMaxMs',
+  RTO_MIN_MS = 'rtoMinMs',
+  DELAYED_ACK_MAX_MS = 'delayedAckMaxMs',
+  /** Of a listener: 1 keeps the headers of SYNs, 2 the MAC header too, until they are read (`takeSavedSyn`). */
+  SAVE_SYN = 'saveSyn',
 }
 
 /** Smallest and largest value of each option. */
@@ -98,6 +106,10 @@ const RANGES: Record<TcpOption, readonly [number, number]> = {
   [TcpOption.DEFER_ACCEPT_SECONDS]: [0, 0x7fffffff],
   [TcpOption.FAST_OPEN_QUEUE]: [0, 0xffff],
   [TcpOption.FAST_OPEN_NO_COOKIE]: [0, 1],
+  [TcpOption.RTO_MAX_MS]: [1000, 120_000],
+  [TcpOption.RTO_MIN_MS]: [40, 200],
+  [TcpOption.DELAYED_ACK_MAX_MS]: [40, 200],
+  [TcpOption.SAVE_SYN]: [0, 2],
 };
 
 /** Linux's TCP_MIN_MSS; 0 is allowed besides. */
@@ -121,9 +133,16 @@ const FIELDS: Partial<Record<TcpOption, Cold>> = {
   [TcpOption.SEND_BYTES]: Cold.SND_LIMIT,
   [TcpOption.SYN_RETRIES]: Cold.SYN_RETRIES,
   [TcpOption.LINGER2_MS]: Cold.LINGER2_MS,
-  [TcpOption.NOT_SENT_LOW_WATER]: Cold.NOTSENT_LOWAT,
   [TcpOption.MAX_PACING_RATE]: Cold.MAX_PACING_RATE,
   [TcpOption.DEFER_ACCEPT_SECONDS]: Cold.DEFER_ACCEPT,
+};
+
+/** Options that are one word of the extra row; 0 is that nothing was set. */
+const EXTRAS: Partial<Record<TcpOption, Extra>> = {
+  [TcpOption.NOT_SENT_LOW_WATER]: Extra.NOTSENT_LOWAT,
+  [TcpOption.RTO_MAX_MS]: Extra.RTO_MAX_MS,
+  [TcpOption.RTO_MIN_MS]: Extra.RTO_MIN_MS,
+  [TcpOption.DELAYED_ACK_MAX_MS]: Extra.DELACK_MAX_MS,
 };
 
 export function checkOption(option: TcpOption, value: number): void {
@@ -144,6 +163,8 @@ export function setOption(tcp: TcpContext, c: number, option: TcpOption, value: 
   const { hot, cold } = tcp;
   const state = hot[c + Tcb.STATE] & Flag.STATE_MASK;
   if (state === State.CLOSED) throw new StackError('EINVAL', `${option}: the connection is closed`);
+  // It is about SYNs to come.
+  if (option === TcpOption.SAVE_SYN) return;
   const flag = FLAGS[option];
   if (flag !== undefined) {
     setFlag(tcp, c, flag, value !== 0);
@@ -153,6 +174,11 @@ export function setOption(tcp: TcpContext, c: number, option: TcpOption, value: 
   if (k === 0) throw new StackError('ENOBUFS', 'no memory for the option; raise activeMax');
   const field = FIELDS[option];
   if (field !== undefined) cold[k + field] = value;
+  const word = EXTRAS[option];
+  if (word !== undefined) {
+    tcp.extras.rows[extraRow(tcp, k) + word] = value;
+    leaveExtraRow(tcp, k);
+  }
   // From here on the cold row says something the hot row cannot.
   if (option !== TcpOption.QUICK_ACK) hot[c + Tcb.STATE] |= Flag.CUSTOM;
   switch (option) {
@@ -168,8 +194,9 @@ export function setOption(tcp: TcpContext, c: number, option: TcpOption, value: 
       break;
     case TcpOption.MAX_SEGMENT:
       // After the handshake it says nothing any more (Linux alike): the peer has been told another.
+      if (state > State.SYN_RECEIVED) break;
       cold[k + Cold.MSS_CLAMP] = value;
-      if (state <= State.SYN_RECEIVED && cold[k + Cold.PEER_MSS] !== 0) setSendMss(tcp, c, cold[k + Cold.PEER_MSS]);
+      if (cold[k + Cold.PEER_MSS] !== 0) setSendMss(tcp, c, cold[k + Cold.PEER_MSS]);
       break;
     case TcpOption.MTU_DISCOVER:
       cold[k + Cold.CUSTOM] = withMtuDiscover(cold[k + Cold.CUSTOM], value);
@@ -203,6 +230,8 @@ export function setOption(tcp: TcpContext, c: number, option: TcpOption, value: 
 
 function setFlag(tcp: TcpContext, c: number, flag: Flag, on: boolean): void {
   const { hot, cold } = tcp;
+  // What a write held back is the program's to hold now.
+  if (flag === Flag.CORK && isHeld(tcp, c)) liftHold(tcp, c, hot[c + Tcb.COLD]);
   const before = hot[c + Tcb.STATE];
   hot[c + Tcb.STATE] = on ? before | flag : before & ~flag;
   // What Nagle or the cork held back may go now.
@@ -235,6 +264,7 @@ function setQuickAck(tcp: TcpContext, c: number, k: number, value: number): void
 /** Control path. */
 export function getOption(tcp: TcpContext, c: number, option: TcpOption): number {
   const flag = FLAGS[option];
+  if (flag === Flag.CORK && isHeld(tcp, c)) return 0;
   if (flag !== undefined) return (tcp.hot[c + Tcb.STATE] & flag) !== 0 ? 1 : 0;
   return withRow(tcp, c, (k) => readOption(tcp, c, k, option));
 }
@@ -242,8 +272,15 @@ export function getOption(tcp: TcpContext, c: number, option: TcpOption): number
 function readOption(tcp: TcpContext, c: number, k: number, option: TcpOption): number {
   const { hot, cold, limits } = tcp;
   const field = FIELDS[option];
-  const own = k !== 0 && field !== undefined ? cold[k + field] : 0;
+  const word = EXTRAS[option];
+  const own = k === 0 ? 0 : word !== undefined ? extraOf(tcp, k, word) : field !== undefined ? cold[k + field] : 0;
   switch (option) {
+    case TcpOption.RTO_MAX_MS:
+      return own || limits.rtoMaxMs;
+    case TcpOption.RTO_MIN_MS:
+      return own || limits.rtoMinMs;
+    case TcpOption.DELAYED_ACK_MAX_MS:
+      return own || limits.delayedAckMaxMs;
     case TcpOption.KEEPALIVE_IDLE_MS:
       return own || limits.keepIdleMs;
     case TcpOption.KEEPALIVE_INTERVAL_MS:

@@ -111,6 +111,7 @@ export function giveHalfOpen(tcp: TcpContext, row: number, listener: Listener | 
     listener.halfOpen -= 1;
     if (tcp.synTable.rows[row * Syn.SIZE + Syn.TIMEOUTS] === 0 && listener.young > 0) listener.young -= 1;
   }
+  if (tcp.savedSyns.count !== 0) tcp.savedSyns.giveUp(row);
   tcp.synTable.give(row);
 }
 

@@ -245,6 +245,7 @@ function promote(tcp: TcpContext, row: number, listener: Listener): number {
   const at = row * Syn.SIZE;
   const c = becomeRow(tcp, rows, at, listener);
   if (c < 0) return -1;
+  if (tcp.savedSyns.count !== 0) tcp.savedSyns.promote(row, c >>> Tcb.SHIFT);
   const k = tcp.hot[c + Tcb.COLD];
   const repeated = rows[at + Syn.RETRANSMITS];
   // RFC 6298 §3, Karn: only if the SYN-ACK was sent once.
@@ -317,6 +318,10 @@ export function noteInitials(tcp: TcpContext, c: number, iss: number, irs: numbe
   const at = (c >>> Tcb.SHIFT) * Tally.SIZE;
   tcp.tally[at + Tally.ISS] = iss;
   tcp.tally[at + Tally.IRS] = irs;
+  // As Linux: "since the last" counts from the handshake until there is a first.
+  tcp.tally[at + Tally.LAST_DATA_SENT] = tcp.clock.ms;
+  tcp.tally[at + Tally.LAST_DATA_RECEIVED] = tcp.clock.ms;
+  tcp.tally[at + Tally.LAST_ACK_RECEIVED] = tcp.clock.ms;
 }
 
 /**

@@ -215,7 +215,7 @@ export const enum Cold {
   SND_UP = 46,
   RCV_UP = 47,
 
-  /** Options, when Flag.CUSTOM. */
+  /** Options, when Flag.CUSTOM. EXTRA: the row of those that few connections have (extra-rows.ts); 0: none. */
   KEEP_IDLE_MS = 48,
   KEEP_INTERVAL_MS = 49,
   KEEP_COUNT = 50,
@@ -226,7 +226,7 @@ export const enum Cold {
   CUSTOM = 54,
   LINGER2_MS = 55,
   SYN_RETRIES = 56,
-  NOTSENT_LOWAT = 57,
+  EXTRA = 57,
   /** The largest window: what the buffer allows, or the program (Custom.WINDOW_CLAMP). */
   WINDOW_CLAMP = 58,
 

@@ -42,6 +42,7 @@ import { EphemeralPorts } from './ports.js';
 import { limitsOf } from './profile.js';
 import { readableBytes, unacknowledgedBytes, unsentBytes, writableBytes } from './queue-lengths.js';
 import { segmentArrives } from './segment-arrives.js';
+import { SendFlag } from './send-marks.js';
 import {
   checkDefaults,
   congestionName,
@@ -115,21 +116,21 @@ export class Tcp implements Transport {
     const optionBytes = headerBytes - TcpHeader.HEADER_BYTES;
     if (parseTcpOptions(view, at + TcpHeader.OPTIONS, optionBytes, options) !== Verdict.OK)
       net.stats.tcpBadOptions += 1;
-    const flags = tcpFlags(view, at);
     seg.SEQ = tcpSeq(view, at);
     seg.ACK = tcpAck(view, at);
     seg.WND = tcpWindow(view, at);
     seg.UP = tcpUrgentPointer(view, at);
-    seg.flags = flags;
+    seg.flags = tcpFlags(view, at);
     seg.textAt = at + headerBytes;
     seg.textLength = length - headerBytes;
     seg.bytesInAll = length;
-    seg.LEN = seg.textLength + ((flags & TcpFlag.SYN) !== 0 ? 1 : 0) + ((flags & TcpFlag.FIN) !== 0 ? 1 : 0);
+    seg.LEN = seg.textLength + ((seg.flags & TcpFlag.SYN) !== 0 ? 1 : 0) + ((seg.flags & TcpFlag.FIN) !== 0 ? 1 : 0);
     seg.hasTimestamps = (options.present & TcpOptionBit.TIMESTAMPS) !== 0;
     seg.TSval = options.tsVal;
     seg.TSecr = options.tsEcr;
     seg.bytes = packet.bytes;
     seg.view = view;
+    seg.packet = packet;
     seg.local = packet.destination;
     seg.remote = packet.source;
     seg.ports = portPair(tcpDestinationPort(view, at), tcpSourcePort(view, at));
@@ -298,8 +299,8 @@ export class Tcp implements Transport {
   }
 
   /** Bytes taken; when fewer than offered, WRITABLE follows. Throws EPIPE, ECONNRESET, ETIMEDOUT, … */
-  send(id: ConnectionId, bytes: Uint8Array, from = 0, to = bytes.length): number {
-    return send(this.context, id, bytes, from, to);
+  send(id: ConnectionId, bytes: Uint8Array, from = 0, to = bytes.length, how: SendFlag = SendFlag.NONE): number {
+    return send(this.context, id, bytes, from, to, how);
   }
 
   /** Bytes copied; 0 when none wait; -1 at the peer's end. Throws ECONNRESET, ETIMEDOUT, … once the bytes before it are read. */

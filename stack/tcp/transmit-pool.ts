@@ -48,6 +48,8 @@ export const enum SentFlag {
   TIMED = 1 << 7,
   /** Its delivery has not yet been counted in the rate. */
   RATED = 1 << 8,
+  /** The program ended a record here (MSG_EOR): what follows is never sent in one segment with it. */
+  RECORD_END = 1 << 9,
   /** Sent more than once, in flight or not. */
   RETRANSMITTED = RETRANS | EVER_RETRANS,
 }

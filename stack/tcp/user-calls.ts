@@ -15,6 +15,7 @@ import { sendLimit, settle } from './memory.js';
 import { type EphemeralPorts, pairIsFree } from './ports.js';
 import { urgentBytes } from './queue-lengths.js';
 import { releaseRead, tuneReceiveBuffer } from './receive-space.js';
+import { cutMarks, halfWindow, planWrite, SendFlag } from './send-marks.js';
 import { applyDefaults } from './socket-options.js';
 import { State } from './state.js';
 import { chooseOwnWindow } from './syn-sent.js';
@@ -138,8 +139,8 @@ function throwFate(tcp: TcpContext, c: number, call: string): void {
   if (code !== undefined) throw new StackError(code, `${call}: ${errorWords(error)}`);
 }
 
-/** SEND, §3.10.2. Bytes taken; fewer than offered when the send buffer is full, and then WRITABLE follows. */
-export function send(tcp: TcpContext, id: number, bytes: Uint8Array, from: number, to: number): number {
+/** SEND, §3.10.2. Bytes taken; fewer than offered when the send buffer is full, and then WRITABLE follows. `how`: bits of SendFlag. */
+export function send(tcp: TcpContext, id: number, bytes: Uint8Array, from: number, to: number, how: number): number {
   const c = rowFor(tcp, id);
   const { hot, cold, arena } = tcp;
   checkRange(bytes, from, to);
@@ -152,12 +153,15 @@ export function send(tcp: TcpContext, id: number, bytes: Uint8Array, from: numbe
   const queued = arena.length(hot[c + Tcb.SND_QUEUE]);
   const room = sendLimit(tcp, c, k) - queued;
   noteAppLimited(tcp, c, k, queued - ((hot[c + Tcb.SND_NXT] - hot[c + Tcb.SND_UNA]) | 0));
-  const take = wanted < room ? wanted : room;
+  let take = wanted < room ? wanted : room;
+  if (take > 0 && (how !== SendFlag.NONE || cold[k + Cold.EXTRA] !== 0 || take > halfWindow(tcp, k)))
+    take = planWrite(tcp, c, k, queued, wanted, room, how);
   let taken = 0;
   if (take > 0) {
     needMemory(tcp, c, queued === 0);
     hot[c + Tcb.SND_QUEUE] = arena.append(hot[c + Tcb.SND_QUEUE], bytes, from, take);
     taken = arena.moved;
+    if (taken < take) cutMarks(tcp, c, k, (hot[c + Tcb.SND_UNA] + queued + taken) | 0);
     settle(tcp, c);
     cold[k + Cold.CUSTOM] &= ~Custom.RELEASED;
     mark(tcp, c);

@@ -22,7 +22,7 @@ const LAYOUT = `
   bytes_sent 8, bytes_retrans 8, dsack_dups 4, reord_seen 4, rcv_ooopack 4, snd_wnd 4, rcv_wnd 4, rehash 4,
   total_rto 2, total_rto_recoveries 2, total_rto_time 4,
   received_ce 4, delivered_e1_bytes 4, delivered_e0_bytes 4, delivered_ce_bytes 4,
-  received_e1_bytes 4, received_e0_bytes 4, received_ce_bytes 4, accecn_fail_mode 2, accecn_opt_seen 2`;
+  received_e1_bytes 4, received_e0_bytes 4, received_ce_bytes 4, ecn_mode 2b, accecn_opt_seen 2b, accecn_fail_mode 4b`;
 
 const FIELDS: ReadonlyMap<string, InfoField> = new Map(layOut().map((field) => [field.name, field]));
 

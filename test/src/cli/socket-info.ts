@@ -14,6 +14,7 @@ export const BULK: SocketInfo = {
   ecn: false,
   ecnSeen: false,
   ecnMode: 'none',
+  fastOpenChild: false,
   synDataAcked: false,
   fastOpenClientFail: 0,
   sndWscale: 7,

@@ -1,7 +1,11 @@
 import t from 'tap';
 import { FILE, MESSAGE, POLL, SO, SOCKET, TCP } from '../../../src/posix/constants.js';
+import { ERRNO } from '../../../src/posix/errno.js';
 import { intBytes, intsBytes } from '../../../src/posix/option-value.js';
 import type { PollFd } from '../../../src/posix/socket-calls.js';
+import { PathError } from '../../../stack/net/transport.js';
+import { Tcb } from '../../../stack/tcp/tcb.js';
+import { Verdict } from '../../../stack/wire/verdict.js';
 import { inet, LOCAL_PORT, REMOTE_PORT, Script, told } from './script.js';
 
 const TEXT = new Uint8Array(1000).fill(65);
@@ -257,5 +261,45 @@ t.test('the profile of FreeBSD → its order of options', (t) => {
   });
   t.match(layouts[0], /^mss 4 2 8 10 /);
   t.match(layouts[1], /^mss 1 3 3 \d+ 4 2 8 10 /);
+  t.end();
+});
+
+t.test('connect ended by ICMP → the error queue has who said so and of what, offender behind the structure', (t) => {
+  const s = new Script(t);
+  const fd = s.calls.socket(SOCKET.AF_INET, SOCKET.SOCK_STREAM | SOCKET.SOCK_NONBLOCK, 0).result;
+  s.fails(s.calls.connect(fd, inet('192.0.2.1', REMOTE_PORT)).outcome, 'EINPROGRESS');
+  const { hot } = s.world.stack.tcp.context;
+  s.sent();
+  const row = [...s.world.stack.tcp.connections()][0] as never;
+  const quote = new DataView(new ArrayBuffer(40));
+  quote.setUint16(0, s.world.stack.tcp.localPort(row));
+  quote.setUint16(2, REMOTE_PORT);
+  quote.setInt32(4, hot[(s.world.stack.tcp.rowOf(row) << Tcb.SHIFT) + Tcb.SND_UNA]);
+  const { net } = s.world.stack;
+  const verdict = s.world.stack.tcp.error({
+    view: quote,
+    at: 0,
+    length: 40,
+    source: s.world.stack.tcp.localAddress(row),
+    destination: s.world.stack.tcp.remoteAddress(row),
+    error: PathError.TIME_EXCEEDED,
+    code: 1,
+    mtu: 0,
+    reporter: net.parseAddress('198.51.100.7'),
+  });
+  t.equal(verdict, Verdict.OK);
+  s.world.calls.settle();
+  t.equal(pollOne(s, fd, POLL.POLLOUT) & POLL.POLLERR, POLL.POLLERR);
+  // Twelve of the forty bytes fit, and the rest is cut off.
+  const outcome = s.ok(s.calls.recv(fd, 12, MESSAGE.MSG_ERRQUEUE).outcome, 12);
+  t.same(outcome.address, inet('192.0.2.1', REMOTE_PORT));
+  t.equal(outcome.messageFlags, MESSAGE.MSG_ERRQUEUE | MESSAGE.MSG_TRUNC);
+  t.same(Array.from(outcome.control?.[0]?.data ?? []), [
+    ...[ERRNO.EHOSTUNREACH, 0, 0, 0, 2, 11, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+    ...[2, 0, 0, 0, 198, 51, 100, 7, 0, 0, 0, 0, 0, 0, 0, 0],
+  ]);
+  t.equal(pollOne(s, fd, POLL.POLLOUT) & POLL.POLLERR, 0, 'it was the error, and it has been read');
+  s.fails(s.calls.recv(fd, 100, MESSAGE.MSG_ERRQUEUE).outcome, 'EAGAIN');
+  s.fails(s.calls.send(fd, TEXT, 0).outcome, 'EPIPE');
   t.end();
 });

@@ -393,7 +393,7 @@ export class Peer {
 }
 
 /** Tables just large enough; every default that the protocol shows is left alone. */
-const SMALL: Partial<TcpLimits> = {
+export const SMALL: Partial<TcpLimits> = {
   connectionsMax: 32,
   activeMax: 32,
   synReceivedMax: 16,

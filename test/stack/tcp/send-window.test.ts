@@ -245,20 +245,24 @@ t.test('send, the buffer is full → what fits; WRITABLE when a third is free', 
   t.end();
 });
 
-t.test('send, low water of unsent bytes set → WRITABLE only below it', (t) => {
-  const peer = established(t, { listen: { sendBytes: 9000 }, win: 2000 });
-  peer.tcp.setOption(peer.id, TcpOption.NOT_SENT_LOW_WATER, 1000);
-  peer.write(20_000);
-  peer.events();
-  peer.ack({ win: 2000 });
-  peer.ack({ win: 2000 });
-  peer.ack({ win: 2000 });
-  t.notOk(peer.told(Event.WRITABLE), `${peer.tcp.unsent(peer.id)} bytes are unsent`);
-  for (let i = 0; i < 10 && peer.tcp.unsent(peer.id) >= 1000; i++) peer.ack({ win: 2000 });
-  peer.ack({ win: 2000 });
-  t.ok(peer.told(Event.WRITABLE), `${peer.tcp.unsent(peer.id)} bytes are unsent`);
-  t.end();
-});
+t.test(
+  'send, low water of unsent bytes set → no more than that waits, but for a buffer; WRITABLE below half of it',
+  (t) => {
+    const peer = established(t, { listen: { sendBytes: 9000 }, win: 2000 });
+    peer.tcp.setOption(peer.id, TcpOption.NOT_SENT_LOW_WATER, 2500);
+    // Half of the window is a segment. Two go at once; the sixth would begin with 3000 unsent.
+    t.equal(peer.write(20_000), 5000);
+    peer.events();
+    t.equal(peer.drain().length, 2);
+    peer.inject({ ack: 1001, win: 2000 });
+    t.equal(peer.tcp.unsent(peer.id), 2000);
+    t.notOk(peer.told(Event.WRITABLE), `${peer.tcp.unsent(peer.id)} bytes are unsent`);
+    peer.inject({ ack: 2001, win: 2000 });
+    t.equal(peer.tcp.unsent(peer.id), 1000);
+    t.ok(peer.told(Event.WRITABLE), `${peer.tcp.unsent(peer.id)} bytes are unsent`);
+    t.end();
+  },
+);
 
 t.test('ESTABLISHED, a window whose highest bit is set → 65,535 bytes, no negative number (MUST-1)', (t) => {
   const peer = established(t, { win: 65_535, tcp: { initialWindowSegments: 100 }, listen: { sendBytes: 200_000 } });

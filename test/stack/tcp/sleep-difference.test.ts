@@ -107,9 +107,12 @@ function record(peer: Peer, shown: Shown, what: string): void {
   shown.lines.push(`${what} at ${peer.nowUs / 1000}: ${sent.join(' | ')}`, JSON.stringify(info));
 }
 
+// Where PSH stands within a long write follows the largest window; an idle connection keeps the one that holds now.
+const pushHalfWindows = false;
+
 for (const [what, limits] of [
-  ['as it is', {}],
-  ['Reno, paced', { congestion: 'reno', pacing: true }],
+  ['as it is', { pushHalfWindows }],
+  ['Reno, paced', { congestion: 'reno', pacing: true, pushHalfWindows }],
 ] as const) {
   t.test(`asleep or awake, ${what} → the same segments, the same info`, (t) => {
     let slept = 0;
