@@ -1,7 +1,9 @@
 import type { ConnectionId } from '../../stack/base/units.js';
 import { FastOpenBit, isChild } from '../../stack/tcp/fast-open.js';
+import { State } from '../../stack/tcp/state.js';
 import { Tcb } from '../../stack/tcp/tcb.js';
 import type { Tcp } from '../../stack/tcp/tcp.js';
+import { Phase } from './phase.js';
 import { PosixError } from './posix-error.js';
 import type { Settings } from './sysctl.js';
 
@@ -11,6 +13,15 @@ import type { Settings } from './sysctl.js';
 export function checkFastOpen(settings: Settings): void {
   if ((settings.limits.fastOpen & FastOpenBit.CLIENT) !== 0) return;
   throw new PosixError('EOPNOTSUPP', 'Fast Open is switched off: net.ipv4.tcp_fastopen has not got its lowest bit');
+}
+
+/** MSG_FASTOPEN is a connect(2), and fails as that does. `waits`: the call may. */
+export function checkFastOpenCall(settings: Settings, phase: Phase, state: State, waits: boolean): void {
+  checkFastOpen(settings);
+  if (phase === Phase.UNCONNECTED) return;
+  if (phase !== Phase.CONNECTING) throw new PosixError('EISCONN', 'the socket is connected, or listens');
+  if ((state === State.SYN_SENT || state === State.SYN_RECEIVED) && !waits)
+    throw new PosixError('EALREADY', 'the socket is connecting already');
 }
 
 const KEY_WORDS = 4;

@@ -5,9 +5,10 @@ import { State } from '../../stack/tcp/state.js';
 import type { OpenOptions } from '../../stack/tcp/user-calls.js';
 import { IP, MESSAGE, POLL, SOCKET, TCP } from './constants.js';
 import { ERRNO } from './errno.js';
-import { checkFastOpen } from './fast-open.js';
+import { checkFastOpen, checkFastOpenCall } from './fast-open.js';
 import { closeLingering } from './linger.js';
 import { failed, succeeded } from './outcome.js';
+import { Phase } from './phase.js';
 import { errnoOf, PosixError } from './posix-error.js';
 import {
   ANYWHERE,
@@ -24,14 +25,6 @@ import { type OptionOwner, StreamOptions } from './stream-options.js';
 import { shutSides, streamQueueLength, streamReadiness } from './stream-status.js';
 import { Side, StreamTransfer, type TransferOwner } from './stream-transfer.js';
 import type { WaitingCall } from './waits.js';
-
-/** sock->state of Linux, as far as connect(2) tells them apart. */
-const enum Phase {
-  UNCONNECTED = 0,
-  LISTENING = 1,
-  CONNECTING = 2,
-  CONNECTED = 3,
-}
 
 const NO_CONNECTION = 0 as ConnectionId;
 const NO_LISTENER = 0 as ListenerId;
@@ -276,8 +269,10 @@ export class StreamSocket implements PosixSocket {
   }
 
   send(data: Uint8Array, flags: number, to: Endpoint | undefined): PendingCall {
-    const asked = (flags & MESSAGE.MSG_FASTOPEN) !== 0 && this.#phase === Phase.UNCONNECTED ? to : undefined;
-    const target = this.#deferred ?? asked;
+    const asks = (flags & MESSAGE.MSG_FASTOPEN) !== 0;
+    const phase = this.#deferred === undefined ? this.#phase : Phase.UNCONNECTED;
+    if (asks) checkFastOpenCall(this.environment.settings, phase, this.#state, this.#transfer.patience(1, flags) > 0);
+    const target = this.#deferred ?? (asks && phase === Phase.UNCONNECTED ? to : undefined);
     if (target === undefined) return this.#transfer.send(data, flags);
     checkFastOpen(this.environment.settings);
     this.#open(target, { text: data });
@@ -357,6 +352,8 @@ export class StreamSocket implements PosixSocket {
   }
 
   readiness(): number {
+    // The SYN waits for what is written.
+    if (this.#deferred !== undefined) return POLL.POLLOUT | POLL.POLLWRNORM;
     if (this.#phase === Phase.LISTENING) {
       return this.#tcp.listenerInfo(this.#listener).waiting > 0 ? POLL.POLLIN | POLL.POLLRDNORM : 0;
     }
@@ -417,6 +414,7 @@ export class StreamSocket implements PosixSocket {
       level: this.level,
       waiting: this.waiting,
       takeError: () => this.takeError(),
+      connectFailed: () => this.#connected() ?? failed('ECONNABORTED'),
       readErrors: (length) => this.#errors.read(length),
       expectNotices: () => this.environment.expectNotices(this),
       get nonBlocking() {

@@ -1,6 +1,7 @@
 import type { ConnectionId } from '../../stack/base/units.js';
 import { peekBytes } from '../../stack/tcp/queue-lengths.js';
 import { SendFlag } from '../../stack/tcp/send-marks.js';
+import { TcpOption } from '../../stack/tcp/socket-options.js';
 import { State } from '../../stack/tcp/state.js';
 import { Tcb } from '../../stack/tcp/tcb.js';
 import type { Tcp } from '../../stack/tcp/tcp.js';
@@ -28,6 +29,8 @@ export interface TransferOwner extends Waitable {
   readonly shut: number;
   readonly wantsQueueLength: boolean;
   takeError(): number;
+  /** What connect(2) comes to of a handshake that has failed; the socket is free to connect again. */
+  connectFailed(): Outcome;
   /** What ICMP has put into the error queue. */
   readErrors(length: number): Outcome | undefined;
   readonly hasError: boolean;
@@ -130,6 +133,8 @@ export class StreamTransfer {
     };
     const attempt = (): Outcome | undefined => {
       const { connection, state } = owner;
+      // As long as the handshake is not complete the call is a connect(2).
+      if (owner.hasError && from === taken) return owner.connectFailed();
       if (owner.hasError) return from > 0 ? sent() : failed(owner.takeError());
       const shut = owner.listening || connection === 0 || (owner.shut & Side.SEND) !== 0;
       if (shut) return from > 0 ? succeeded(from) : failed('EPIPE');
@@ -138,6 +143,9 @@ export class StreamTransfer {
       if (from < data.length) from += owner.tcp.send(connection, data, from, data.length, how);
       return from === data.length || (nonBlocking && from > 0) ? sent() : undefined;
     };
+    // Who waits to write brings the ACK of the SYN-ACK along (as Linux).
+    if (!nonBlocking && owner.state === State.SYN_SENT && data.length > 0)
+      owner.tcp.setOption(owner.connection, TcpOption.QUICK_ACK, 0);
     const expired = (): Outcome => (from > 0 ? sent() : failed(taken < 0 ? 'EAGAIN' : 'EINPROGRESS'));
     return owner.waits.call(attempt, [owner], this.patience(owner.level.sendTimeoutMs, flags), expired);
   }

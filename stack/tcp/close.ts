@@ -1,6 +1,6 @@
 import { StackError } from '../base/errors.js';
 import { Cause } from '../net/note.js';
-import { becomeOrphan, finish, mark, release, wake } from './connection.js';
+import { becomeOrphan, finish, mark, release, wake, wayOf } from './connection.js';
 import type { TcpContext } from './context.js';
 import { lingerInFinWait2 } from './fin-wait-2.js';
 import { tooManyOrphans } from './give-up.js';
@@ -71,7 +71,9 @@ function sendBeforeReset(tcp: TcpContext, c: number): void {
   const { hot } = tcp;
   const word = hot[c + Tcb.STATE];
   if ((word & Flag.MARKED) === 0) return;
-  if (hot[c + Tcb.SND_QUEUE] !== 0 || (word & Flag.FIN_QUEUED) !== 0) output(tcp, c);
+  if (hot[c + Tcb.SND_QUEUE] === 0 && (word & Flag.FIN_QUEUED) === 0) return;
+  tcp.way = wayOf(tcp, c);
+  output(tcp, c);
 }
 
 /**

@@ -84,6 +84,8 @@ export class TcpContext {
   readonly starved = new IntRing();
   /** Those that found no room for their frames, still marked, by `Network.wayTo` + 1. */
   readonly blocked: IntRing[] = [];
+  /** The queue that the connection sends by whose output is at hand (`wayOf`). */
+  way = 0;
   /** A timer that came up late waits for the next look; see `expireTimers`. */
   putOff = false;
   readonly seg = new Segment();

@@ -93,7 +93,9 @@ export function restartAfterIdle(tcp: TcpContext, c: number, k: number): void {
   const { cold, clock } = tcp;
   const silent = (clock.ms - cold[k + Cold.LAST_SENT_AT]) | 0;
   const control = congestionOf(tcp, k);
-  if (tcp.limits.slowStartAfterIdle && silent > rtoMs(tcp, c, cold[k + Cold.BACKOFF])) restart(tcp, c, k, silent);
+  // No RTO is less than a millisecond: most who answer at once are seen here.
+  if (silent > 1 && tcp.limits.slowStartAfterIdle && silent > rtoMs(tcp, c, cold[k + Cold.BACKOFF]))
+    restart(tcp, c, k, silent);
   if (control.onRestart !== undefined) control.onRestart(tcp, c, k, silent);
 }
 

@@ -36,6 +36,7 @@ function outputNext(tcp: TcpContext, c: number): void {
   const { hot } = tcp;
   if ((hot[c + Tcb.STATE] & Flag.MARKED) === 0) return;
   const way = wayOf(tcp, c);
+  tcp.way = way;
   if (tcp.net.roomOn(way) > 0) {
     hot[c + Tcb.STATE] &= ~Flag.MARKED;
     startCounting(tcp, c);

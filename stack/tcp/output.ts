@@ -34,7 +34,7 @@ import { updateWorthTelling } from './window.js';
  * lost, what is new, the FIN, and an ACK if none of these carried it.
  */
 
-/** Sends what may be sent; false when frames ran out before that was all. */
+/** Sends what may be sent, by `tcp.way`; false when frames ran out before that was all. */
 export function output(tcp: TcpContext, c: number): boolean {
   const { hot } = tcp;
   const state = hot[c + Tcb.STATE] & Flag.STATE_MASK;
@@ -83,7 +83,7 @@ function sendProbe(tcp: TcpContext, c: number, k: number): boolean {
     rearmTimeout(tcp, c, k);
     return true;
   }
-  if (roomFor(tcp, c) <= 0) return false;
+  if (tcp.net.roomOn(tcp.way) <= 0) return false;
   const nxt = hot[c + Tcb.SND_NXT];
   const outstanding = (nxt - hot[c + Tcb.SND_UNA]) | 0;
   const unsent = tcp.arena.length(hot[c + Tcb.SND_QUEUE]) - outstanding;
@@ -150,7 +150,7 @@ function sendMtuProbe(tcp: TcpContext, c: number, k: number): number {
   if (wholePart(tcp, k, nxt, unsent, bytes) < (unsent < bytes ? unsent : bytes)) return 0;
   const now = considerMtuProbe(tcp, c, k, unsent);
   if (now !== MtuProbe.SEND) return now === MtuProbe.WAIT ? MTU_WAIT : 0;
-  if (roomFor(tcp, c) <= 0 || !roomForRecord(tcp, k)) return MTU_NO_FRAME;
+  if (tcp.net.roomOn(tcp.way) <= 0 || !roomForRecord(tcp, k)) return MTU_NO_FRAME;
   if (!sendOne(tcp, c, k, nxt, bytes, bytes, false, false, false)) return MTU_NO_FRAME;
   mtuProbeSent(tcp, c, k, nxt, bytes);
   return 2;
@@ -215,7 +215,8 @@ function sendWithin(tcp: TcpContext, c: number, k: number, quota: number, evenSm
     }
     if (awaitsDeparture(tcp, c, k)) return true;
     if (!roomForRecord(tcp, k) && !(needRecord(tcp, c) && roomForRecord(tcp, k))) return awaitRecord(tcp, c, k);
-    if (burstLeft === 0) {
+    // The last of all is no burst.
+    if (burstLeft === 0 && !last) {
       burstLeft = burstSegments(tcp, c, k, mss, cwndPackets(tcp, c), left);
       burst = burstLeft > 1;
       const full = Math.floor((unsent < byWindow ? unsent : byWindow) / mss);
@@ -225,7 +226,7 @@ function sendWithin(tcp: TcpContext, c: number, k: number, quota: number, evenSm
     }
     burstLeft = burstLeft > 0 ? burstLeft - 1 : 0;
     const push = burst && burstLeft === 0 && tcp.limits.pushBursts;
-    if (roomFor(tcp, c) <= 0 || !sendOne(tcp, c, k, nxt, length, mss, last, fin, push)) return false;
+    if (tcp.net.roomOn(tcp.way) <= 0 || !sendOne(tcp, c, k, nxt, length, mss, last, fin, push)) return false;
     if (fin) return true;
   }
 }
@@ -242,7 +243,7 @@ function sendBareFin(tcp: TcpContext, c: number, k: number, quota: number): bool
   }
   if (awaitsDeparture(tcp, c, k)) return true;
   if (!roomForRecord(tcp, k) && !(needRecord(tcp, c) && roomForRecord(tcp, k))) return awaitRecord(tcp, c, k);
-  return roomFor(tcp, c) > 0 && sendOne(tcp, c, k, nxt, 0, 1, true, true, true);
+  return tcp.net.roomOn(tcp.way) > 0 && sendOne(tcp, c, k, nxt, 0, 1, true, true, true);
 }
 
 /** 1 when what is left behind the full segments goes with them, 0 when Nagle holds it back. */
@@ -407,14 +408,14 @@ function sendOwedAck(tcp: TcpContext, c: number, k: number): boolean {
   const { hot, cold } = tcp;
   const word = hot[c + Tcb.STATE];
   if ((word & Flag.ACK_NOW) !== 0) {
-    if (roomFor(tcp, c) <= 0) return false;
+    if (tcp.net.roomOn(tcp.way) <= 0) return false;
     return sendSegment(tcp, c, k, hot[c + Tcb.SND_NXT], 0, 0, cold[k + Cold.ACK_CAUSE] || Cause.ACK_NOW);
   }
   if ((word & Flag.WINDOW_CHECK) !== 0) {
     hot[c + Tcb.STATE] &= ~Flag.WINDOW_CHECK;
     const open = (word & Flag.FIN_RECEIVED) === 0;
     if (open && updateWorthTelling(tcp, c, k)) {
-      if (roomFor(tcp, c) <= 0) return false;
+      if (tcp.net.roomOn(tcp.way) <= 0) return false;
       return sendSegment(tcp, c, k, hot[c + Tcb.SND_NXT], 0, 0, Cause.WINDOW_UPDATE);
     }
   }

@@ -134,19 +134,23 @@ export function baseRtoMs(tcp: TcpContext, c: number): number {
   const { hot, limits } = tcp;
   const srtt = hot[c + Tcb.SRTT];
   // Before any measurement; RTTVAR is set where a repeated handshake has left none (RFC 6298 §5.7).
-  if (srtt === 0) return Math.ceil(hot[c + Tcb.RTTVAR] / 1000) || limits.rtoInitialMs;
   const k = hot[c + Tcb.COLD];
+  const most = rtoMaxMs(tcp, k);
+  if (srtt === 0) {
+    const first = Math.ceil(hot[c + Tcb.RTTVAR] / 1000) || limits.rtoInitialMs;
+    return first < most ? first : most;
+  }
   const floor = rtoMinMs(tcp, k) * 1000;
   const deviation = k === 0 ? hot[c + Tcb.RTTVAR] : tcp.cold[k + Cold.RTTVAR_US];
   const rto = Math.ceil(((srtt >> 3) + (deviation > floor ? deviation : floor)) / 1000);
-  const most = rtoMaxMs(tcp, k);
   return rto < most ? rto : most;
 }
 
 /** With back-off, RFC 6298 §5.5: doubled for each expiry, up to the maximum. */
 export function rtoMs(tcp: TcpContext, c: number, backoff: number): number {
-  const max = rtoMaxMs(tcp, tcp.hot[c + Tcb.COLD]);
   const base = baseRtoMs(tcp, c);
+  if (backoff === 0) return base;
+  const max = rtoMaxMs(tcp, tcp.hot[c + Tcb.COLD]);
   // Beyond 2^20 any base passes the maximum.
   const rto = base * (1 << (backoff < 20 ? backoff : 20));
   return rto < max ? rto : max;

@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.js';
 import { StackError } from '../base/errors.js';
 import { RowPool } from '../memory/row-pool.js';
 import type { InboundPacket } from '../net/transport.js';
@@ -32,6 +33,7 @@ export class SavedSyns {
   readonly #pool: RowPool;
 
   constructor(max: number, connectionsMax: number, halfOpenMax: number) {
+    assert(max <= 0xffff, 'savedSynsMax is at most 65,535');
     this.#bytes = new Uint8Array(max * SLOT_BYTES);
     this.#lengths = new Uint8Array(max);
     this.#slotOf = new Uint16Array(connectionsMax);

@@ -154,6 +154,7 @@ export class Commands {
       for (let i = route; i < args.length - 1; i++) {
         if (!METRICS.has(args[i])) continue;
         known = true;
+        if (args[i] === 'mtu' && mtuOf(['ip', ...args]) === this.host.mtu) continue;
         this.metric(args[i], args[i + 1] === 'lock' ? (args[i + 2] ?? '') : args[i + 1], place);
       }
     }
@@ -180,6 +181,9 @@ export class Commands {
         return;
       case 'rto_min':
         this.set('net.ipv4.tcp_rto_min_us', String(milliseconds(value) * 1000), place);
+        return;
+      case 'reordering':
+        this.set('net.ipv4.tcp_reordering', value, place);
         return;
       case 'features':
         if (value === 'ecn') this.set('net.ipv4.tcp_ecn', '1', place);

@@ -15,12 +15,16 @@ export function mtuAtHead(script: Script): number | undefined {
   return mtu;
 }
 
-/** Of `ip link set dev tun0 mtu 9000` and `ifconfig tun0 mtu 9000`; undefined for any other command. */
+/**
+ * Of `ip link set dev tun0 mtu 9000`, `ifconfig tun0 mtu 9000`, and `ip route change default mtu 1400`, which to the one route there is means
+ * the same; undefined for any other command, and for `mtu lock`, which forbids discovery as well.
+ */
 export function mtuOf(words: Words): number | undefined {
   const [program] = words;
   const at = words.indexOf('mtu');
   const ofDevice = program === 'ifconfig' || (program === 'ip' && words.includes('link') && words.includes('set'));
-  if (!ofDevice || at === -1) return undefined;
+  const ofRoute = program === 'ip' && words.includes('route');
+  if (!(ofDevice || ofRoute) || at === -1) return undefined;
   const mtu = /^\d{1,6}$/.test(words[at + 1] ?? '') ? Number(words[at + 1]) : Number.NaN;
   return mtu >= MTU_MIN && mtu <= MTU_MAX ? mtu : undefined;
 }

@@ -159,6 +159,34 @@ t.test('what other packetdrills know → skipped, with the reason and the line',
   t.end();
 });
 
+t.test('commands that set a metric or an MTU → as if the stack had it from the beginning', (t) => {
+  const mss = (command: string, mss: number) =>
+    `\`${command}\`\n${LISTENING}+0 < S 0:0(0) win 9\n+0 > S. 0:0(0) ack 1 <mss ${mss}>`;
+  t.match(run(mss('ip link set dev tun0 mtu 1400', 1360)), { result: 'passed', reason: '' });
+  t.match(run(mss('ifconfig tun0 mtu 1400', 1360)), { result: 'passed', reason: '' });
+  t.match(run(mss('ip route change default via 192.168.0.2 dev tun0 mtu 1400', 1360)), {
+    result: 'passed',
+    reason: '',
+  });
+  t.match(run(mss('ip link set dev tun0 mtu 1400\nip link set dev tun0 mtu 1300', 1260)), { result: 'skipped' });
+  t.match(run(mss('ip route get 192.0.2.1', 1460)), { result: 'passed', notes: [/ignored/] });
+  const settings: string[] = [];
+  const outcome = run('`ip route replace default reordering 7 initcwnd 20`\n0 close(3) = -1 EBADF', {
+    makeWorld: () => {
+      const world = new ScriptedWorld();
+      const { setSysctl } = world;
+      world.setSysctl = (name, value) => {
+        settings.push(`${name}=${value}`);
+        setSysctl.call(world, name, value);
+      };
+      return world;
+    },
+  });
+  t.match(outcome, { result: 'passed', notes: [] });
+  t.same(settings, ['net.ipv4.tcp_reordering=7', 'route.initcwnd=20']);
+  t.end();
+});
+
 t.test('IPv6 notation → read whole, then skipped', (t) => {
   const text = `--ip_version=ipv6
    --local_ip=fd3d:0a0b:17d6::1

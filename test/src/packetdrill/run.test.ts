@@ -261,7 +261,9 @@ t.test('what is not offered → skipped, with the reason', (t) => {
     ['0 < sctp: x', /sctp/],
     ['0 socket(AF_INET6, SOCK_STREAM, IPPROTO_TCP) = 3', /IPv6/],
     ['`tc qdisc add dev tun0 root pfifo limit 0`', /limit 0/],
-    ['`ip route change default mtu 1000`', /the metric mtu/],
+    ['`ip route change default mtu lock 1000`', /the metric mtu/],
+    ['0 close(3) = -1 EBADF\n+0 `ip route change default mtu 1000`', /the metric mtu/],
+    ['`ip route change default advmss 1000`', /the metric advmss/],
   ] as const) {
     t.match(run(text), { result: 'skipped', reason: says }, text);
   }
