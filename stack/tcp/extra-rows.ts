@@ -26,6 +26,8 @@ export const enum Extra {
   /** Where the last of Linux's buffers begins, and SND.UNA plus the queue when PSH was last marked: sequence numbers. */
   TAIL_SEQ = 7,
   PUSHED_SEQ = 8,
+  /** How many marks there are. */
+  MARK_COUNT = 9,
   SIZE = 12,
 }
 
@@ -97,6 +99,7 @@ export function dropFirstMark(tcp: TcpContext, extra: number): void {
   const next = tcp.marks.rows[at + Mark.NEXT];
   rows[extra + Extra.MARK_HEAD] = next;
   if (next === 0) rows[extra + Extra.MARK_TAIL] = 0;
+  rows[extra + Extra.MARK_COUNT] -= 1;
   tcp.marks.give(at);
 }
 

@@ -30,8 +30,8 @@ export enum SendFlag {
 }
 
 /**
- * Without a mark the boundary is not kept, and counted: to the peer it is a stream all the same. So that one connection
- * that marks every byte does not take the marks of all, half of them are for those that have none yet.
+ * Without a mark the boundary is not kept, and counted: to the peer it is a stream all the same. A connection has no more
+ * than an eighth of what is free besides its first, as with buffers (memory.ts): the last part is never one's alone.
  */
 function addMark(tcp: TcpContext, extra: number, end: number, bits: number): void {
   const { rows } = tcp.extras;
@@ -41,7 +41,8 @@ function addMark(tcp: TcpContext, extra: number, end: number, bits: number): voi
     marks[tail + Mark.BITS] |= bits;
     return;
   }
-  const at = tail !== 0 && tcp.marks.free * 2 < tcp.limits.sendMarksMax ? 0 : tcp.marks.take();
+  const over = tail !== 0 && rows[extra + Extra.MARK_COUNT] >= tcp.marks.free >>> SHARE_SHIFT;
+  const at = over ? 0 : tcp.marks.take();
   if (at === 0) {
     tcp.net.stats.tcpMarksRefused += 1;
     return;
@@ -52,7 +53,9 @@ function addMark(tcp: TcpContext, extra: number, end: number, bits: number): voi
   if (tail === 0) rows[extra + Extra.MARK_HEAD] = at;
   else marks[tail + Mark.NEXT] = at;
   rows[extra + Extra.MARK_TAIL] = at;
+  rows[extra + Extra.MARK_COUNT] += 1;
 }
+const SHARE_SHIFT = 3;
 
 // Sending
 
@@ -263,6 +266,7 @@ export function cutMarks(tcp: TcpContext, c: number, k: number, end: number): vo
   rows[extra + Extra.MARK_TAIL] = before;
   while (at !== 0) {
     const next = marks[at + Mark.NEXT];
+    rows[extra + Extra.MARK_COUNT] -= 1;
     tcp.marks.give(at);
     at = next;
   }

@@ -23,6 +23,8 @@ const TESTS: Readonly<Record<string, string>> = {
   'tcp.short-queues': 'buffers',
   'tcp.out-of-order': 'out-of-order',
   'tcp.sent': 'rows',
+  'tcp.send-marks': 'marks',
+  'tcp.saved-syns': 'marks',
   'tcp.connections': 'sockets',
   'tcp.active': 'rows',
   'tcp.syn-received': 'rows',

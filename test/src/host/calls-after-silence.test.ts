@@ -39,6 +39,9 @@ const VALUES: Partial<Record<TcpOption, number>> = {
   [TcpOption.RECEIVE_BYTES]: 9000,
   [TcpOption.SEND_BYTES]: 9000,
   [TcpOption.KEEPALIVE_IDLE_MS]: 7_200_000,
+  [TcpOption.RTO_MAX_MS]: 60_000,
+  [TcpOption.RTO_MIN_MS]: 100,
+  [TcpOption.DELAYED_ACK_MAX_MS]: 100,
 };
 
 const TCP: Rows = {
