@@ -26,6 +26,7 @@ import { Cause, Note, NoteKind } from './note.js';
 import { Path, PathCache, PathKind } from './path.js';
 import { PathMtuTable } from './path-mtu.js';
 import { QuoteReader } from './quote.js';
+import { Reachability } from './reachability.js';
 import { type RouteOptions, RouteTable } from './route.js';
 import { Stats } from './stats.js';
 import { type InboundPacket, OutputFlag, type Transport } from './transport.js';
@@ -54,6 +55,7 @@ export class Network {
   readonly #local = new LocalAddresses();
   readonly #pathMtu: PathMtuTable;
   readonly #paths: PathCache;
+  readonly #reachability: Reachability;
   readonly #localQueue: LocalQueue;
   readonly #output: IpOutput;
   readonly #errors: IcmpErrors;
@@ -81,6 +83,7 @@ export class Network {
     this.#pathMtu = new PathMtuTable(this.clock);
     this.#paths = new PathCache(ctx, this.#local, this.routes, this.#pathMtu);
     this.neighbors = new NeighborCache(ctx, quotes);
+    this.#reachability = new Reachability(this.clock, this.#paths, this.neighbors);
     this.#localQueue = new LocalQueue(ctx);
     this.answers = new AnswerLimits(ctx);
     this.#output = new IpOutput(ctx, this.#paths, this.neighbors, this.#localQueue);
@@ -344,8 +347,7 @@ export class Network {
 
   /** A transport saw its bytes acknowledged: the way there works, and so does the neighbour on it (RFC 4861 §7.3.1). */
   confirmReachable(destination: Address): void {
-    const row = this.#neighborOf(destination);
-    if (row >= 0) this.neighbors.confirm(row);
+    this.#reachability.confirm(destination);
   }
 
   /**
@@ -354,16 +356,7 @@ export class Network {
    */
   doubtReachable(destination: Address): void {
     this.stats.pathDoubts += 1;
-    const row = this.#neighborOf(destination);
-    if (row >= 0) this.neighbors.doubt(row);
-  }
-
-  /** The neighbour that the last datagram to there went to, if it is still known: its row, or -1. */
-  #neighborOf(destination: Address): number {
-    const p = this.#paths.find(destination);
-    const t = this.#paths.t;
-    const row = t[p + Path.NEIGHBOR];
-    return row >= 0 && this.neighbors.holds(row, t[p + Path.IFACE], t[p + Path.NEXT_HOP]) ? row : -1;
+    this.#reachability.doubt(destination);
   }
 
   /** A router refused a datagram as too big and the transport believes it: RFC 1191 §3. `proven`: with RFC 5927's checks done, against forged reports. */
