@@ -1,0 +1,141 @@
+import { ERRNO } from '../../src/posix/errno.js';
+import { TcpFlag } from '../../stack/wire/tcp.js';
+import type { Difference } from './compare.js';
+import type { PacketSent, Recording, Sequence } from './step.js';
+
+/** A deviation that is meant: narrow, so that it hides no other. */
+export interface Rule {
+  readonly name: string;
+  /** Where the RFC or the kernel says so. */
+  readonly why: string;
+  covers(difference: Difference, both: Played): boolean;
+}
+
+/** What a rule may look at. */
+export interface Played {
+  readonly sequence: Sequence;
+  readonly kernel: Recording;
+  readonly own: Recording;
+}
+
+export const RULES: readonly Rule[] = [
+  {
+    name: 'urgent-push',
+    why: 'RFC 9293 §3.9.1.2 leaves PSH to the sender; tcp_write_xmit makes no bursts in urgent mode, and tcp_fragment leaves PSH to the last piece',
+    covers: (difference) => {
+      const pair = packetsOf(difference);
+      if (pair === undefined) return false;
+      return /^(?:\[[^\]]*\] )?P?U/.test(pair.kernel.compared) && withoutPush(pair.kernel) === withoutPush(pair.own);
+    },
+  },
+  {
+    name: 'urgent-probe',
+    why: 'RFC 9293 §3.8.6.1: a probe lies below SND.UNA; tcp_write_wakeup sends one more at SND.UNA while data is urgent',
+    covers: (difference) => {
+      const pair = packetsOf(difference);
+      if (pair === undefined) return false;
+      return (
+        [pair.kernel, pair.own].every(({ compared }) => /^U?\. \d+:\d+\(0\) /.test(compared)) &&
+        /^U/.test(pair.kernel.compared)
+      );
+    },
+  },
+  {
+    name: 'window-shrinks',
+    why: 'RFC 9293 §3.10.7.4: a segment with SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK sets SND.WND; tcp_may_update_window keeps the larger',
+    covers: ({ step, what }, { sequence }) => {
+      if (what === 'call') return false;
+      const windows = sequence.steps
+        .slice(0, step)
+        .flatMap(({ action }) => (action.kind === 'segment' ? [action] : []));
+      return windows.some(({ window, seq }, i) => {
+        const before = windows[i - 1];
+        return before !== undefined && before.seq + before.length === seq && window > 0 && window < before.window;
+      });
+    },
+  },
+  {
+    name: 'window-growth',
+    why: 'tcp_input.c, tcp_grow_window: the window opens by the memory that segments take, and so by how a driver allocates it',
+    covers: (difference) => {
+      const pair = packetsOf(difference);
+      if (pair === undefined) return false;
+      const [kernel, own] = [windowOf(pair.kernel), windowOf(pair.own)];
+      return kernel > 0 && own > 0 && withoutWindow(pair.kernel) === withoutWindow(pair.own);
+    },
+  },
+  {
+    name: 'sack-behind-fin',
+    why: 'RFC 9293 §3.10.7.4: behind a FIN there is nothing; tcp_fin answers in FIN-WAIT-2 before it forgets what lay out of order',
+    covers: (difference) => {
+      const pair = packetsOf(difference);
+      if (pair === undefined || !/,sack |<nop,nop,sack/.test(pair.kernel.compared)) return false;
+      return pair.kernel.compared.replace(/,?nop,nop,sack [\d: ]+/, '').replace(' <>', '') === pair.own.compared;
+    },
+  },
+  {
+    name: 'fin-delays',
+    why: 'RFC 9293 §3.8.6.3 lets an ACK wait; tcp_fin lets that of a FIN wait for a tick, so that text sent at once carries it; ours goes at once',
+    covers: ({ kernel, own }, { sequence }) => {
+      if (kernel?.kind !== 'packet' || own?.kind !== 'packet') return false;
+      const acks = [kernel, own].map(({ text }) => / ack (\d+)/.exec(text)?.[1]);
+      const before = sequence.steps.slice(0, kernel.step);
+      const fins = before.some(({ action }) => action.kind === 'segment' && (action.flags & TcpFlag.FIN) !== 0);
+      return fins && acks[0] === acks[1] && BARE_ACK.test(own.compared) && !BARE_ACK.test(kernel.compared);
+    },
+  },
+  {
+    name: 'crossed-syns',
+    why: 'RFC 7323 §2.2: a window scale is answered only where one was offered; tcp_send_synack repeats the options of our own SYN',
+    covers: (difference, { sequence }) => {
+      const pair = packetsOf(difference);
+      const connects = sequence.steps.some(({ action }) => action.kind === 'call' && action.name === 'connect');
+      return connects && pair !== undefined && [pair.kernel, pair.own].every(({ compared }) => / ?S\. /.test(compared));
+    },
+  },
+  {
+    name: 'urgent-inline',
+    why: 'RFC 6093 §6: urgent data is delivered in line; tcp_check_urg takes the byte out of the stream, and takes a pointer of 0 for one',
+    covers: ({ what, step }, { sequence }) => {
+      const call = sequence.steps[step - 1]?.action;
+      if (what !== 'call' || call?.kind !== 'call' || !['recv', 'poll', 'ioctl'].includes(call.name)) return false;
+      const before = sequence.steps.slice(0, step);
+      return before.some(({ action }) => action.kind === 'segment' && (action.flags & TcpFlag.URG) !== 0);
+    },
+  },
+  {
+    name: 'own-reset-errno',
+    why: 'tcp_reset gives EPIPE in CLOSE-WAIT also where the kernel itself resets, for text behind a FIN; ours is ECONNRESET as elsewhere',
+    covers: ({ kernel, own }, { sequence }) => {
+      if (kernel?.kind !== 'call' || own?.kind !== 'call') return false;
+      const before = sequence.steps.slice(0, kernel.step);
+      const fins = before.some(({ action }) => action.kind === 'segment' && (action.flags & TcpFlag.FIN) !== 0);
+      if (!fins) return false;
+      if (kernel.value === 'EPIPE' && own.value === 'ECONNRESET') return true;
+      return kernel.errno === ERRNO.EPIPE && own.errno === ERRNO.ECONNRESET;
+    },
+  },
+];
+
+/** Without text. */
+const BARE_ACK = /^(?:\[[^\]]*\] )?\. \d+:\d+\(0\) /;
+
+function withoutPush({ compared }: PacketSent): string {
+  return compared.replace(/(^|\] )P/, '$1');
+}
+
+function windowOf({ compared }: PacketSent): number {
+  return Number(/ win (\d+)/.exec(compared)?.[1] ?? 0);
+}
+
+function withoutWindow({ compared }: PacketSent): string {
+  return compared.replace(/ win \d+/, '');
+}
+
+function packetsOf({ kernel, own }: Difference): { kernel: PacketSent; own: PacketSent } | undefined {
+  return kernel?.kind === 'packet' && own?.kind === 'packet' ? { kernel, own } : undefined;
+}
+
+export function ruleFor(difference: Difference, both: Played): Rule | undefined {
+  return RULES.find((rule) => rule.covers(difference, both));
+}
