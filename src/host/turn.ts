@@ -36,10 +36,12 @@ export function attachDevice(turn: Turn, device: Device, options: AttachOptions)
 /** Frames taken from a device at once. 64 notes and headers fit the level-1 cache; more gained nothing over a TAP. */
 const BATCH_FRAMES = 64;
 /**
- * Frames taken from one device in a turn, so that Node's timers and other sockets get their share: at 1 to 2 µs a frame half
- * a millisecond, a third of what 64 KiB segments would fill a TAP's queue with.
+ * Frames taken from one device in a turn. What they are answered with leaves at its end, so in a flood it is how long an
+ * answer waits: at 1 to 2 µs a frame an eighth of a millisecond. A turn is no cheaper a frame with more of them.
  */
-const TURN_FRAMES_MAX = 512;
+const TURN_FRAMES_MAX = 128;
+/** Frames taken in turns that follow each other at once: then Node's timers and other sockets get their share. */
+const IN_A_ROW_MAX = 512;
 /**
  * After a turn that took so many frames the next is taken at once, and again until one finds nothing: in a flood a frame waits for a few
  * others and not for the event loop to come round. With fewer frames the look at the device would cost more than it finds.
@@ -56,7 +58,7 @@ const ANSWER_TRIAL_TURNS = 64;
  * Turns in a row that may end with frames left in a device while timers wait for them: 4096 frames, more than a device queues
  * (a TAP 1000), so that whatever had arrived by the first of them is taken in. Then timers expire in spite of a flood.
  */
-const UNDRAINED_TURNS_MAX = 8;
+const UNDRAINED_TURNS_MAX = 32;
 /** How often a turn refills a transmit queue that the device emptied at once: 8 × 1024 frames, then the program is heard. */
 const FLUSHES_MAX = 8;
 
@@ -122,7 +124,7 @@ export class Turn {
     // A turn that looked for answers says nothing of how fast frames come.
     const busy = taken >= BUSY_FRAMES || (this.again && !looked && taken > 0);
     this.#inARow = busy ? this.#inARow + taken : 0;
-    this.again = busy && !this.more && this.#inARow < TURN_FRAMES_MAX;
+    this.again = busy && !this.more && this.#inARow < IN_A_ROW_MAX;
     if (this.again) {
       this.#looks = false;
       return;

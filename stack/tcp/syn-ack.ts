@@ -163,11 +163,16 @@ export function armHalfOpen(tcp: TcpContext, row: number): void {
   synTable.wheel.arm(row, (tcp.clock.ms + (wait < limits.rtoMaxMs ? wait : limits.rtoMaxMs)) | 0);
 }
 
+/** So many in one turn; a flood's all come up in the same moment, and nobody else should wait for them. The next turn follows at once. */
+const EXPIRED_MAX = 64;
+
 /** SYN-ACKs that were not answered: sent again, further and further apart, and given up in the end (RFC 9293 MUST-23). */
 export function expireHalfOpen(tcp: TcpContext): void {
   const { synTable } = tcp;
   const rows = synTable.rows;
-  for (let row = synTable.wheel.expire(tcp.clock.ms); row >= 0; row = synTable.wheel.expire(tcp.clock.ms)) {
+  for (let left = EXPIRED_MAX; left > 0; left--) {
+    const row = synTable.wheel.expire(tcp.clock.ms);
+    if (row < 0) return;
     const at = row * Syn.SIZE;
     // As in `expireTimers`: late, it waits for one more turn.
     const late = ((tcp.clock.ms - synTable.wheel.deadlineOf(row)) | 0) > 0;
