@@ -4,15 +4,17 @@ import net from 'node:net';
 import tls from 'node:tls';
 import type { ConnectionId } from '../../stack/base/units.js';
 import type { StackHost } from '../host/stack-host.js';
-import { findBindings, type SocketInside } from './bindings.js';
+import { refuses } from './accepting.js';
+import { findBindings } from './bindings.js';
 import { Channels } from './channels.js';
 import { DatagramSocket, type DatagramSocketOptions, type MessageListener } from './datagram-socket.js';
 import { publishAccepted, publishClient, publishListen, publishListenError } from './diagnostics.js';
 import { DuplexSocket } from './duplex-socket.js';
 import { coded, listenArguments, portNumber } from './listen-arguments.js';
-import { guardTls, makeConnect, markOurs, refuseConnect, refusePath } from './second-connect.js';
+import { guardTls, markOurs, refuseConnect, refusePath } from './second-connect.js';
 import { ServerHandle, type ServerInside } from './server-handle.js';
-import { createStreamHandleClass, isStreamHandle, resetAndDestroy, type StreamHandleClass } from './stream-handle.js';
+import { createSocketClass, type SocketClass } from './stack-socket.js';
+import { createStreamHandleClass } from './stream-handle.js';
 
 export interface NodeNetOptions {
   /** Use plain `Duplex` streams even where Node's own sockets can be had. */
@@ -33,24 +35,19 @@ export class NodeNet {
   readonly host: StackHost;
   readonly #channels: Channels;
   /** Null: plain streams. */
-  readonly #Handle: StreamHandleClass | null;
-  /** What sockets on this stack have beyond Node's. */
-  readonly #equip: (socket: net.Socket) => void;
+  readonly #Socket: SocketClass | null;
 
   constructor(host: StackHost, options: NodeNetOptions = {}) {
     this.host = host;
     this.#channels = new Channels(host);
     const bindings = options.plainStreams === true ? null : findBindings();
-    const Handle = bindings === null ? null : createStreamHandleClass(bindings, this.#channels);
-    this.#Handle = Handle;
-    const connect = Handle === null ? refuseConnect : makeConnect(() => new Handle());
-    this.#equip = (socket) => equip(socket, connect);
+    this.#Socket = bindings === null ? null : createSocketClass(createStreamHandleClass(bindings, this.#channels));
     guardTls();
   }
 
   /** Whether sockets are `net.Socket`s; otherwise they are `Duplex` streams with the same methods. */
   get native(): boolean {
-    return this.#Handle !== null;
+    return this.#Socket !== null;
   }
 
   createServer(
@@ -103,16 +100,7 @@ export class NodeNet {
     }
     inside._handle = handle;
     inside._listen2(address, port, address.includes(':') ? 6 : 4, backlog);
-    if (this.#Handle === null) {
-      handle.onaccept = (id) => this.#acceptPlain(inside, id);
-    } else {
-      const Handle = this.#Handle;
-      handle.onaccept = (id) => {
-        // Before the program's own listeners, which may already want to reset, even if it has removed all there were.
-        if (!server.listeners('connection').includes(this.#equip)) server.prependListener('connection', this.#equip);
-        handle.onconnection?.(0, new Handle(id));
-      };
-    }
+    handle.onaccept = (id) => this.#accept(inside, id);
     return server;
   }
 
@@ -127,9 +115,9 @@ export class NodeNet {
     refusePath(given);
     if (given.port === undefined) throw coded(TypeError, 'ERR_MISSING_ARGS', 'a connection needs a port');
     const options = { ...given, port: portNumber(given.port) };
-    return this.#Handle === null
+    return this.#Socket === null
       ? this.#connectPlain(options, listener)
-      : this.#connect(this.#Handle, options, listener);
+      : this.#connect(this.#Socket, options, listener);
   }
 
   /** `connect`, for options named `createConnection`. */
@@ -159,11 +147,8 @@ export class NodeNet {
     return new DatagramSocket(this.host, options === 'udp4' ? { type: options } : options, listener);
   }
 
-  #connect(Handle: StreamHandleClass, options: ConnectOptions, listener?: () => void): net.Socket {
-    const handle = new Handle();
-    // Reading begins when the connection stands, not when the socket is made.
-    const socket = new net.Socket({ ...options, handle, manualStart: true } as net.SocketConstructorOpts);
-    this.#equip(socket);
+  #connect(StackSocket: SocketClass, options: ConnectOptions, listener?: () => void): net.Socket {
+    const socket = StackSocket.create(options);
     publishClient(socket);
     if (options.timeout) socket.setTimeout(options.timeout);
     return socket.connect(options, listener);
@@ -180,42 +165,28 @@ export class NodeNet {
     return onlyOnce(socket);
   }
 
-  /** What Node's server does with a handle, for a stream without one. */
-  #acceptPlain(server: ServerInside, id: ConnectionId): void {
-    const { allowHalfOpen, pauseOnConnect } = server;
-    const socket = new DuplexSocket(this.#channels, { allowHalfOpen, pauseOnCreate: pauseOnConnect }, id);
-    if (server.maxConnections && server._connections >= server.maxConnections) {
-      server.emit('drop', {
-        localAddress: socket.localAddress,
-        localPort: socket.localPort,
-        localFamily: socket.localFamily,
-        remoteAddress: socket.remoteAddress,
-        remotePort: socket.remotePort,
-        remoteFamily: socket.remoteFamily,
-      });
-      socket.destroy();
-      return;
-    }
+  #accept(server: ServerInside, id: ConnectionId): void {
+    if (refuses(server, this.host, id)) return;
+    const socket = this.#Socket === null ? this.#acceptPlain(server, id) : this.#Socket.accept(server, id);
+    server._connections += 1;
+    server.emit('connection', socket);
+    publishAccepted(socket);
+    if (this.#Socket === null && server instanceof tls.Server) leaveEndToTls(socket);
+  }
+
+  #acceptPlain(server: ServerInside, id: ConnectionId): net.Socket {
+    const { allowHalfOpen, pauseOnConnect, highWaterMark } = server;
+    const options = { allowHalfOpen, pauseOnCreate: pauseOnConnect };
+    const socket = new DuplexSocket(
+      this.#channels,
+      highWaterMark === undefined ? options : { ...options, highWaterMark },
+      id,
+    );
     if (server.noDelay) socket.setNoDelay(true);
     if (server.keepAlive) socket.setKeepAlive(true, server.keepAliveInitialDelay * 1000);
-    server._connections += 1;
     socket.server = server;
-    server.emit('connection', onlyOnce(socket));
-    publishAccepted(socket);
-    if (server instanceof tls.Server) leaveEndToTls(socket);
+    return onlyOnce(socket);
   }
-}
-
-/**
- * Node's server makes the socket; what it has beyond Node's is added here. As properties of its own, alike in all of them: with
- * a prototype of ours all that Node's streams do with a socket took half as long again.
- */
-function equip(socket: net.Socket, connect: net.Socket['connect']): void {
-  const handle: unknown = (socket as SocketInside)._handle;
-  if (!isStreamHandle(handle)) return;
-  handle.socket = socket;
-  socket.connect = connect;
-  socket.resetAndDestroy = resetAndDestroy;
 }
 
 /** A plain stream that ended stays ended: Node renews only streams of its own. */

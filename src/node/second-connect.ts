@@ -7,7 +7,7 @@ import type { StreamHandle } from './stream-handle.js';
 
 /**
  * A socket object may connect again: after 'close', after ECONNREFUSED, on an accepted connection that has ended. `net.Socket` makes
- * itself a new handle then, and it is one of the kernel's. So the sockets on a stack have a `connect` of their own, which
+ * itself a new handle then, and it is one of the kernel's. So the sockets on a stack have a `connect` of their class, which
  * gives it a handle of ours first; what cannot connect again says so.
  */
 
@@ -16,7 +16,7 @@ type MakeHandle = () => StreamHandle;
 
 type Listener = () => void;
 
-/** The functions `connect` and `listen` that sockets and servers on a stack have of their own: who has one is on a stack. */
+/** The functions `connect` and `listen` of sockets and servers on a stack: who has one is on a stack. */
 const ours = new WeakSet<object>();
 
 /** The `connect` of all sockets of one stack. */

@@ -1,4 +1,4 @@
-import type { Server } from 'node:net';
+import type { BlockList, Server } from 'node:net';
 import type { ConnectionId } from '../../stack/base/units.js';
 import type { StackHost } from '../host/stack-host.js';
 import { closeSoon } from './closing.js';
@@ -60,6 +60,10 @@ export interface ServerInside extends Server {
   readonly keepAlive: boolean;
   /** Seconds. */
   readonly keepAliveInitialDelay: number;
+  /** Bytes; undefined in the versions of Node that do not take it. */
+  readonly highWaterMark: number | undefined;
+  /** Peers that are not let in: Node 22 and newer. */
+  readonly blockList?: BlockList;
   /** Puts the handle to work: sets `onconnection`, calls `listen`, and emits `listening` or `error` in the next tick. */
   _listen2(address: string, port: number, addressType: 4 | 6, backlog: number): void;
 }

@@ -7,7 +7,6 @@ import {
   type ConnectRequest,
   type JSStream,
   type Request,
-  type SocketInside,
   WriteRequest,
   type WriteResult,
 } from './bindings.js';
@@ -21,11 +20,9 @@ import { errnoOf, errnoOfError, systemError, UV_EBADF, UV_ECANCELED } from './er
 export interface StreamHandle extends JSStream {
   /** Whose handle it is; errors of the connection are reported there. */
   socket: Socket | null;
+  setNoDelay(enable: boolean): number;
+  setKeepAlive(enable: boolean, idleSeconds: number): number;
   close(callback?: () => void): void;
-}
-/** Whether it is a handle of any stack's. */
-export function isStreamHandle(handle: unknown): handle is StreamHandle {
-  return typeof handle === 'object' && handle !== null && 'channelData' in handle;
 }
 export type StreamHandleClass = new (accepted?: ConnectionId) => StreamHandle;
 
@@ -396,12 +393,4 @@ function toBuffers(chunks: (Uint8Array | string)[]): Uint8Array[] {
     buffers.push(typeof chunk === 'string' ? Buffer.from(chunk, chunks[i + 1] as BufferEncoding) : chunk);
   }
   return buffers;
-}
-
-/** `net.Socket` resets only handles of the kernel; on ours it does what it would have done there. */
-export function resetAndDestroy(this: SocketInside): Socket {
-  if (this._handle === null) this.destroy();
-  else if (this.connecting) this.once('connect', () => this._reset());
-  else this._reset();
-  return this;
 }
