@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { BlockList, isIP, Server } from 'node:net';
 import type { ConnectionId } from '../../stack/base/units.js';
 import type { StackHost } from '../host/stack-host.js';
 import { type Endpoint, fill } from './endpoint.js';
@@ -6,6 +6,8 @@ import type { ServerInside } from './server-handle.js';
 
 /** Until Node 21 a `maxConnections` of zero was no limit. */
 const ZERO_IS_A_LIMIT = Number(process.versions.node.split('.')[0]) >= 21;
+/** Whether this Node's servers know a `blockList`: 22.13 and newer. */
+const KNOWS_BLOCK_LISTS = Reflect.get(new Server({ blockList: new BlockList() } as object), 'blockList') !== undefined;
 
 /**
  * What `net.Server` does before it makes a socket: whether this connection is one too many, which it says with `drop`, or the peer's address is on
@@ -15,7 +17,7 @@ export function refuses(server: ServerInside, host: StackHost, id: ConnectionId)
   const { maxConnections, blockList } = server;
   const full =
     (maxConnections > 0 || (maxConnections === 0 && ZERO_IS_A_LIMIT)) && server._connections >= maxConnections;
-  if (!full && !(blockList && isBlocked(blockList, host, id))) return false;
+  if (!full && !(KNOWS_BLOCK_LISTS && blockList && isBlocked(blockList, host, id))) return false;
   try {
     if (full) server.emit('drop', endpoints(host, id));
   } finally {

@@ -68,6 +68,8 @@ export interface SocketInside extends Socket {
   _sockname: object | null;
   _peername: object | null;
   _reset(): void;
+  /** Its timeout starts again. */
+  _unrefTimer(): void;
   /** Ready for another connection, of the streams' own. */
   _undestroy(): void;
 }

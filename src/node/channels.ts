@@ -33,7 +33,7 @@ const scratch = new Uint8Array(READ_BYTES);
  * A channel is a row, an integer that its owner keeps: an object for each would be a third of what a silent socket takes here. `close` and
  * `reset` return the row to keep from then on, which all closed channels share. One handler with the reactor for all; the cookie is the row.
  *
- * Each call fails as it does on a handle of libuv's in the same state; `test/src/node/handle-states.test.ts` has the table.
+ * Each call fails as on a handle of libuv's in the same state: `test/src/node/handle-states.test.ts` has the table.
  */
 export class Channels implements EventHandler {
   readonly host: StackHost;
@@ -156,22 +156,23 @@ export class Channels implements EventHandler {
     return this.#push(row, chunks, 0, 0);
   }
 
-  /** Sends what is taken at once of one run of bytes; returns how much that was. The rest is the caller's to `writeRest`. */
+  /** Sends what is taken at once of one run of bytes; returns how much that was. The rest is the caller's, as for `writeRest`. */
   writeSome(row: number, bytes: Uint8Array, length: number): number {
     this.#checkWritable(row);
-    this.#table.written[row] += length;
-    return this.#send(row, bytes, 0, length);
+    const taken = this.#send(row, bytes, 0, length);
+    this.#table.written[row] += taken;
+    return taken;
   }
   /** The rest of a `writeSome`: `channelWritten` will follow. */
   writeRest(row: number, rest: Uint8Array): void {
+    this.#table.written[row] += rest.length;
     this.#wait(row, [rest], 0, 0);
   }
 
   /** No more to send: FIN after what is queued. Throws ENOTCONN. */
   shutdown(row: number): void {
     const id = this.#id(row);
-    const shut = id === 0 || this.#has(row, Bit.SHUT | Bit.FAILED);
-    if (shut) throw new StackError('ENOTCONN', 'there is nothing to shut');
+    if (id === 0 || this.#has(row, Bit.SHUT | Bit.FAILED)) throw new StackError('ENOTCONN', 'there is nothing to shut');
     this.#tcp.shutdown(id);
     this.#table.set(row, Bit.SHUT);
     this.host.wake();
@@ -273,10 +274,9 @@ export class Channels implements EventHandler {
         this.#later(row);
         return;
       }
-      const most = this.#has(row, Bit.LIMITED) ? this.#limits.get(row) : READ_BYTES;
       let count: number;
       try {
-        count = this.#tcp.receive(id, scratch, 0, most);
+        count = this.#tcp.receive(id, scratch, 0, this.#has(row, Bit.LIMITED) ? this.#limits.get(row) : READ_BYTES);
       } catch (error) {
         table.set(row, Bit.FAILED);
         this.#count(row);
@@ -293,7 +293,7 @@ export class Channels implements EventHandler {
       table.set(row, Bit.BROUGHT_BYTES);
       table.stretches[row] = this.#stretches.reported();
       this.#owner(row).channelData(scratch, count);
-      if (this.#id(row) !== id) return;
+      if (this.#id(row) !== id || !this.#hasNews(id)) return;
     }
     if (this.#has(row, Bit.READING)) this.host.reactor.raise(SocketKind.CONNECTION, id, Event.READABLE);
   }

@@ -18,6 +18,16 @@ interface SocketOptions extends SocketConstructorOpts {
   manualStart?: boolean;
 }
 
+type Chunk = Uint8Array | string;
+type WriteCallback = (error?: Error | null) => void;
+interface CorkedChunk {
+  readonly chunk: Chunk;
+  readonly encoding: BufferEncoding;
+}
+/** What Node calls the encoding of bytes. */
+const BUFFER = 'buffer' as BufferEncoding;
+const writevOfNode = Socket.prototype._writev as (chunks: readonly CorkedChunk[], callback: WriteCallback) => void;
+
 /** What a server leaves on its sockets, whose end it counts. */
 interface Accepted extends Socket {
   server: ServerInside;
@@ -84,6 +94,20 @@ export function createSocketClass(Handle: StreamHandleClass): SocketClass {
       return socket;
     }
 
+    // What the stack takes at once needs none of Node's write requests, each an object of C++'s; all else goes Node's way. So does what is
+    // written before the connection stands: Node counts it.
+
+    override _write(chunk: Chunk, encoding: BufferEncoding, callback: WriteCallback): void {
+      const rest = this.connecting ? chunk : writeNow(this, chunk, encoding);
+      if (rest === null) writtenAtOnce(this, callback);
+      else super._write(rest, encodingOf(rest, encoding), callback);
+    }
+    override _writev(chunks: readonly CorkedChunk[], callback: WriteCallback): void {
+      const rest = this.connecting ? chunks : writeAllNow(this, chunks);
+      if (rest === null) writtenAtOnce(this, callback);
+      else writevOfNode.call(this, rest, callback);
+    }
+
     /** `net.Socket` resets only handles of the kernel; on ours it does what it would have done there. */
     override resetAndDestroy(): this {
       const inside = this as unknown as SocketInside;
@@ -96,4 +120,26 @@ export function createSocketClass(Handle: StreamHandleClass): SocketClass {
   const connect = makeConnect(() => new Handle());
   Object.defineProperty(StackSocket.prototype, 'connect', { value: connect, configurable: true, writable: true });
   return StackSocket;
+}
+
+/** Returns what the stack did not take, if anything. */
+function writeNow(socket: Socket, chunk: Chunk, encoding: BufferEncoding): Chunk | null {
+  const { _handle: handle } = socket as SocketInside;
+  return handle === null ? chunk : (handle as StreamHandle).writeNow(chunk, encoding);
+}
+function writeAllNow(socket: Socket, chunks: readonly CorkedChunk[]): readonly CorkedChunk[] | null {
+  for (let i = 0; i < chunks.length; i++) {
+    const { chunk, encoding } = chunks[i];
+    const rest = writeNow(socket, chunk, encoding);
+    if (rest !== null) return [{ chunk: rest, encoding: encodingOf(rest, encoding) }, ...chunks.slice(i + 1)];
+  }
+  return null;
+}
+/** What is left of a string may be bytes. */
+function encodingOf(rest: Chunk, encoding: BufferEncoding): BufferEncoding {
+  return typeof rest === 'string' ? encoding : BUFFER;
+}
+function writtenAtOnce(socket: Socket, callback: WriteCallback): void {
+  (socket as SocketInside)._unrefTimer();
+  callback();
 }

@@ -20,6 +20,11 @@ import { errnoOf, errnoOfError, systemError, UV_EBADF, UV_ECANCELED } from './er
 export interface StreamHandle extends JSStream {
   /** Whose handle it is; errors of the connection are reported there. */
   socket: Socket | null;
+  /**
+   * Sends what the stack takes at once, without a request; returns what it did not take, null when that is nothing. What cannot be sent is not
+   * taken either: an ordinary write says why.
+   */
+  writeNow(chunk: Uint8Array | string, encoding: BufferEncoding): Uint8Array | string | null;
   setNoDelay(enable: boolean): number;
   setKeepAlive(enable: boolean, idleSeconds: number): number;
   close(callback?: () => void): void;
@@ -28,7 +33,7 @@ export type StreamHandleClass = new (accepted?: ConnectionId) => StreamHandle;
 
 const textEncoder = new TextEncoder();
 /** Strings up to a third of this are encoded here and sent without a Buffer of their own: the heads of HTTP messages. */
-const encoded = new Uint8Array(16_384);
+const encoded = Buffer.alloc(16_384);
 
 /** What a handle waits for. */
 class Requests {
@@ -63,6 +68,13 @@ const OWNER: PropertyDescriptor & ThisType<StreamHandle> = {
 export function createStreamHandleClass({ JSStream, write, owner }: Bindings, channels: Channels): StreamHandleClass {
   /** Whom bytes are being handed to. */
   let reading: MillraceStream | null = null;
+
+  /** The view that was made last: many reads bring as much as the one before. */
+  let view: Uint8Array = encoded;
+  function viewOf(bytes: Uint8Array, count: number): Uint8Array {
+    if (view.length !== count || view.buffer !== bytes.buffer) view = bytes.subarray(0, count);
+    return view;
+  }
 
   class MillraceStream extends JSStream implements StreamHandle, ChannelOwner {
     // Programs keep many sockets that do nothing: what only some have is in `#requests`, and what is a number is in the channel's row.
@@ -183,6 +195,26 @@ export function createStreamHandleClass({ JSStream, write, owner }: Bindings, ch
       return this.writeChunks(request, allBuffers ? (chunks as Uint8Array[]) : toBuffers(chunks));
     }
 
+    writeNow(chunk: Uint8Array | string, encoding: BufferEncoding): Uint8Array | string | null {
+      let bytes: Uint8Array = encoded;
+      let length: number;
+      if (typeof chunk !== 'string') {
+        bytes = chunk;
+        length = chunk.length;
+      } else if (chunk.length * 3 > encoded.length) return chunk;
+      else if (encoding === 'utf8' || encoding === 'utf-8') length = textEncoder.encodeInto(chunk, encoded).written;
+      else if (encoding === 'latin1' || encoding === 'binary') length = encoded.write(chunk, 0, 'latin1');
+      else return chunk;
+      let taken: number;
+      try {
+        taken = channels.writeSome(this.#row, bytes, length);
+      } catch {
+        return chunk;
+      }
+      if (taken === length) return null;
+      return bytes === encoded ? bytes.slice(taken, length) : bytes.subarray(taken);
+    }
+
     /** Done at once: 1 tells Node not to wait. */
     shutdown(): number {
       try {
@@ -256,7 +288,7 @@ export function createStreamHandleClass({ JSStream, write, owner }: Bindings, ch
       this.completeInside();
       reading = this;
       try {
-        this.readBuffer(count === bytes.length ? bytes : bytes.subarray(0, count));
+        this.readBuffer(viewOf(bytes, count));
       } finally {
         reading = null;
       }

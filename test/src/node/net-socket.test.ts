@@ -1,11 +1,13 @@
 import { once } from 'node:events';
 import t from 'tap';
+import { acceptContract } from './accept-contract.js';
 import { socketContract } from './socket-contract.js';
 import { socketOrderContract } from './socket-order-contract.js';
 import { stackSockets } from './socket-worlds.js';
 import { twoNets } from './worlds.js';
 
 socketContract(t, 'net.Socket on the stack', (t) => stackSockets(t, { plainStreams: false }));
+acceptContract(t, 'net.Socket on the stack', (t) => stackSockets(t, { plainStreams: false }));
 socketOrderContract(t, 'net.Socket on the stack', (t) => stackSockets(t, { plainStreams: false }));
 
 for (const plainStreams of [false, true]) {

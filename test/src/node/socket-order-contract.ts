@@ -6,14 +6,13 @@ import {
   closeOf,
   collect,
   listening,
+  type MakeWorld,
   pair,
   passes,
   type SocketWorld,
   type Test,
   uncaught,
 } from './socket-steps.js';
-
-type MakeWorld = (t: Test) => SocketWorld | Promise<SocketWorld>;
 
 /**
  * In which order a program hears of things, and what is still sent when it leaves: what the kernel's sockets do, and programs rely on

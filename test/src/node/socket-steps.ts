@@ -22,6 +22,8 @@ export interface SocketWorld {
 }
 export const TRANSFER_BYTES = 50_000_000;
 
+export type MakeWorld = (t: Test) => SocketWorld | Promise<SocketWorld>;
+
 export async function listening(t: Test, world: SocketWorld, options: net.ServerOpts = {}): Promise<Server> {
   const server = world.createServer(options);
   server.listen(0, world.serverAddress);
