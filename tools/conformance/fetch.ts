@@ -147,7 +147,7 @@ export function explain({ package: name, suite }: Kernel, output: string): Refus
   const words = lines.slice(0, 3).join('\n');
   if (/Unable to locate package|no installation candidate|Can't select candidate/i.test(output))
     return new Refusal('ERR_NO_PACKAGE', `${where} has no package ${name}`);
-  if (/does not have a Release file|\b404\b/.test(output))
+  if (/does not have a Release file|\b404\b|File not found/.test(output))
     return new Refusal('ERR_NO_PACKAGE', `the archive that apt is set to has no ${where} with ${name}:\n${words}`);
   if (/resolv|Could not connect|connection|timed out|unreachable/i.test(output))
     return new Refusal('ERR_NO_NETWORK', `${name} cannot be fetched, no network or no such archive:\n${words}`);

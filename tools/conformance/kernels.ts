@@ -46,7 +46,7 @@ export const IPV4_OPTIONS: ReadonlyMap<string, string> = new Map([
 /** Why a script that the kernel runs more than once is run once here. */
 export const NOT_RUN: Readonly<Record<Exclude<IpVersion, 'ipv4'>, string>> = {
   ipv6: 'the stack has no IPv6',
-  'ipv4-mapped-ipv6': 'the packets are those of ipv4; AF_INET6 sockets have scripts of our own',
+  'ipv4-mapped-ipv6': 'the packets are the same',
 };
 
 /** Where the scripts are in the kernel's source. */

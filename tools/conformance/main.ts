@@ -1,6 +1,7 @@
 /** `npm run conformance:linux`: the kernel's own packetdrill scripts against this stack, under the profile of that kernel. */
 
 import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { toolCache } from '../cache.js';
@@ -26,7 +27,7 @@ const EXIT_FAILED = 1;
 /** It cannot be done here, or was asked for in a wrong way. */
 const EXIT_REFUSED = 2;
 /** From dist/tools/conformance. */
-const PAGE = fileURLToPath(new URL('../../../docs/conformance.md', import.meta.url));
+const PAGE = join(fileURLToPath(new URL('../../../', import.meta.url)), 'docs', 'conformance.md');
 
 /** `6.12,7.3` → kernels, in our order, once each. */
 export function kernelList(text: string): readonly Kernel[] {

@@ -26,7 +26,7 @@ export interface Result {
 
 /** Topics of two words. The kernel's files are named by topic and script, and `_` stands in both. */
 const LONG_TOPICS =
-  'fast_recovery fastopen_server limited_transmit slow_start syscall_bad_arg tcp_info ts_recent user_timeout';
+  'fast_recovery fastopen_server limited_transmit old_ack slow_start syscall_bad_arg tcp_info ts_recent user_timeout';
 
 /** A script in a folder belongs to it; others are sorted by their names. */
 export function topicOf(path: string): string {
