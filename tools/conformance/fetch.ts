@@ -143,8 +143,9 @@ async function download(kernel: Kernel, folder: string, sources: string, options
 /** apt's words are long; the reader has not called it. */
 export function explain({ package: name, suite }: Kernel, output: string): Refusal {
   const where = suite === undefined ? 'the release that this machine runs' : suite;
-  const lines = output.split('\n').filter((line) => /^[EW]:|^Err:/.test(line));
-  const words = lines.slice(0, 3).join('\n');
+  const lines = output.split('\n');
+  const errors = lines.filter((line) => line.startsWith('E:'));
+  const words = (errors.length > 0 ? errors : lines.filter((line) => line.startsWith('Err:'))).slice(0, 3).join('\n');
   if (/Unable to locate package|no installation candidate|Can't select candidate/i.test(output))
     return new Refusal('ERR_NO_PACKAGE', `${where} has no package ${name}`);
   if (/does not have a Release file|\b404\b|File not found/.test(output))
