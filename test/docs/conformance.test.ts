@@ -1,6 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { KERNELS } from '../../tools/conformance/kernels.js';
+import { sectionOf } from '../../tools/conformance/page.js';
+import { REASONS } from '../../tools/conformance/reasons.js';
 import { ROOT } from './markdown.js';
 
 const SCRIPTS = join(ROOT, 'test', 'packetdrill');
@@ -30,3 +33,15 @@ t.test(
     t.end();
   },
 );
+
+t.test("what the page says of the kernel's scripts that fail → the reasons that are known, and no others", (t) => {
+  const page = readFileSync(join(ROOT, 'docs', 'conformance.md'), 'utf8');
+  for (const { version } of KERNELS) {
+    const section = sectionOf(page, version) ?? '';
+    const [, failed] = /, (\d+) failed, \d+ skipped\.$/m.exec(section) ?? [];
+    const told = [...section.matchAll(/^\| `(\S+)` \| failed \| (.*) \|$/gm)].map(([, name, why]) => [name, why]);
+    t.same(Object.fromEntries(told), REASONS[version], `Linux ${version}: npm run conformance:linux -- --write`);
+    t.equal(Number(failed), told.length);
+  }
+  t.end();
+});

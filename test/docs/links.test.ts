@@ -66,7 +66,16 @@ t.test('every command and option that the pages name → is in the help, and the
     const named = [...text.matchAll(/(?:millrace(?:\.js)? [a-z][^\n`]*?|`)(--[a-z][a-z_-]+)/g)].map(
       ([, option]) => option,
     );
-    const bench = new Set(['--only', '--fetch', '--servers', '--json', '--quick', '--grep', '--pending-deprecation']);
+    const bench = new Set([
+      '--only',
+      '--fetch',
+      '--fresh',
+      '--servers',
+      '--json',
+      '--quick',
+      '--grep',
+      '--pending-deprecation',
+    ]);
     t.same(
       named.filter((option) => !bench.has(option) && !new RegExp(`${option}\\b`).test(known)),
       [],

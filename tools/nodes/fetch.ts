@@ -3,21 +3,10 @@
  * what it is given is a lock file with the hash of `versions.ts` in it.
  */
 import { spawn } from 'node:child_process';
-import {
-  accessSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { homedir } from 'node:os';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { env as environment } from 'node:process';
+import { partFolder, putInPlace, toolCache } from '../cache.js';
 import type { NodeVersion } from './versions.js';
 
 /** What stands in the way of a run, in words for the user. */
@@ -39,14 +28,10 @@ export interface FetchOptions extends Platform {
 
 /** How often somebody who waits is told that it goes on. */
 const NEWS_MS = 10_000;
-/** A folder that a killed fetch left behind is removed after this long. */
-const STALE_MS = 3_600_000;
 
-/** `$XDG_CACHE_HOME/millrace/nodes`. Beside the project, not in it: `npm ci` empties node_modules, and clones share it. */
+/** `$XDG_CACHE_HOME/millrace/nodes`. */
 export function cacheFolder(env: NodeJS.ProcessEnv = environment): string {
-  const base = env.XDG_CACHE_HOME;
-  // The XDG specification ignores a relative path.
-  return join(base?.startsWith('/') === true ? base : join(homedir(), '.cache'), 'millrace', 'nodes');
+  return toolCache('nodes', env);
 }
 
 export function packageName({ platform, arch }: Platform): string {
@@ -76,10 +61,7 @@ export async function fetchNode(node: NodeVersion, options: FetchOptions): Promi
   try {
     say(`fetching Node ${node.version} (${packageName(options)}, ${node.megabytes} MB) into ${cache}`);
     await install(node, folder, options);
-    // Whole or not at all: only what npm has verified and unpacked gets the name that is looked for.
-    const target = folderOf(cache, node.version, options);
-    rmSync(target, { recursive: true, force: true });
-    renameSync(folder, target);
+    putInPlace(folder, folderOf(cache, node.version, options));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -95,14 +77,10 @@ function folderOf(cache: string, version: string, platform: Platform): string {
 function prepare(node: NodeVersion, integrity: string, options: FetchOptions): string {
   const { cache } = options;
   const name = packageName(options);
-  try {
-    mkdirSync(cache, { recursive: true });
-    accessSync(cache, constants.W_OK);
-  } catch {
+  const folder = partFolder(cache);
+  if (folder === undefined) {
     throw new NodesError(`the cache ${cache} cannot be written: set XDG_CACHE_HOME to a folder of yours`);
   }
-  removeStale(cache);
-  const folder = mkdtempSync(join(cache, '.part-'));
   const root = { name: 'millrace-nodes', version: '0.0.0', private: true, dependencies: { [name]: node.version } };
   const entry = { version: node.version, integrity, bin: { node: 'bin/node' } };
   const lock = {
@@ -115,15 +93,6 @@ function prepare(node: NodeVersion, integrity: string, options: FetchOptions): s
   writeFileSync(join(folder, 'package.json'), JSON.stringify(root));
   writeFileSync(join(folder, 'package-lock.json'), JSON.stringify(lock));
   return folder;
-}
-
-function removeStale(cache: string): void {
-  for (const name of readdirSync(cache)) {
-    const path = join(cache, name);
-    if (!name.startsWith('.part-')) continue;
-    const changed = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-    if (Date.now() - changed > STALE_MS) rmSync(path, { recursive: true, force: true });
-  }
 }
 
 async function install(node: NodeVersion, folder: string, options: FetchOptions): Promise<void> {
