@@ -61,7 +61,12 @@ export function synReceivedArrives(tcp: TcpContext, row: number): number {
     return drop(tcp, Verdict.TCP_DUPLICATE);
   }
   // Fifth check, before the first (as Linux): an ACK of what was never sent is nobody's, whatever its sequence number.
-  if ((seg.flags & TcpFlag.ACK) !== 0 && seg.ACK !== ((rows[at + Syn.ISS] + 1) | 0)) {
+  // That of a RST counts for nothing (RFC 9293 §3.10.7.4). Deviation: before Linux 6.18 it made the RST one to ignore.
+  if (
+    (seg.flags & TcpFlag.ACK) !== 0 &&
+    seg.ACK !== ((rows[at + Syn.ISS] + 1) | 0) &&
+    ((seg.flags & TcpFlag.RST) === 0 || (tcp.behaviour & Behaviour.CHALLENGE_HALF_OPEN) === 0)
+  ) {
     refuseSegment(tcp, Cause.RST_UNACCEPTABLE_ACK, State.SYN_RECEIVED);
     return drop(tcp, Verdict.TCP_ACK_UNACCEPTABLE);
   }
