@@ -192,6 +192,9 @@ function finArrives(tcp: TcpContext, c: number, k: number): void {
   cold[k + Cold.FIN_WAITING] = 0;
   if (cold[k + Cold.OOO_COUNT] > 0) freeRuns(tcp, k);
   forgetBlocks(tcp, k);
+  // Deviation: what the FIN's segment brought for the second time is not told (RFC 2883 §4), as in Linux: no more data
+  // will come for which the peer could learn from it.
+  clearDuplicate(tcp, k);
   hot[c + Tcb.RCV_NXT] = (hot[c + Tcb.RCV_NXT] + 1) | 0;
   if (hot[c + Tcb.RCV_WND] > 0) hot[c + Tcb.RCV_WND] -= 1;
   hot[c + Tcb.STATE] |= Flag.FIN_RECEIVED | Flag.ACK_PENDING;
