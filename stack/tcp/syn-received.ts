@@ -377,6 +377,7 @@ export function establish(tcp: TcpContext, c: number, k: number): void {
   const { seg } = tcp;
   const listener = tcp.listeners.find(seg.local, seg.ports, seg.remote);
   if (listener === undefined) return;
+  hot[c + Tcb.STATE] |= Flag.UNACCEPTED;
   listener.push(c);
   tcp.events.push(SocketKind.LISTENER, listener.row, Event.ACCEPTABLE);
 }
