@@ -18,7 +18,7 @@ export function selectWindow(tcp: TcpContext, c: number, k: number): number {
   const current = hot[c + Tcb.RCV_WND];
   let window = usefulWindow(tcp, c, k);
   // Rounding up may promise less than a unit more (RFC 7323 §2.4); rounding down would seem to take it back.
-  if (window < current && !(tcp.limits.shrinkWindow && shift > 0)) window = roundUp(current, shift);
+  if (window < current && !mayShrink(tcp, shift)) window = roundUp(current, shift);
   const max = 0xffff << shift;
   return window < max ? window : max;
 }
@@ -37,16 +37,24 @@ export function usefulWindow(tcp: TcpContext, c: number, k: number): number {
   let mss = cold[k + Cold.RCV_MSS];
   if (mss > full) mss = full;
   if (mss <= 0) return 0;
+  const shrinks = mayShrink(tcp, shift);
+  // What may be taken back is never promised for the scale's sake alone.
+  if (shrinks) free = roundDown(free, shift);
   if (free < full >>> 1) {
     cold[k + Cold.QUICK_ACKS] = 0;
     free = roundDown(free, shift);
-    if (free < allowed >>> 4 || free < mss) return 0;
+    if (free < allowed >>> 4 || free < mss || (shrinks && free === 0)) return 0;
   }
   if (free > cold[k + Cold.RCV_SSTHRESH]) free = cold[k + Cold.RCV_SSTHRESH];
   if (shift > 0) return roundUp(free, shift);
   const offered = windowOffered(tcp, c, k);
   if (offered <= free - mss || offered > free) return free - (free % mss);
   return mss === full && free > offered + (full >>> 1) ? free : offered;
+}
+
+/** Linux's tcp_shrink_window; without scaling it has no effect. */
+function mayShrink(tcp: TcpContext, shift: number): boolean {
+  return tcp.limits.shrinkWindow && shift > 0;
 }
 
 function roundDown(window: number, shift: number): number {
