@@ -187,7 +187,7 @@ export function ackSent(tcp: TcpContext, c: number, k: number): void {
   hot[c + Tcb.STATE] &= ~(Flag.ACK_NOW | Flag.ACK_PENDING | Flag.WINDOW_CHECK);
   cold[k + Cold.LAST_ACK_SENT] = hot[c + Tcb.RCV_NXT];
   cold[k + Cold.TIMERS] &= ~(1 << Timer.DELAYED_ACK);
-  cold[k + Cold.ACK_BITS] &= AckBit.MEASURING;
+  cold[k + Cold.ACK_BITS] &= AckBit.MEASURING | AckBit.SHRUNK;
   if (cold[k + Cold.COMPRESSED_ACKS] > 0) {
     // One of those held back is this one.
     tcp.net.stats.tcpAcksCompressed += cold[k + Cold.COMPRESSED_ACKS] - 1;

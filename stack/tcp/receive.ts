@@ -51,7 +51,10 @@ export function takeData(tcp: TcpContext, c: number, k: number): Verdict {
     return refuse(tcp, c, k, Verdict.TCP_DUPLICATE);
   }
   if (seqGt(seg.SEQ, nxt)) {
-    if (!seqLt(seg.SEQ, (nxt + window) | 0)) return refuse(tcp, c, k, Verdict.TCP_SEQUENCE);
+    if (!seqLt(seg.SEQ, (nxt + window) | 0)) {
+      noteBeyond(tcp);
+      return refuse(tcp, c, k, Verdict.TCP_SEQUENCE);
+    }
     return takeAhead(tcp, c, k, end);
   }
   if (seg.SEQ !== nxt) reportDuplicate(tcp, c, k, seg.SEQ, nxt);
@@ -61,6 +64,11 @@ export function takeData(tcp: TcpContext, c: number, k: number): Verdict {
     return refuse(tcp, c, k, Verdict.TCP_WINDOW_CLOSED);
   }
   return takeInOrder(tcp, c, k, (nxt - seg.SEQ) | 0);
+}
+
+/** Counted since Linux has had the refusal. */
+export function noteBeyond(tcp: TcpContext): void {
+  if ((tcp.behaviour & Behaviour.REFUSE_BEYOND) !== 0) tcp.net.stats.tcpBeyondWindow += 1;
 }
 
 /** Nothing of it is taken. The peer is told at once where we stand, and for a while. */
