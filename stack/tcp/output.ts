@@ -24,7 +24,7 @@ import { State } from './state.js';
 import { mayProbe, probeSent } from './tail-loss-probe.js';
 import { Busy, nowBusy } from './tally.js';
 import { Cold, Custom, Flag, Tcb } from './tcb.js';
-import { startTimer, Timer, timerRuns } from './timers.js';
+import { startTimer, stopTimer, Timer, timerRuns } from './timers.js';
 import { SentFlag } from './transmit-pool.js';
 import { appendRecord, roomForRecord } from './transmit-queue.js';
 import { updateWorthTelling } from './window.js';
@@ -169,6 +169,8 @@ function armAfterSending(tcp: TcpContext, c: number, k: number, packetsBefore: n
   // Until its handshake is complete a Fast Open child's timer is for the SYN-ACK (as Linux).
   if (isChild(tcp, c)) return;
   const due = packetsBefore === 0 || tcp.cold[k + Cold.PENDING] === Pending.PROBE;
+  // With something in flight the persist timer has done its work; what is held back later waits its own time.
+  if (timerRuns(tcp, k, Timer.PERSIST)) stopTimer(tcp, k, Timer.PERSIST);
   // The probe comes first, and the timeout is armed when it has been sent.
   if (!scheduleProbe(tcp, c, k, false) && due) rearmTimeout(tcp, c, k);
 }
