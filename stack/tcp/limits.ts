@@ -81,7 +81,7 @@ export interface TcpLimits {
   /** So many times a SYN is repeated after the same wait before the wait doubles, and `synRetries` counts from there: Linux's tcp_syn_linear_timeouts, 4. */
   readonly synLinearTimeouts: number;
   /**
-   * PSH stands on the last segment of every burst, and not only where a write ends. Linux says it on what it hands to a device that segments, so it is for a device that does; off, as nothing
+   * PSH stands on the last segment of every burst, of a retransmitted one too, and not only where a write ends. Linux says it on what it hands to a device that segments, so it is for a device that does; off, as nothing
    * here segments for us.
    */
   readonly pushBursts: boolean;

@@ -1,7 +1,7 @@
 import { seqGt } from '../base/seq.js';
 import { Cause } from '../net/note.js';
 import { TcpFlag } from '../wire/tcp.js';
-import { burstSegments } from './burst.js';
+import { burstEnds, burstSegments } from './burst.js';
 import { roomFor, standInLine, wake } from './connection.js';
 import type { TcpContext } from './context.js';
 import { restartAfterIdle, validateCwnd } from './cwnd-validation.js';
@@ -104,7 +104,7 @@ function sendProbe(tcp: TcpContext, c: number, k: number): boolean {
       return true;
     }
   }
-  const resent = resend(tcp, c, k, last, Cause.RETRANSMIT_PROBE);
+  const resent = resend(tcp, c, k, last, Cause.RETRANSMIT_PROBE, false);
   if (resent === Resent.SENT) probeSent(tcp, c, k, true);
   else rearmTimeout(tcp, c, k);
   return true;
@@ -227,8 +227,9 @@ function sendWithin(tcp: TcpContext, c: number, k: number, quota: number, evenSm
       if (burstLeft < 2) burst = false;
     }
     burstLeft = burstLeft > 0 ? burstLeft - 1 : 0;
-    const push = burst && burstLeft === 0 && tcp.limits.pushBursts;
-    if (tcp.net.roomOn(tcp.way) <= 0 || !sendOne(tcp, c, k, nxt, length, mss, last, fin, push)) return false;
+    const ended = burstLeft === 0 && tcp.limits.pushBursts;
+    if (tcp.net.roomOn(tcp.way) <= 0 || !sendOne(tcp, c, k, nxt, length, mss, last, fin, burst && ended)) return false;
+    if (ended) burstEnds(tcp, k);
     if (fin) return true;
   }
 }
@@ -312,7 +313,6 @@ function sendOne(
     if (fin) hot[c + Tcb.STATE] &= ~Flag.FIN_SENT;
     return false;
   }
-  // The end of a burst is one only once: sent again, the segment has nothing of it.
   appendRecord(tcp, c, k, nxt, end, fin ? marks | SentFlag.FIN : marks);
   recordRate(tcp, k, cold[k + Cold.SENT_TAIL]);
   if (length > 0) noteAnswer(tcp, c, k);
