@@ -55,10 +55,11 @@ async function runAll(paths: readonly string[], raw: PacketdrillOptions): Promis
     options: theirs,
     asPacketdrill: raw.asPacketdrill === true,
     // Each segment for itself: a scripted one that is larger may stand for several, and a smaller one for just one.
-    makeWorld: ({ localAddress, mtu, profile, asPacketdrill }) =>
+    makeWorld: ({ localAddress, mtu, mss, profile, asPacketdrill }) =>
       new ScriptedWorld({
         profile,
         mtu,
+        joinedSegmentBytes: mss,
         localAddress: formatIpv4Address(localAddress),
         pushBursts: asPacketdrill && profile !== 'freebsd',
       }),

@@ -30,6 +30,7 @@ export const BEHAVIOUR_TEXTS: ReadonlyMap<Behaviour, string> = new Map([
   [Behaviour.RESET_IS_PIPE, "a RST after the peer's FIN is EPIPE"],
   [Behaviour.BSD_ACKS, 'delays ACKs as FreeBSD, and acknowledges a FIN at once'],
   [Behaviour.WHOLE_SEGMENTS, 'rounds the receive buffer up to whole segments'],
+  [Behaviour.KEEPS_EDGE, 'takes what ends before the largest edge ever offered'],
 ]);
 
 const OPTION_TEXTS: ReadonlyMap<TcpOptionKind, string> = new Map([

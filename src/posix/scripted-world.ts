@@ -21,6 +21,8 @@ export interface ScriptedWorldOptions {
   readonly segmentationOffload?: boolean;
   /** PSH stands on the last segment of each burst, as Linux has it for such a device. `segmentationOffload`'s if not given. */
   readonly pushBursts?: boolean;
+  /** The wire joins segments of so many bytes of text, as hardware does; 0: a larger one is one segment. */
+  readonly joinedSegmentBytes?: number;
   /** The number of the first descriptor. */
   readonly firstDescriptor?: number;
 }
@@ -76,6 +78,7 @@ export class ScriptedWorld implements World {
       tcp: {
         profile: options.profile ?? 'linux',
         pushBursts: options.pushBursts ?? this.#joins,
+        joinedSegmentBytes: options.joinedSegmentBytes ?? 0,
         connectionsMax: 1024,
         activeMax: 1024,
         synReceivedMax: 1024,

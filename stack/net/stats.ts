@@ -134,7 +134,7 @@ export class Stats {
   tcpPawsOldAcks = 0;
   /** Handshakes' ACKs that echo a timestamp no SYN-ACK had (Linux: TSEcrRejected). */
   tcpEchoRejected = 0;
-  /** Segments refused because they end beyond the window (Linux: BeyondWindow). */
+  /** Segments refused because they end, or begin, beyond the window (Linux: BeyondWindow). */
   tcpBeyondWindow = 0;
   tcpListenDrops = 0;
   tcpListenOverflows = 0;

@@ -22,7 +22,8 @@ const DUPACKS_AT_ONCE = 3;
 export function considerAck(tcp: TcpContext, c: number, k: number, gap: boolean): void {
   const { hot, cold } = tcp;
   if ((hot[c + Tcb.STATE] & Flag.ACK_PENDING) === 0) return;
-  if ((hot[c + Tcb.STATE] & Flag.ACK_NOW) !== 0 || isQuick(tcp, c, k) || enoughToTell(tcp, c, k)) {
+  // What there is to tell comes first: where it finds that the window runs low, quick ACKs end.
+  if ((hot[c + Tcb.STATE] & Flag.ACK_NOW) !== 0 || enoughToTell(tcp, c, k) || isQuick(tcp, c, k)) {
     acknowledge(tcp, c, k, gap);
     return;
   }

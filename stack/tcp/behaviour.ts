@@ -25,4 +25,6 @@ export const enum Behaviour {
   BSD_ACKS = 1 << 9,
   /** Once the handshake has said how large segments are, the receive buffer is a whole number of them. */
   WHOLE_SEGMENTS = 1 << 10,
+  /** Where the window has shrunk, what ends before the largest edge ever offered is acceptable (RFC 7323 §2.4). */
+  KEEPS_EDGE = 1 << 11,
 }

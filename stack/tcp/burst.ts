@@ -1,6 +1,7 @@
 import type { TcpContext } from './context.js';
 import { pacingRate } from './pacing.js';
-import { Cold } from './tcb.js';
+import { Cold, Flag, Tcb } from './tcb.js';
+import { Sent, SentFlag } from './transmit-pool.js';
 
 /**
  * Segment path. How many segments leave in one burst, and where PSH is said (RFC 9293 §3.9.1.2 demands it for the last of the data and leaves the rest open). Linux hands a device that can segment a burst as one large segment, and says PSH at the end of it, so that a receiver which joins segments
@@ -36,4 +37,29 @@ export function burstSegments(
   const half = cwnd > 1 ? cwnd >> 1 : 1;
   const byWindow = half < cwndLeft ? half : cwndLeft;
   return byWindow < most ? byWindow : most;
+}
+
+/** `limits.pushBursts`: the segment sent last ends a burst. */
+export function burstEnds(tcp: TcpContext, k: number): void {
+  tcp.transmits.rows[tcp.cold[k + Cold.SENT_TAIL] + Sent.FLAGS] |= SentFlag.BURST_END;
+}
+
+/**
+ * `limits.pushBursts`: whether the lost segment `at`, which is about to go again, has PSH. `before` it went another (0:
+ * none), and `left` may go, `at` counted. Segments of one burst that follow each other and are lost together are a burst
+ * again, with PSH at its end; one that goes alone is none (Linux: __tcp_transmit_skb).
+ */
+export function endsResentBurst(tcp: TcpContext, c: number, before: number, at: number, left: number): boolean {
+  const { rows } = tcp.transmits;
+  // While data is urgent each goes alone, because each has its own pointer (Linux since 7).
+  if ((tcp.hot[c + Tcb.STATE] & Flag.SND_URGENT) !== 0) return false;
+  const next = rows[at + Sent.NEXT];
+  const goesOn =
+    (rows[at + Sent.FLAGS] & SentFlag.BURST_END) === 0 &&
+    next !== 0 &&
+    left > 1 &&
+    (rows[next + Sent.FLAGS] & (SentFlag.LOST | SentFlag.SACKED | SentFlag.RETRANS)) === SentFlag.LOST;
+  if (goesOn) return false;
+  rows[at + Sent.FLAGS] |= SentFlag.BURST_END;
+  return before !== 0 && rows[before + Sent.NEXT] === at && (rows[before + Sent.FLAGS] & SentFlag.BURST_END) === 0;
 }

@@ -66,4 +66,6 @@ export const enum AckBit {
   NO_ROOM = 4,
   /** RCV_RTT_SEQ holds. */
   MEASURING = 8,
+  /** The window has shrunk: Extra.RCV_EDGE is beyond its edge. */
+  SHRUNK = 16,
 }

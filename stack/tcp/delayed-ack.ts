@@ -72,17 +72,20 @@ export function measureReceiveMss(tcp: TcpContext, c: number, k: number, length:
   const before = cold[k + Cold.LAST_SEGMENT_BYTES];
   cold[k + Cold.LAST_SEGMENT_BYTES] = 0;
   const mss = cold[k + Cold.RCV_MSS];
-  if (length >= mss) {
-    if (length > mss) {
+  let size = length;
+  if (size > mss && tcp.limits.joinedSegmentBytes !== 0 && size > tcp.limits.joinedSegmentBytes)
+    size = tcp.limits.joinedSegmentBytes;
+  if (size >= mss) {
+    if (size > mss) {
       measureScaling(tcp, c, k, length);
       const own = advertisedMss(tcp, tcp.names[(c >>> Tcb.SHIFT) * Name.SIZE + Name.REMOTE] as Address);
-      cold[k + Cold.RCV_MSS] = length < own ? length : own;
+      cold[k + Cold.RCV_MSS] = size < own ? size : own;
     }
     if ((seg.flags & TcpFlag.PSH) !== 0) cold[k + Cold.ACK_BITS] |= AckBit.PUSHED;
     return;
   }
   const remnant = (seg.flags & (TcpFlag.FIN | TcpFlag.URG | TcpFlag.SYN | TcpFlag.PSH)) !== 0;
-  const whole = seg.bytesInAll;
+  const whole = seg.bytesInAll - (length - size);
   if (whole >= MSS_COMMON + HEADER_BYTES || (whole >= MSS_LEAST + HEADER_BYTES && !remnant)) {
     const withoutOptions = whole - HEADER_BYTES - ((tcp.hot[c + Tcb.STATE] & Flag.TIMESTAMPS) !== 0 ? 12 : 0);
     cold[k + Cold.LAST_SEGMENT_BYTES] = withoutOptions;
@@ -184,7 +187,7 @@ export function ackSent(tcp: TcpContext, c: number, k: number): void {
   hot[c + Tcb.STATE] &= ~(Flag.ACK_NOW | Flag.ACK_PENDING | Flag.WINDOW_CHECK);
   cold[k + Cold.LAST_ACK_SENT] = hot[c + Tcb.RCV_NXT];
   cold[k + Cold.TIMERS] &= ~(1 << Timer.DELAYED_ACK);
-  cold[k + Cold.ACK_BITS] &= AckBit.MEASURING;
+  cold[k + Cold.ACK_BITS] &= AckBit.MEASURING | AckBit.SHRUNK;
   if (cold[k + Cold.COMPRESSED_ACKS] > 0) {
     // One of those held back is this one.
     tcp.net.stats.tcpAcksCompressed += cold[k + Cold.COMPRESSED_ACKS] - 1;

@@ -28,6 +28,8 @@ export const enum Extra {
   PUSHED_SEQ = 8,
   /** How many marks there are. */
   MARK_COUNT = 9,
+  /** The right edge of the window before it shrank, a sequence number: with ExtraBit.EDGE. */
+  RCV_EDGE = 10,
   SIZE = 12,
 }
 
@@ -36,6 +38,8 @@ export const enum ExtraBit {
   UNPUSHED = 1 << 0,
   /** Flag.CORK is that write's, and not the program's. */
   HELD = 1 << 1,
+  /** The window's edge is remembered (window.ts). */
+  EDGE = 1 << 2,
 }
 
 export class ExtraPool {

@@ -118,6 +118,7 @@ function openChild(tcp: TcpContext, listener: Listener, scratch: Int32Array): bo
   beginAcks(tcp, c, k);
   boundWindow(tcp, c, k);
   startTimer(tcp, c, k, Timer.RETRANSMIT, rtoMs(tcp, c, 0));
+  hot[c + Tcb.STATE] |= Flag.UNACCEPTED;
   listener.push(c);
   tcp.events.push(SocketKind.LISTENER, listener.row, Event.ACCEPTABLE);
   seg.textLength = 0;

@@ -2,7 +2,7 @@ import { StackError } from '../base/errors.js';
 import { sipHash8 } from '../base/siphash.js';
 import { FAST_OPEN_COOKIE_BYTES_MAX } from '../wire/tcp-options.js';
 import type { TcpContext } from './context.js';
-import { Cold, Name, Tcb } from './tcb.js';
+import { Cold, Flag, Name, Tcb } from './tcb.js';
 
 /**
  * Segment path. What Fast Open (RFC 7413) has to know apart from the connections: the keys a server's cookies are made with, and a client's cookies. A server's half is in
@@ -132,9 +132,7 @@ export function isChild(tcp: TcpContext, c: number): boolean {
 
 /** A child that its program has not accepted yet: nobody would miss it. */
 export function isUnaccepted(tcp: TcpContext, c: number): boolean {
-  const n = (c >>> Tcb.SHIFT) * Name.SIZE;
-  const { names } = tcp;
-  return tcp.listeners.find(names[n + Name.LOCAL], names[n + Name.PORTS], names[n + Name.REMOTE])?.holds(c) === true;
+  return (tcp.hot[c + Tcb.STATE] & Flag.UNACCEPTED) !== 0;
 }
 
 /** The handshake of a child is over, one way or the other: the listener has room for another, after a while where it was reset. */

@@ -1,17 +1,20 @@
 import { seqGt, seqLt } from '../base/seq.js';
 import { Cause } from '../net/note.js';
+import { OutputFlag } from '../net/transport.js';
 import { TcpFlag } from '../wire/tcp.js';
 import { Verdict } from '../wire/verdict.js';
-import { refuseSegment } from './bare-segment.js';
-import { challenge, sendAtOnce } from './challenge-ack.js';
+import { refuseSegment, sendBare } from './bare-segment.js';
+import { answeredLately, stackAllows } from './challenge-ack.js';
 import { enterTimeWait, finish, mark } from './connection.js';
 import type { TcpContext } from './context.js';
+import { ecnField } from './ecn.js';
 import { sendOwnReset } from './own-reset.js';
 import { olderThanRecent } from './paws.js';
 import { rtoMs } from './rtt.js';
 import { State } from './state.js';
-import { Cold, Flag, Tcb } from './tcb.js';
+import { Cold, Flag, Name, Tcb } from './tcb.js';
 import { startTimer, Timer, timerRuns } from './timers.js';
+import { windowField } from './window.js';
 
 /**
  * Segment path. FIN-WAIT-2 of a connection nobody owns: only the peer's FIN is waited for. RFC 9293 §3.6 would wait for ever. Deviation: as Linux
@@ -66,8 +69,11 @@ export function finWait2OrphanArrives(tcp: TcpContext, c: number, k: number): Ve
   const inside = seg.SEQ === nxt || (seqGt(end, nxt) && seqLt(seg.SEQ, edge)) || (seg.SEQ === edge && seg.LEN === 0);
   if (stale || !inside) {
     if (rst) return Verdict.TCP_SEQUENCE;
-    if (seg.LEN > 0 && (seg.flags & TcpFlag.SYN) === 0) sendAtOnce(tcp, c, k, Cause.ACK_DUPLICATE);
-    else challenge(tcp, c, k);
+    if (seg.LEN > 0 && (seg.flags & TcpFlag.SYN) === 0) answer(tcp, c, k, Cause.ACK_DUPLICATE, 0);
+    else if (!answeredLately(tcp, k) && stackAllows(tcp)) {
+      tcp.net.stats.tcpChallengeAcks += 1;
+      answer(tcp, c, k, Cause.CHALLENGE_ACK, 0);
+    }
     return stale ? Verdict.TCP_PAWS : Verdict.TCP_SEQUENCE;
   }
   if (rst) {
@@ -86,7 +92,33 @@ export function finWait2OrphanArrives(tcp: TcpContext, c: number, k: number): Ve
   }
   hot[c + Tcb.RCV_NXT] = end;
   if (seg.hasTimestamps) hot[c + Tcb.TS_RECENT] = seg.TSval;
-  sendAtOnce(tcp, c, k, Cause.ACK_NOW);
+  answer(tcp, c, k, Cause.ACK_NOW, (hot[c + Tcb.STATE] & Flag.ECN) !== 0 ? ecnField(tcp, k, false) : 0);
   enterTimeWait(tcp, c);
   return Verdict.OK;
+}
+
+/**
+ * <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>. Deviation: as Linux without the bits of ECN, like an answer in TIME-WAIT; RFC 9768
+ * §3.2.2 would have the count of marks in it; there is nothing that the peer could send more slowly for it.
+ */
+function answer(tcp: TcpContext, c: number, k: number, cause: Cause, ecn: number): void {
+  const { hot, cold, names } = tcp;
+  const n = (c >>> Tcb.SHIFT) * Name.SIZE;
+  sendBare(
+    tcp,
+    names[n + Name.LOCAL],
+    names[n + Name.REMOTE],
+    names[n + Name.PORTS],
+    hot[c + Tcb.SND_NXT],
+    hot[c + Tcb.RCV_NXT],
+    TcpFlag.ACK,
+    windowField(tcp, c, hot[c + Tcb.RCV_WND]),
+    (hot[c + Tcb.STATE] & Flag.TIMESTAMPS) !== 0,
+    (tcp.clock.ms + cold[k + Cold.TS_OFFSET]) | 0,
+    hot[c + Tcb.TS_RECENT],
+    cause,
+    State.FIN_WAIT_2,
+    (cold[k + Cold.TOS_AND_TTL] >>> 8) | ecn,
+    OutputFlag.ANSWER,
+  );
 }

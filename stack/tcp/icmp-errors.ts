@@ -85,8 +85,10 @@ export function onIcmpError(tcp: TcpContext, report: ErrorReport): Verdict {
   const c = row << Tcb.SHIFT;
   const { hot } = tcp;
   const seq = tcpSeq(report.view, report.at);
-  // RFC 5927 §4.1: it can only be about something that is on its way.
-  if (!seqGeq(seq, hot[c + Tcb.SND_UNA]) || seqGt(seq, hot[c + Tcb.SND_NXT])) return Verdict.ICMP_IMPLAUSIBLE;
+  // RFC 5927 §4.1: it can only be about something that is on its way. Of a Fast Open child that is its SYN-ACK, too.
+  const child = isChild(tcp, c);
+  const first = child ? (hot[c + Tcb.SND_UNA] - 1) | 0 : hot[c + Tcb.SND_UNA];
+  if (!seqGeq(seq, first) || seqGt(seq, hot[c + Tcb.SND_NXT])) return Verdict.ICMP_IMPLAUSIBLE;
   const k = wake(tcp, c);
   if (k === 0) return Verdict.TCP_MEMORY;
   if (report.error === PathError.TOO_BIG) return onTooBig(tcp, c, k, report);
@@ -97,14 +99,15 @@ export function onIcmpError(tcp: TcpContext, report: ErrorReport): Verdict {
   // RFC 5927 §4.3 only the handshake ends, and that on the soft errors as well, against MUST-56: a program that calls the unreachable wants to
   // know now and not in two minutes (RFC 5461 §3.1). A synchronized connection remembers the reason in case it times out.
   // A Fast Open connection that its program has accepted is in use, and counts as synchronized (as Linux).
-  const inUse = state === State.SYN_RECEIVED && isChild(tcp, c) && !isUnaccepted(tcp, c);
+  const inUse = state === State.SYN_RECEIVED && child && !isUnaccepted(tcp, c);
   if (state === State.SYN_SENT || (state === State.SYN_RECEIVED && !inUse)) {
     tcp.net.stats.tcpAttemptFails += 1;
     tcp.icmpReports.keep(row, tcp.names[row * Name.SIZE + Name.GENERATION], report);
     fail(tcp, c, error);
     return Verdict.OK;
   }
-  if (report.error <= PathError.UNREACHABLE_HOST && report.code <= Unreachable.HOST) revertBackoff(tcp, c, k, seq);
+  if (!child && report.error <= PathError.UNREACHABLE_HOST && report.code <= Unreachable.HOST)
+    revertBackoff(tcp, c, k, seq);
   if ((tcp.cold[k + Cold.CUSTOM] & Custom.RECEIVE_ERRORS) === 0) tcp.cold[k + Cold.SOFT_ERROR] = error;
   else {
     // IP_RECVERR: the program wants to know at once. The connection goes on.

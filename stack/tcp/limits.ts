@@ -56,6 +56,11 @@ export interface TcpLimits {
   readonly moderateReceiveBuffer: boolean;
   /** On shorter round trips the receive buffer grows in proportion to them, so that it stays in the cache: Linux's tcp_rcvbuf_low_rtt, since 7. */
   readonly receiveLowRttUs: number;
+  /**
+   * The device joins segments before they come here (large receive offload), and each had so many bytes of text: what
+   * counts as a full segment. 0: it joins none, or does not say, and a large one counts as one.
+   */
+  readonly joinedSegmentBytes: number;
   /** A window once promised may be taken back when memory runs short: Linux's tcp_shrink_window, off as RFC 9293 §3.8.6 wants. */
   readonly shrinkWindow: boolean;
   /** Send buffer likewise. Linux: tcp_wmem 16 KiB growing to 4 MiB; ours starts at what an initial window of jumbo writes needs. */
@@ -76,7 +81,7 @@ export interface TcpLimits {
   /** So many times a SYN is repeated after the same wait before the wait doubles, and `synRetries` counts from there: Linux's tcp_syn_linear_timeouts, 4. */
   readonly synLinearTimeouts: number;
   /**
-   * PSH stands on the last segment of every burst, and not only where a write ends. Linux says it on what it hands to a device that segments, so it is for a device that does; off, as nothing
+   * PSH stands on the last segment of every burst, of a retransmitted one too, and not only where a write ends. Linux says it on what it hands to a device that segments, so it is for a device that does; off, as nothing
    * here segments for us.
    */
   readonly pushBursts: boolean;
@@ -240,6 +245,7 @@ export const TCP_LIMITS: TcpLimits = {
   receiveBytesCeiling: 4 << 20,
   moderateReceiveBuffer: true,
   receiveLowRttUs: 1000,
+  joinedSegmentBytes: 0,
   shrinkWindow: false,
   sendBytes: 131_072,
   sendBytesMax: 4 << 20,

@@ -74,12 +74,6 @@ export class Listener {
     if (this.count > this.highWater) this.highWater = this.count;
   }
 
-  /** Whether the connection still waits to be accepted. Linear in those that do: not for every segment. */
-  holds(c: number): boolean {
-    for (let i = 0; i < this.count; i++) if (this.queue[(this.head + i) % this.queue.length] === c) return true;
-    return false;
-  }
-
   /** The connection that has waited longest, or -1. */
   shift(): number {
     if (this.count === 0) return -1;

@@ -1,7 +1,7 @@
 import { seqGt } from '../base/seq.js';
 import { Cause } from '../net/note.js';
 import { TcpFlag } from '../wire/tcp.js';
-import { burstSegments } from './burst.js';
+import { burstEnds, burstSegments } from './burst.js';
 import { roomFor, standInLine, wake } from './connection.js';
 import type { TcpContext } from './context.js';
 import { restartAfterIdle, validateCwnd } from './cwnd-validation.js';
@@ -24,7 +24,7 @@ import { State } from './state.js';
 import { mayProbe, probeSent } from './tail-loss-probe.js';
 import { Busy, nowBusy } from './tally.js';
 import { Cold, Custom, Flag, Tcb } from './tcb.js';
-import { startTimer, Timer, timerRuns } from './timers.js';
+import { startTimer, stopTimer, Timer, timerRuns } from './timers.js';
 import { SentFlag } from './transmit-pool.js';
 import { appendRecord, roomForRecord } from './transmit-queue.js';
 import { updateWorthTelling } from './window.js';
@@ -104,7 +104,7 @@ function sendProbe(tcp: TcpContext, c: number, k: number): boolean {
       return true;
     }
   }
-  const resent = resend(tcp, c, k, last, Cause.RETRANSMIT_PROBE);
+  const resent = resend(tcp, c, k, last, Cause.RETRANSMIT_PROBE, false);
   if (resent === Resent.SENT) probeSent(tcp, c, k, true);
   else rearmTimeout(tcp, c, k);
   return true;
@@ -169,6 +169,8 @@ function armAfterSending(tcp: TcpContext, c: number, k: number, packetsBefore: n
   // Until its handshake is complete a Fast Open child's timer is for the SYN-ACK (as Linux).
   if (isChild(tcp, c)) return;
   const due = packetsBefore === 0 || tcp.cold[k + Cold.PENDING] === Pending.PROBE;
+  // With something in flight the persist timer has done its work; what is held back later waits its own time.
+  if (timerRuns(tcp, k, Timer.PERSIST)) stopTimer(tcp, k, Timer.PERSIST);
   // The probe comes first, and the timeout is armed when it has been sent.
   if (!scheduleProbe(tcp, c, k, false) && due) rearmTimeout(tcp, c, k);
 }
@@ -225,8 +227,9 @@ function sendWithin(tcp: TcpContext, c: number, k: number, quota: number, evenSm
       if (burstLeft < 2) burst = false;
     }
     burstLeft = burstLeft > 0 ? burstLeft - 1 : 0;
-    const push = burst && burstLeft === 0 && tcp.limits.pushBursts;
-    if (tcp.net.roomOn(tcp.way) <= 0 || !sendOne(tcp, c, k, nxt, length, mss, last, fin, push)) return false;
+    const ended = burstLeft === 0 && tcp.limits.pushBursts;
+    if (tcp.net.roomOn(tcp.way) <= 0 || !sendOne(tcp, c, k, nxt, length, mss, last, fin, burst && ended)) return false;
+    if (ended) burstEnds(tcp, k);
     if (fin) return true;
   }
 }
@@ -310,7 +313,6 @@ function sendOne(
     if (fin) hot[c + Tcb.STATE] &= ~Flag.FIN_SENT;
     return false;
   }
-  // The end of a burst is one only once: sent again, the segment has nothing of it.
   appendRecord(tcp, c, k, nxt, end, fin ? marks | SentFlag.FIN : marks);
   recordRate(tcp, k, cold[k + Cold.SENT_TAIL]);
   if (length > 0) noteAnswer(tcp, c, k);

@@ -77,7 +77,12 @@ export const LINUX_7_3: TcpProfile = {
   system: 'linux',
   release: 7_03,
   synLayout: LINUX_LAYOUT,
-  behaviour: BEHAVIOUR_6_18 | Behaviour.RECENT_DESPITE_OLD_ACK | Behaviour.DELAY_CAPPED | Behaviour.TUNES_AS_7,
+  behaviour:
+    BEHAVIOUR_6_18 |
+    Behaviour.RECENT_DESPITE_OLD_ACK |
+    Behaviour.DELAY_CAPPED |
+    Behaviour.TUNES_AS_7 |
+    Behaviour.KEEPS_EDGE,
   limits: {},
 };
 

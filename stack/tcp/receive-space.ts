@@ -392,9 +392,13 @@ function tuneTo(tcp: TcpContext, c: number, k: number, read: number): void {
   raiseLimit(tcp, k, wanted < limits.receiveBytesMax ? wanted : limits.receiveBytesMax);
 }
 
-/** A segment was kept out of order: the window must hold what lies between, or the sender cannot go on while it repairs. */
+/**
+ * A segment was kept out of order: the window must hold what lies between, or the sender cannot go on while it repairs.
+ * Not before a program has the connection: nobody would read it, and a stranger could have much kept for nothing.
+ */
 export function tuneOutOfOrder(tcp: TcpContext, c: number, k: number): void {
-  if ((tcp.hot[c + Tcb.STATE] & Flag.ORPHAN) === 0) tuneTo(tcp, c, k, tcp.cold[k + Cold.TUNE_SPACE]);
+  if ((tcp.hot[c + Tcb.STATE] & (Flag.ORPHAN | Flag.UNACCEPTED)) === 0)
+    tuneTo(tcp, c, k, tcp.cold[k + Cold.TUNE_SPACE]);
 }
 
 /** From RCV.NXT to the end of what lies farthest ahead. */

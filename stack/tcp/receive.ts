@@ -51,7 +51,10 @@ export function takeData(tcp: TcpContext, c: number, k: number): Verdict {
     return refuse(tcp, c, k, Verdict.TCP_DUPLICATE);
   }
   if (seqGt(seg.SEQ, nxt)) {
-    if (!seqLt(seg.SEQ, (nxt + window) | 0)) return refuse(tcp, c, k, Verdict.TCP_SEQUENCE);
+    if (!seqLt(seg.SEQ, (nxt + window) | 0)) {
+      noteBeyond(tcp);
+      return refuse(tcp, c, k, Verdict.TCP_SEQUENCE);
+    }
     return takeAhead(tcp, c, k, end);
   }
   if (seg.SEQ !== nxt) reportDuplicate(tcp, c, k, seg.SEQ, nxt);
@@ -61,6 +64,11 @@ export function takeData(tcp: TcpContext, c: number, k: number): Verdict {
     return refuse(tcp, c, k, Verdict.TCP_WINDOW_CLOSED);
   }
   return takeInOrder(tcp, c, k, (nxt - seg.SEQ) | 0);
+}
+
+/** Counted since Linux has had the refusal. */
+export function noteBeyond(tcp: TcpContext): void {
+  if ((tcp.behaviour & Behaviour.REFUSE_BEYOND) !== 0) tcp.net.stats.tcpBeyondWindow += 1;
 }
 
 /** Nothing of it is taken. The peer is told at once where we stand, and for a while. */
@@ -192,6 +200,9 @@ function finArrives(tcp: TcpContext, c: number, k: number): void {
   cold[k + Cold.FIN_WAITING] = 0;
   if (cold[k + Cold.OOO_COUNT] > 0) freeRuns(tcp, k);
   forgetBlocks(tcp, k);
+  // Deviation: what the FIN's segment brought for the second time is not told (RFC 2883 §4), as in Linux: no more data
+  // will come for which the peer could learn from it.
+  clearDuplicate(tcp, k);
   hot[c + Tcb.RCV_NXT] = (hot[c + Tcb.RCV_NXT] + 1) | 0;
   if (hot[c + Tcb.RCV_WND] > 0) hot[c + Tcb.RCV_WND] -= 1;
   hot[c + Tcb.STATE] |= Flag.FIN_RECEIVED | Flag.ACK_PENDING;

@@ -2,6 +2,7 @@ import { seqGt, seqLt } from '../base/seq.js';
 import { Cause } from '../net/note.js';
 import { TcpFlag } from '../wire/tcp.js';
 import { holdOption } from './acc-ecn-option.js';
+import { endsResentBurst } from './burst.js';
 import { mark, roomFor } from './connection.js';
 import type { TcpContext } from './context.js';
 import { recordRate } from './delivery-rate.js';
@@ -49,7 +50,9 @@ export function wantRexmit(tcp: TcpContext, c: number, k: number, what: Rexmit):
 /** The first segment again, after a timeout. False when frames ran out. */
 export function resendHead(tcp: TcpContext, c: number, k: number): boolean {
   const head = tcp.cold[k + Cold.SENT_HEAD];
-  return head === 0 || resendLost(tcp, c, k, head, Cause.RETRANSMIT_TIMEOUT) !== Resent.NO_ROOM;
+  if (head === 0) return true;
+  const push = tcp.limits.pushBursts && endsResentBurst(tcp, c, 0, head, 1);
+  return resendLost(tcp, c, k, head, Cause.RETRANSMIT_TIMEOUT, push) !== Resent.NO_ROOM;
 }
 
 /** Everything lost, in order, as far as cwnd goes. False when frames ran out. */
@@ -59,9 +62,11 @@ export function resendLostSegments(tcp: TcpContext, c: number, k: number): boole
   const head = cold[k + Cold.SENT_HEAD];
   const cwnd = cwndPackets(tcp, c);
   let hole = false;
+  let before = 0;
   for (let at = cold[k + Cold.RETRANSMIT_HINT] || head; at !== 0; at = rows[at + Sent.NEXT]) {
     if (!hole) cold[k + Cold.RETRANSMIT_HINT] = at;
-    if (cwnd - packetsInFlight(cold, k) <= 0 || cold[k + Cold.RETRANS_OUT] >= cold[k + Cold.LOST_OUT]) return true;
+    const left = cwnd - packetsInFlight(cold, k);
+    if (left <= 0 || cold[k + Cold.RETRANS_OUT] >= cold[k + Cold.LOST_OUT]) return true;
     const flags = rows[at + Sent.FLAGS];
     if ((flags & SentFlag.LOST) === 0) {
       // Not lost yet, and may be later: the next time begins here.
@@ -73,7 +78,9 @@ export function resendLostSegments(tcp: TcpContext, c: number, k: number): boole
       wantRexmit(tcp, c, k, Rexmit.LOST);
       return true;
     }
-    const resent = resendLost(tcp, c, k, at, causeNow(tcp, k, at === head));
+    const push = tcp.limits.pushBursts && endsResentBurst(tcp, c, before, at, left);
+    const resent = resendLost(tcp, c, k, at, causeNow(tcp, k, at === head), push);
+    before = at;
     if (resent !== Resent.SENT) return resent === Resent.REFUSED;
     if (inCwndReduction(cold, k)) cold[k + Cold.PRR_OUT] += 1;
     // The first segment has left again, so its time begins anew; RACK's timer, if it stands, comes first.
@@ -89,9 +96,9 @@ function causeNow(tcp: TcpContext, k: number, first: boolean): Cause {
 }
 
 /** A segment taken for lost goes again: its transmission counts as in flight, and may turn out to have been needless. */
-function resendLost(tcp: TcpContext, c: number, k: number, at: number, cause: Cause): Resent {
+function resendLost(tcp: TcpContext, c: number, k: number, at: number, cause: Cause, push: boolean): Resent {
   const { cold, clock } = tcp;
-  const resent = resend(tcp, c, k, at, cause);
+  const resent = resend(tcp, c, k, at, cause, push);
   if (resent !== Resent.SENT) return resent;
   tcp.transmits.rows[at + Sent.FLAGS] |= SentFlag.RETRANS;
   cold[k + Cold.RETRANS_OUT] += 1;
@@ -105,7 +112,7 @@ function resendLost(tcp: TcpContext, c: number, k: number, at: number, cause: Ca
 }
 
 /** Sends the segment of a record again: what SND.UNA has passed left off, no more than the MSS and the window allow, small ones put together. */
-export function resend(tcp: TcpContext, c: number, k: number, at: number, cause: Cause): Resent {
+export function resend(tcp: TcpContext, c: number, k: number, at: number, cause: Cause, push: boolean): Resent {
   const { hot, cold } = tcp;
   const { rows } = tcp.transmits;
   const una = hot[c + Tcb.SND_UNA];
@@ -125,9 +132,11 @@ export function resend(tcp: TcpContext, c: number, k: number, at: number, cause:
   if (length > most) {
     // Without a record for the rest the timer tries again.
     if (!splitRecord(tcp, k, at, most)) return Resent.REFUSED;
+    push = false;
   } else if (length < most) gather(tcp, c, k, at, most - length);
   const flags = rows[at + Sent.FLAGS];
-  const bits = ((flags & SentFlag.PUSH) !== 0 ? TcpFlag.PSH : 0) | ((flags & SentFlag.FIN) !== 0 ? TcpFlag.FIN : 0);
+  const bits =
+    ((flags & SentFlag.PUSH) !== 0 || push ? TcpFlag.PSH : 0) | ((flags & SentFlag.FIN) !== 0 ? TcpFlag.FIN : 0);
   const bytes = bytesOf(rows, at);
   if (!sendSegment(tcp, c, k, seq, bytes, bits, cause)) return Resent.NO_ROOM;
   // What is sent again says nothing about a probe any more.

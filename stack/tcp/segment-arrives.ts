@@ -20,7 +20,7 @@ import { settle } from './memory.js';
 import { leastTtl, sendShift, syncMss } from './options.js';
 import { sendOwnReset } from './own-reset.js';
 import { olderThanRecent, updateRecent } from './paws.js';
-import { takeData } from './receive.js';
+import { noteBeyond, takeData } from './receive.js';
 import { endMeasurement, rtoMs } from './rtt.js';
 import { highestTold, reportDuplicate } from './sack.js';
 import { State } from './state.js';
@@ -29,6 +29,7 @@ import { passSyn, sendOwnSyn, synSentArrives } from './syn-sent.js';
 import { Cold, Custom, Flag, Tally, Tcb } from './tcb.js';
 import { startTimer, Timer } from './timers.js';
 import { processUrgent } from './urgent.js';
+import { largestEdge } from './window.js';
 
 /**
  * Segment path. SEGMENT ARRIVES, RFC 9293 §3.10.7.4, for a connection with a full row: eight checks in the RFC's order, a function
@@ -199,7 +200,10 @@ function checkSequence(tcp: TcpContext, c: number, k: number): Verdict {
   if (!seqLt(end, cold[k + Cold.LAST_ACK_SENT])) {
     const edge = (nxt + hot[c + Tcb.RCV_WND]) | 0;
     if (!seqGt(end, edge)) return Verdict.OK;
-    if (!seqGt(seg.SEQ, edge) && !isRefusedBeyond(tcp, c, (end - edge) | 0)) return Verdict.OK;
+    const largest = largestEdge(tcp, k, edge);
+    if (!seqGt(end, largest)) return Verdict.OK;
+    if (!seqGt(seg.SEQ, largest) && !isRefusedBeyond(tcp, c, (end - largest) | 0)) return Verdict.OK;
+    if (!rst && !syn) noteBeyond(tcp);
   }
   if (rst) return resetsAfterFin(tcp, c) ? reset(tcp, c) : Verdict.TCP_SEQUENCE;
   if (syn) {
@@ -220,9 +224,7 @@ function isRefusedBeyond(tcp: TcpContext, c: number, beyond: number): boolean {
   if ((tcp.behaviour & Behaviour.REFUSE_BEYOND) === 0 || tcp.hot[c + Tcb.RCV_QUEUE] === 0) return false;
   if (beyond === 1 && (tcp.seg.flags & TcpFlag.FIN) !== 0) return false;
   // Deviation from Linux: with the window shut its text is dropped later, so that ACK and URG count (MUST-66).
-  if (tcp.hot[c + Tcb.RCV_WND] === 0) return false;
-  if ((tcp.seg.flags & (TcpFlag.RST | TcpFlag.SYN)) === 0) tcp.net.stats.tcpBeyondWindow += 1;
-  return true;
+  return tcp.hot[c + Tcb.RCV_WND] !== 0;
 }
 
 /** An ACK that others have overtaken: a new one would tell its sender nothing, so that Linux 6.18 does not answer it. */

@@ -61,7 +61,12 @@ export function synReceivedArrives(tcp: TcpContext, row: number): number {
     return drop(tcp, Verdict.TCP_DUPLICATE);
   }
   // Fifth check, before the first (as Linux): an ACK of what was never sent is nobody's, whatever its sequence number.
-  if ((seg.flags & TcpFlag.ACK) !== 0 && seg.ACK !== ((rows[at + Syn.ISS] + 1) | 0)) {
+  // That of a RST counts for nothing (RFC 9293 §3.10.7.4). Deviation: before Linux 6.18 it made the RST one to ignore.
+  if (
+    (seg.flags & TcpFlag.ACK) !== 0 &&
+    seg.ACK !== ((rows[at + Syn.ISS] + 1) | 0) &&
+    ((seg.flags & TcpFlag.RST) === 0 || (tcp.behaviour & Behaviour.CHALLENGE_HALF_OPEN) === 0)
+  ) {
     refuseSegment(tcp, Cause.RST_UNACCEPTABLE_ACK, State.SYN_RECEIVED);
     return drop(tcp, Verdict.TCP_ACK_UNACCEPTABLE);
   }
@@ -372,6 +377,7 @@ export function establish(tcp: TcpContext, c: number, k: number): void {
   const { seg } = tcp;
   const listener = tcp.listeners.find(seg.local, seg.ports, seg.remote);
   if (listener === undefined) return;
+  hot[c + Tcb.STATE] |= Flag.UNACCEPTED;
   listener.push(c);
   tcp.events.push(SocketKind.LISTENER, listener.row, Event.ACCEPTABLE);
 }

@@ -85,6 +85,8 @@ export const enum Flag {
   WRITE_BLOCKED = 1 << 18,
   /** Of one that has ended: TS_RECENT holds what was in Cold.FAST_OPEN. */
   FAST_OPEN_KEPT = 1 << 19,
+  /** Came from LISTEN, and no program has it yet. */
+  UNACCEPTED = 1 << 20,
   /** SND.UP is ahead of SND.UNA. */
   SND_URGENT = 1 << 21,
   /** RCV.UP is ahead of what the program has read. */
@@ -344,7 +346,6 @@ export const enum Cold {
   NOTICE = 102,
   /** Packets delivered (DELIVERED) when congestion control was last told of it. */
   CC_DELIVERED = 153,
-
   /** Accurate ECN, RFC 9768 (acc-ecn.ts). Bits of AccEcn; 0: not this mode. */
   ACC_ECN = 154,
   /** Packets received with CE, modulo 2^32, and how many of them no ACK has told yet. */

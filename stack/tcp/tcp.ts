@@ -258,9 +258,9 @@ export class Tcp implements Transport {
     if (c < 0) return 0;
     if (listener.count > 0) tcp.events.push(SocketKind.LISTENER, listener.row, Event.ACCEPTABLE);
     const row = c >>> Tcb.SHIFT;
-    const word = tcp.hot[c + Tcb.STATE];
+    tcp.hot[c + Tcb.STATE] &= ~Flag.UNACCEPTED;
     let events = tcp.hot[c + Tcb.RCV_QUEUE] !== 0 ? Event.READABLE : 0;
-    if ((word & Flag.FIN_RECEIVED) !== 0) events |= Event.PEER_CLOSED;
+    if ((tcp.hot[c + Tcb.STATE] & Flag.FIN_RECEIVED) !== 0) events |= Event.PEER_CLOSED;
     if (tcp.table.errors[row] !== 0) events |= Event.FAILED;
     if (events !== 0) tcp.events.push(SocketKind.CONNECTION, row, events);
     return tcp.table.idOf(row);

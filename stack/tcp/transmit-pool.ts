@@ -50,6 +50,8 @@ export const enum SentFlag {
   RATED = 1 << 8,
   /** The program ended a record here (MSG_EOR): what follows is never sent in one segment with it. */
   RECORD_END = 1 << 9,
+  /** A burst ended here (burst.ts). */
+  BURST_END = 1 << 10,
   /** Sent more than once, in flight or not. */
   RETRANSMITTED = RETRANS | EVER_RETRANS,
 }

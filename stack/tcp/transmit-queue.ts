@@ -193,7 +193,7 @@ export function splitRecord(tcp: TcpContext, k: number, at: number, length: numb
   rows[rest + Sent.EXPRESS] = 0;
   rows[rest + Sent.FLAGS] = flags & ~SentFlag.TIMED;
   rows[at + Sent.END] = middle;
-  rows[at + Sent.FLAGS] = flags & ~(SentFlag.PUSH | SentFlag.FIN | SentFlag.RECORD_END);
+  rows[at + Sent.FLAGS] = flags & ~ENDS;
   rows[at + Sent.NEXT] = rest;
   if (cold[k + Cold.SENT_TAIL] === at) cold[k + Cold.SENT_TAIL] = rest;
   if ((flags & SentFlag.TIMED) !== 0) insertAfterInOrder(cold, rows, k, at, rest);
@@ -211,8 +211,10 @@ function insertAfterInOrder(cold: Int32Array, rows: Int32Array, k: number, at: n
   rows[rest + Sent.FLAGS] |= SentFlag.TIMED;
 }
 
+/** What belongs to the last byte of a record. */
+const ENDS = SentFlag.PUSH | SentFlag.FIN | SentFlag.RECORD_END | SentFlag.BURST_END;
 /** What a record takes over from the one that joins it. */
-const JOINED = SentFlag.PUSH | SentFlag.FIN | SentFlag.EVER_RETRANS | SentFlag.RECORD_END;
+const JOINED = ENDS | SentFlag.EVER_RETRANS;
 
 /** The record after `at` joins it: the two are sent again as one segment. */
 export function mergeNext(tcp: TcpContext, k: number, at: number): void {

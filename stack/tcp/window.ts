@@ -1,5 +1,8 @@
+import { seqGt, seqMax } from '../base/seq.js';
+import { Behaviour } from './behaviour.js';
 import { AckBit } from './cold-bits.js';
 import type { TcpContext } from './context.js';
+import { Extra, ExtraBit, extraRow, leaveExtraRow } from './extra-rows.js';
 import { receiveShift } from './options.js';
 import { allowedWindow, freeWindow, windowOffered } from './receive-space.js';
 import { Cold, Custom, Flag, Tcb } from './tcb.js';
@@ -13,14 +16,52 @@ import { Cold, Custom, Flag, Tcb } from './tcb.js';
  */
 export function selectWindow(tcp: TcpContext, c: number, k: number): number {
   const { hot, cold } = tcp;
-  if ((cold[k + Cold.ACK_BITS] & AckBit.NO_ROOM) !== 0) return 0;
+  const bits = cold[k + Cold.ACK_BITS];
+  if ((bits & AckBit.NO_ROOM) !== 0) {
+    rememberEdge(tcp, c, k);
+    return 0;
+  }
   const shift = receiveShift(tcp, c);
   const current = hot[c + Tcb.RCV_WND];
   let window = usefulWindow(tcp, c, k);
   // Rounding up may promise less than a unit more (RFC 7323 §2.4); rounding down would seem to take it back.
-  if (window < current && !(tcp.limits.shrinkWindow && shift > 0)) window = roundUp(current, shift);
+  if (window < current && !mayShrink(tcp, shift)) window = roundUp(current, shift);
   const max = 0xffff << shift;
-  return window < max ? window : max;
+  if (window > max) window = max;
+  if (window < current) rememberEdge(tcp, c, k);
+  else if ((bits & AckBit.SHRUNK) !== 0) forgetEdge(tcp, c, k, window);
+  return window;
+}
+
+/**
+ * The window is about to shrink. What the peer sent into the larger one is on its way: RFC 7323 §2.4 has the receiver
+ * remember the largest edge, and Linux does since 7.
+ */
+function rememberEdge(tcp: TcpContext, c: number, k: number): void {
+  if ((tcp.behaviour & Behaviour.KEEPS_EDGE) === 0 || tcp.hot[c + Tcb.RCV_WND] === 0) return;
+  const { rows } = tcp.extras;
+  const edge = (tcp.hot[c + Tcb.RCV_NXT] + tcp.hot[c + Tcb.RCV_WND]) | 0;
+  const extra = extraRow(tcp, k);
+  if ((rows[extra + Extra.BITS] & ExtraBit.EDGE) !== 0 && !seqGt(edge, rows[extra + Extra.RCV_EDGE])) return;
+  rows[extra + Extra.BITS] |= ExtraBit.EDGE;
+  rows[extra + Extra.RCV_EDGE] = edge;
+  tcp.cold[k + Cold.ACK_BITS] |= AckBit.SHRUNK;
+}
+
+/** The window to be offered reaches the largest edge again, or does not yet. */
+function forgetEdge(tcp: TcpContext, c: number, k: number, window: number): void {
+  const { rows } = tcp.extras;
+  const extra = tcp.cold[k + Cold.EXTRA];
+  if (seqGt(rows[extra + Extra.RCV_EDGE], (tcp.hot[c + Tcb.RCV_NXT] + window) | 0)) return;
+  rows[extra + Extra.BITS] &= ~ExtraBit.EDGE;
+  tcp.cold[k + Cold.ACK_BITS] &= ~AckBit.SHRUNK;
+  leaveExtraRow(tcp, k);
+}
+
+/** The largest right edge that was ever offered, if that is beyond `edge`, which is offered now. */
+export function largestEdge(tcp: TcpContext, k: number, edge: number): number {
+  if ((tcp.cold[k + Cold.ACK_BITS] & AckBit.SHRUNK) === 0) return edge;
+  return seqMax(edge, tcp.extras.rows[tcp.cold[k + Cold.EXTRA] + Extra.RCV_EDGE]);
 }
 
 /**
@@ -37,16 +78,24 @@ export function usefulWindow(tcp: TcpContext, c: number, k: number): number {
   let mss = cold[k + Cold.RCV_MSS];
   if (mss > full) mss = full;
   if (mss <= 0) return 0;
+  const shrinks = mayShrink(tcp, shift);
+  // What may be taken back is never promised for the scale's sake alone.
+  if (shrinks) free = roundDown(free, shift);
   if (free < full >>> 1) {
     cold[k + Cold.QUICK_ACKS] = 0;
     free = roundDown(free, shift);
-    if (free < allowed >>> 4 || free < mss) return 0;
+    if (free < allowed >>> 4 || free < mss || (shrinks && free === 0)) return 0;
   }
   if (free > cold[k + Cold.RCV_SSTHRESH]) free = cold[k + Cold.RCV_SSTHRESH];
   if (shift > 0) return roundUp(free, shift);
   const offered = windowOffered(tcp, c, k);
   if (offered <= free - mss || offered > free) return free - (free % mss);
   return mss === full && free > offered + (full >>> 1) ? free : offered;
+}
+
+/** Linux's tcp_shrink_window; without scaling it has no effect. */
+function mayShrink(tcp: TcpContext, shift: number): boolean {
+  return tcp.limits.shrinkWindow && shift > 0;
 }
 
 function roundDown(window: number, shift: number): number {

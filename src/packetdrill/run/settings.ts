@@ -16,6 +16,8 @@ export interface Settings {
   bindPort: number;
   connectPort: number;
   mtu: number;
+  /** A scripted packet with more text stands for segments of this size that the device has joined; 0: it is one segment. */
+  mss: number;
   /** An event may be late or early by the larger of both: packetdrill's. The kernel's timers go off an eighth late at most. */
   toleranceUs: number;
   tolerancePercent: number;
@@ -46,6 +48,7 @@ export function defaultSettings(profile: Profile, definitions: ReadonlyMap<strin
     bindPort: 8080,
     connectPort: 8080,
     mtu: 1500,
+    mss: 0,
     toleranceUs: 4000,
     tolerancePercent: 12.5,
     tsTickUs: 0,
@@ -106,6 +109,9 @@ function applyOption(settings: Settings, { name, value, place }: ScriptOption): 
       return;
     case 'mtu':
       settings.mtu = wholeNumber(value, 68, 65_535, name, place);
+      return;
+    case 'mss':
+      settings.mss = wholeNumber(value, 0, 65_535, name, place);
       return;
     case 'tolerance_usecs':
       settings.toleranceUs = wholeNumber(value, 0, TOLERANCE_US_MAX, name, place);

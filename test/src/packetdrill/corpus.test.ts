@@ -15,8 +15,13 @@ t.test('every script in test/packetdrill → passes where it claims to hold, fai
   for (const file of FILES) {
     const outcome = runClaims(file, {
       definitions: new Map(),
-      makeWorld: ({ localAddress, mtu, profile }) =>
-        new ScriptedWorld({ profile, mtu, localAddress: formatIpv4Address(localAddress) }),
+      makeWorld: ({ localAddress, mtu, mss, profile }) =>
+        new ScriptedWorld({
+          profile,
+          mtu,
+          joinedSegmentBytes: mss,
+          localAddress: formatIpv4Address(localAddress),
+        }),
     });
     t.equal(outcome.result, 'passed', reportLines(outcome).join('\n'));
   }

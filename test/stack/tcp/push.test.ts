@@ -1,5 +1,7 @@
 import t from 'tap';
 import { TcpOption } from '../../../stack/tcp/socket-options.js';
+import { acknowledge, flying, MSS, RTT_MS } from './lossy.js';
+import type { Peer } from './peer.js';
 import { established } from './states.js';
 
 /** The PSH flag, RFC 9293 §3.9.1.2: SEND has no push of its own here, so every SEND is one. */
@@ -27,5 +29,65 @@ t.test('several SENDs in one segment → one PSH for all of them (SHLD-27)', (t)
   for (let i = 0; i < 4; i++) peer.write(365);
   peer.expect({ flags: 'P.', seq: 1, length: 1460 });
   peer.expectNothing();
+  t.end();
+});
+
+/** Number and flags of each segment sent since the last look. */
+function flagsOf(peer: Peer): string[] {
+  return peer
+    .drain()
+    .filter(({ length }) => length > 0)
+    .map(({ seq, flags }) => `${(seq - 1) / MSS} ${flags}`);
+}
+
+for (const [what, pushBursts, lost, expected] of [
+  ['two that follow each other in one burst', true, [[2, 8]], ['0 .', '1 P.']],
+  [
+    'two of different bursts',
+    true,
+    [
+      [0, 4],
+      [6, 9],
+    ],
+    ['4 .', '5 .'],
+  ],
+  [
+    'one alone, though it ended its burst',
+    true,
+    [
+      [0, 4],
+      [5, 9],
+    ],
+    ['4 .'],
+  ],
+  [
+    'two that do not follow each other',
+    true,
+    [
+      [1, 2],
+      [3, 8],
+    ],
+    ['0 .', '2 .'],
+  ],
+  ['three, as many as cwnd lets go', true, [[3, 7]], ['0 .', '1 P.']],
+  ['the same, on a device that does not segment', false, [[2, 8]], ['0 .', '1 .']],
+] as const) {
+  t.test(`pushBursts ${pushBursts}, lost are ${what} → ${expected.join(', ')}`, (t) => {
+    const peer = flying(t, 10, 10, { tcp: { pushBursts, pacingBurstSegments: 5 } });
+    peer.advanceMs(RTT_MS);
+    const arrived = lost[0][0] === 0 ? lost[0][1] : 0;
+    acknowledge(peer, arrived, ...(arrived === 0 ? lost : lost.slice(1)));
+    t.same(flagsOf(peer), expected);
+    t.end();
+  });
+}
+
+t.test('pushBursts, a burst was cut by a retransmission → its parts are bursts of their own from then on', (t) => {
+  const peer = flying(t, 10, 10, { tcp: { pushBursts: true, pacingBurstSegments: 5 } });
+  peer.advanceMs(RTT_MS);
+  acknowledge(peer, 0, [4, 6], [8, 9]);
+  t.same(flagsOf(peer), ['0 .', '1 .', '2 P.']);
+  acknowledge(peer, 0, [4, 6], [8, 10]);
+  t.equal(flagsOf(peer)[0], '3 .');
   t.end();
 });

@@ -186,6 +186,47 @@ t.test(
   },
 );
 
+t.test(
+  'ESTABLISHED, the window is told as zero → up to the largest edge ever offered segments count, until it is reached',
+  (t) => {
+    for (const profile of ['linux-6.18', 'linux-7.3'] as const) {
+      const keeps = profile === 'linux-7.3';
+      const peer = established(t, { tcp: { profile } });
+      for (let i = 0; i < 20; i++) peer.data(1000);
+      peer.advanceMs(50);
+      const last = peer.drain().at(-1);
+      const nxt = 20_001;
+      const edge = (last?.ack ?? 0) + ((last?.win ?? 0) << peer.tcp.info(peer.id).rcvWscale);
+      peer.tcp.setOption(peer.id, TcpOption.RECEIVE_BYTES, 4000);
+      t.equal(peer.inject({ seq: nxt, data: 1000 }), Verdict.TCP_MEMORY);
+      t.equal(peer.drain().at(-1)?.win, 0, 'though more was promised');
+      t.equal(peer.tcp.context.extras.count, keeps ? 1 : 0);
+      t.equal(
+        peer.inject({ seq: edge, win: 7000 }),
+        keeps ? Verdict.OK : Verdict.TCP_SEQUENCE,
+        `${profile}: at the edge`,
+      );
+      t.equal(peer.tcp.info(peer.id).sndWnd === 7000, keeps, `${profile}: its ACK counts`);
+      t.equal(peer.inject({ seq: edge + 1 }), Verdict.TCP_SEQUENCE, `${profile}: beyond`);
+      t.equal(peer.inject({ seq: nxt + 1, data: 10 }), Verdict.TCP_SEQUENCE, 'text is not taken');
+      peer.advanceMs(600);
+      peer.drain();
+      t.equal(peer.tcp.info(peer.id).rcvWnd, 0);
+      // Once the window has passed the edge nothing is remembered.
+      for (let at = nxt; at < edge + 10_000; at += 500) {
+        peer.read();
+        peer.drain();
+        peer.inject({ seq: at, data: 500 });
+      }
+      peer.read();
+      peer.drain();
+      t.equal(peer.tcp.context.extras.count, 0, `${profile}: forgotten`);
+      t.equal(peer.tcp.readable(peer.id), 0);
+    }
+    t.end();
+  },
+);
+
 t.test('ESTABLISHED, the same, and the limit may grow → it grows', (t) => {
   const peer = established(t);
   for (let i = 0; i < 80; i++) {
