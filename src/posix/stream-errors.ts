@@ -1,6 +1,7 @@
 import type { ConnectionId } from '../../stack/base/units.js';
 import { errorCode } from '../../stack/tcp/errors.js';
 import { takeIcmpReport, takeSoftError } from '../../stack/tcp/icmp-errors.js';
+import { State } from '../../stack/tcp/state.js';
 import { Tcb } from '../../stack/tcp/tcb.js';
 import type { Tcp } from '../../stack/tcp/tcp.js';
 import { IP, MESSAGE, SOCKET } from './constants.js';
@@ -43,6 +44,10 @@ export class StreamErrors {
 
   forget(): void {
     this.#errno = 0;
+  }
+  /** The program itself ends the connection: a reset, unless both sides had closed (tcp_disconnect of Linux). */
+  disconnected(state: State): void {
+    this.#errno = state >= State.SYN_SENT && state <= State.CLOSE_WAIT ? ERRNO.ECONNRESET : 0;
   }
   take(): number {
     const errno = this.#errno;

@@ -227,14 +227,17 @@ export class StreamSocket implements PosixSocket {
     return failed(errno);
   }
 
-  /** connect(2) with AF_UNSPEC: the socket is as it was, and still bound if bind was called. */
+  /**
+   * connect(2) with AF_UNSPEC, and shutdown(2) while it connects: the socket is as it was, and still bound if bind was
+   * called. As Linux the next call fails with ECONNRESET.
+   */
   #disconnect(): void {
     if (this.#phase === Phase.LISTENING) this.#stopListening();
     else if (this.#id !== NO_CONNECTION) {
+      this.#errors.disconnected(this.#state);
       this.#forgetRow();
       this.#tcp.abort(this.#id);
       this.#id = NO_CONNECTION;
-      this.#errors.forget();
     }
     this.#phase = Phase.UNCONNECTED;
     this.#shut = 0;

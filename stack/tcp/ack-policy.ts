@@ -27,7 +27,7 @@ export function considerAck(tcp: TcpContext, c: number, k: number, gap: boolean)
     acknowledge(tcp, c, k, gap);
     return;
   }
-  if (cold[k + Cold.OOO_COUNT] === 0) {
+  if (cold[k + Cold.OOO_COUNT] === 0 && cold[k + Cold.FIN_WAITING] === 0) {
     delayAck(tcp, c, k);
     return;
   }

@@ -3,7 +3,8 @@ import { roomFor } from './connection.js';
 import type { TcpContext } from './context.js';
 import { ackNow } from './delayed-ack.js';
 import { sendSegment } from './emit.js';
-import { Cold, Tcb } from './tcb.js';
+import { acceptableSeq } from './own-reset.js';
+import { Cold } from './tcb.js';
 
 /**
  * Segment path. Challenge ACKs, RFC 5961: to a segment that only somebody guessing would send, the answer is our sequence numbers; a true
@@ -40,6 +41,6 @@ const UNLIMITED = 0x7fffffff;
 
 /** An ACK that must not be merged with others: each one counts for the peer. If no frame is free the next flush sends it. */
 export function sendAtOnce(tcp: TcpContext, c: number, k: number, cause: Cause): void {
-  if (roomFor(tcp, c) > 0 && sendSegment(tcp, c, k, tcp.hot[c + Tcb.SND_NXT], 0, 0, cause)) return;
+  if (roomFor(tcp, c) > 0 && sendSegment(tcp, c, k, acceptableSeq(tcp, c), 0, 0, cause)) return;
   ackNow(tcp, c, k, cause);
 }

@@ -22,6 +22,8 @@ import { startTimer, Timer, timerMs, timerRuns } from './timers.js';
 
 /** The longest wait where nothing says that more may come at once: Linux's HZ / 2. */
 const DELAY_UNPUSHED_MS = 500;
+/** A FIN without text before it: its ACK waits for a tick, so that the program may close or write first. As Linux. */
+const FIRST_DELAY_MS = 1;
 /** Text so short tells nothing about what the buffer could hold. */
 const GROWTH_BYTES = 128;
 
@@ -99,11 +101,14 @@ export function measureReceiveMss(tcp: TcpContext, c: number, k: number, length:
 }
 const HEADER_BYTES = 20;
 
-/** As many ACKs at once as half the window has full segments, two at the least, `most` at the most; never fewer than before. */
+/**
+ * As many ACKs at once as half the window has full segments, `most` at the most; never fewer than before. A window that
+ * is smaller than two segments says nothing: then two.
+ */
 function addQuickAcks(tcp: TcpContext, c: number, k: number, most: number): void {
   const cold = tcp.cold;
   let quick = Math.floor(windowOffered(tcp, c, k) / (2 * cold[k + Cold.RCV_MSS]));
-  if (quick < 2) quick = 2;
+  if (quick === 0) quick = 2;
   if (quick > most) quick = most;
   if (quick > cold[k + Cold.QUICK_ACKS]) cold[k + Cold.QUICK_ACKS] = quick;
 }
@@ -128,7 +133,7 @@ export function delayAck(tcp: TcpContext, c: number, k: number): void {
     return;
   }
   const longest = (cold[k + Cold.EXTRA] === 0 ? 0 : extraOf(tcp, k, Extra.DELACK_MAX_MS)) || limits.delayedAckMaxMs;
-  let delay = cold[k + Cold.ATO_MS];
+  let delay = cold[k + Cold.ATO_MS] || FIRST_DELAY_MS;
   if (delay > limits.delayedAckMinMs) {
     let max = DELAY_UNPUSHED_MS;
     if ((hot[c + Tcb.STATE] & Flag.INTERACTIVE) !== 0 || (cold[k + Cold.ACK_BITS] & AckBit.PUSHED) !== 0) max = longest;

@@ -12,6 +12,7 @@ import { isChild } from './fast-open.js';
 import { needRecord } from './make-way.js';
 import { considerMtuProbe, MtuProbe, mtuProbeBytes, mtuProbeSent } from './mtu-probe.js';
 import { sendMss } from './options.js';
+import { acceptableSeq } from './own-reset.js';
 import { awaitsDeparture } from './pacing.js';
 import { inCwndReduction } from './prr.js';
 import { Pending, rearmTimeout, scheduleProbe } from './retransmission-timer.js';
@@ -411,14 +412,14 @@ function sendOwedAck(tcp: TcpContext, c: number, k: number): boolean {
   const word = hot[c + Tcb.STATE];
   if ((word & Flag.ACK_NOW) !== 0) {
     if (tcp.net.roomOn(tcp.way) <= 0) return false;
-    return sendSegment(tcp, c, k, hot[c + Tcb.SND_NXT], 0, 0, cold[k + Cold.ACK_CAUSE] || Cause.ACK_NOW);
+    return sendSegment(tcp, c, k, acceptableSeq(tcp, c), 0, 0, cold[k + Cold.ACK_CAUSE] || Cause.ACK_NOW);
   }
   if ((word & Flag.WINDOW_CHECK) !== 0) {
     hot[c + Tcb.STATE] &= ~Flag.WINDOW_CHECK;
     const open = (word & Flag.FIN_RECEIVED) === 0;
     if (open && updateWorthTelling(tcp, c, k)) {
       if (tcp.net.roomOn(tcp.way) <= 0) return false;
-      return sendSegment(tcp, c, k, hot[c + Tcb.SND_NXT], 0, 0, Cause.WINDOW_UPDATE);
+      return sendSegment(tcp, c, k, acceptableSeq(tcp, c), 0, 0, Cause.WINDOW_UPDATE);
     }
   }
   return true;

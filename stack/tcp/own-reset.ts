@@ -2,7 +2,7 @@ import { seqDiff, seqLt } from '../base/seq.js';
 import type { Cause } from '../net/note.js';
 import { TcpFlag } from '../wire/tcp.js';
 import { sendBare } from './bare-segment.js';
-import { roomFor } from './connection.js';
+import { roomFor, wake } from './connection.js';
 import type { TcpContext } from './context.js';
 import { sendSegment } from './emit.js';
 import { receiveShift } from './options.js';
@@ -17,6 +17,7 @@ import { Flag, Name, Tcb } from './tcb.js';
 export function acceptableSeq(tcp: TcpContext, c: number): number {
   const { hot } = tcp;
   const nxt = hot[c + Tcb.SND_NXT];
+  if (nxt === hot[c + Tcb.SND_UNA]) return nxt;
   const edge = (hot[c + Tcb.SND_UNA] + hot[c + Tcb.SND_WND]) | 0;
   if (!seqLt(edge, nxt)) return nxt;
   const scaled = (hot[c + Tcb.STATE] & Flag.WINDOW_SCALE) !== 0;
@@ -29,7 +30,8 @@ export function acceptableSeq(tcp: TcpContext, c: number): number {
  */
 export function sendOwnReset(tcp: TcpContext, c: number, cause: Cause): void {
   const { hot, names } = tcp;
-  const k = hot[c + Tcb.COLD];
+  // One that is asleep is woken: what its options say is in the cold row.
+  const k = wake(tcp, c);
   const flags = TcpFlag.RST | TcpFlag.ACK;
   const seq = acceptableSeq(tcp, c);
   if (k !== 0) {

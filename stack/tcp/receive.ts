@@ -18,10 +18,13 @@ import { measureByTimestamp, measureByWindow } from './receive-rtt.js';
 import { chargeInOrder, costOfSegment, growWindow, roomForSegment, tuneOutOfOrder } from './receive-space.js';
 import {
   BLOCKS_EXPECTED,
+  blocksToSend,
   clearDuplicate,
   dropReached,
   extendBlock,
+  extendDuplicate,
   forgetBlocks,
+  isReported,
   reportDuplicate,
   tellFirst,
 } from './sack.js';
@@ -163,7 +166,7 @@ function takeAhead(tcp: TcpContext, c: number, k: number, end: number): Verdict 
     verdict = keepOutOfOrder(tcp, c, k, costOfSegment(tcp));
   }
   const kept = verdict === Verdict.OUT_OF_ORDER || verdict === Verdict.TCP_DUPLICATE;
-  if (kept && (seg.flags & TcpFlag.FIN) !== 0) keepFin(tcp, k, (end - 1) | 0);
+  if (kept && (seg.flags & TcpFlag.FIN) !== 0) keepFin(tcp, c, k, (end - 1) | 0);
   if (kept && (hot[c + Tcb.STATE] & Flag.SACK) !== 0) {
     const block = extendBlock(tcp, k, seg.SEQ, end);
     if (block >= BLOCKS_EXPECTED) releaseCompressed(tcp, c, k);
@@ -176,9 +179,13 @@ function takeAhead(tcp: TcpContext, c: number, k: number, end: number): Verdict 
   return verdict;
 }
 
-/** The nearest FIN counts, should a peer send two. */
-function keepFin(tcp: TcpContext, k: number, seq: number): void {
+/** The nearest FIN counts, should a peer send two. One whose number is here already is a duplicate like text (RFC 2883). */
+function keepFin(tcp: TcpContext, c: number, k: number, seq: number): void {
   const { cold } = tcp;
+  if (isReported(tcp, k, seq)) {
+    extendDuplicate(tcp, c, k, seq, (seq + 1) | 0);
+    return;
+  }
   if (cold[k + Cold.FIN_WAITING] !== 0 && seqLeq(cold[k + Cold.FIN_SEQ], seq)) return;
   cold[k + Cold.FIN_SEQ] = seq;
   cold[k + Cold.FIN_WAITING] = 1;
@@ -192,14 +199,13 @@ function countText(tcp: TcpContext, c: number, bytes: number): void {
 }
 
 /**
- * Eighth check: the FIN bit, everything before it being here. What came beyond it is nobody's. In ESTABLISHED its ACK may wait for the program, which will most likely
- * close too (as Linux; FreeBSD acknowledges it at once); elsewhere the peer waits for nothing else.
+ * Eighth check: the FIN bit, everything before it being here. In ESTABLISHED its ACK may wait for the program, which
+ * will most likely close too (as Linux; FreeBSD acknowledges it at once); elsewhere the peer waits for nothing else.
+ * Behind a FIN there is nothing, so what lay there is forgotten; as Linux only after an ACK that leaves at once.
  */
 function finArrives(tcp: TcpContext, c: number, k: number): void {
   const { hot, cold } = tcp;
   cold[k + Cold.FIN_WAITING] = 0;
-  if (cold[k + Cold.OOO_COUNT] > 0) freeRuns(tcp, k);
-  forgetBlocks(tcp, k);
   // Deviation: what the FIN's segment brought for the second time is not told (RFC 2883 §4), as in Linux: no more data
   // will come for which the peer could learn from it.
   clearDuplicate(tcp, k);
@@ -216,13 +222,22 @@ function finArrives(tcp: TcpContext, c: number, k: number): void {
       break;
     case State.FIN_WAIT_1:
       // Our FIN is not acknowledged yet, or the fifth check would have moved on to FIN-WAIT-2.
-      ackNow(tcp, c, k, Cause.ACK_NOW);
+      if (blocksToSend(tcp, c, k, 1) > 0) sendAtOnce(tcp, c, k, Cause.ACK_NOW);
+      else ackNow(tcp, c, k, Cause.ACK_NOW);
       tcp.table.setState(c, State.CLOSING);
       break;
     case State.FIN_WAIT_2:
       // The small row that may replace this one cannot be flushed, so the ACK goes first.
       sendAtOnce(tcp, c, k, Cause.ACK_NOW);
+      forgetBeyond(tcp, k);
       enterTimeWait(tcp, c);
-      break;
+      return;
   }
+  forgetBeyond(tcp, k);
+}
+
+function forgetBeyond(tcp: TcpContext, k: number): void {
+  if (tcp.cold[k + Cold.OOO_COUNT] > 0) freeRuns(tcp, k);
+  forgetBlocks(tcp, k);
+  clearDuplicate(tcp, k);
 }

@@ -84,6 +84,16 @@ export function forgetBlocks(tcp: TcpContext, k: number): void {
   tcp.cold[k + Cold.SACK_COUNT] = 0;
 }
 
+/** The number `seq`, which is beyond RCV.NXT, is in a block: it has come before. */
+export function isReported(tcp: TcpContext, k: number, seq: number): boolean {
+  const { cold } = tcp;
+  for (let i = 0; i < cold[k + Cold.SACK_COUNT]; i++) {
+    const at = k + Cold.SACK_BLOCKS + 2 * i;
+    if (seqLeq(cold[at], seq) && seqLt(seq, cold[at + 1])) return true;
+  }
+  return false;
+}
+
 /** The highest sequence number the blocks tell of; RCV.NXT without any. */
 export function highestTold(tcp: TcpContext, c: number, k: number): number {
   const { hot, cold } = tcp;

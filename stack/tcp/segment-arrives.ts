@@ -174,7 +174,7 @@ function nobodyReads(tcp: TcpContext, c: number, k: number): boolean {
 function refuseText(tcp: TcpContext, c: number): Verdict {
   tcp.net.stats.tcpAbortOnData += 1;
   refuseSegment(tcp, Cause.RST_DATA_AFTER_CLOSE, tcp.hot[c + Tcb.STATE] & Flag.STATE_MASK);
-  fail(tcp, c, ConnectionError.RESET);
+  fail(tcp, c, errorOfReset(tcp, c));
   return Verdict.TCP_AFTER_CLOSE;
 }
 
@@ -302,18 +302,17 @@ function reset(tcp: TcpContext, c: number): Verdict {
       // or at least its FIN, were not acknowledged.
       fail(tcp, c, ConnectionError.RESET);
       break;
-    case State.CLOSE_WAIT: {
-      // As Linux: the peer had said that it sends no more, so to the program this is a reader that has gone.
-      const pipe = (tcp.behaviour & Behaviour.RESET_IS_PIPE) !== 0;
-      tcp.net.stats.tcpEstabResets += 1;
-      fail(tcp, c, pipe ? ConnectionError.PIPE : ConnectionError.RESET);
-      break;
-    }
     default:
       tcp.net.stats.tcpEstabResets += 1;
-      fail(tcp, c, ConnectionError.RESET);
+      fail(tcp, c, errorOfReset(tcp, c));
   }
   return Verdict.TCP_RESET;
+}
+
+/** As Linux: in CLOSE-WAIT the peer had said that it sends no more, so to the program this is a reader that has gone. */
+function errorOfReset(tcp: TcpContext, c: number): ConnectionError {
+  const waits = (tcp.hot[c + Tcb.STATE] & Flag.STATE_MASK) === State.CLOSE_WAIT;
+  return waits && (tcp.behaviour & Behaviour.RESET_IS_PIPE) !== 0 ? ConnectionError.PIPE : ConnectionError.RESET;
 }
 
 /**

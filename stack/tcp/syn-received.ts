@@ -60,13 +60,10 @@ export function synReceivedArrives(tcp: TcpContext, row: number): number {
     if (mayAnswer(tcp, at) && repeatSynAck(tcp, row, listenerOf(tcp, row))) armHalfOpen(tcp, row);
     return drop(tcp, Verdict.TCP_DUPLICATE);
   }
-  // Fifth check, before the first (as Linux): an ACK of what was never sent is nobody's, whatever its sequence number.
-  // That of a RST counts for nothing (RFC 9293 §3.10.7.4). Deviation: before Linux 6.18 it made the RST one to ignore.
-  if (
-    (seg.flags & TcpFlag.ACK) !== 0 &&
-    seg.ACK !== ((rows[at + Syn.ISS] + 1) | 0) &&
-    ((seg.flags & TcpFlag.RST) === 0 || (tcp.behaviour & Behaviour.CHALLENGE_HALF_OPEN) === 0)
-  ) {
+  // Fifth check, before the first (as Linux): an ACK of what was never sent belongs to no connection, whatever its
+  // sequence number. Since 6.18 the ACK field of a RST is not looked at: the second check comes before the fifth.
+  const unchecked = (seg.flags & TcpFlag.RST) !== 0 && (tcp.behaviour & Behaviour.CHALLENGE_HALF_OPEN) !== 0;
+  if ((seg.flags & TcpFlag.ACK) !== 0 && seg.ACK !== ((rows[at + Syn.ISS] + 1) | 0) && !unchecked) {
     refuseSegment(tcp, Cause.RST_UNACCEPTABLE_ACK, State.SYN_RECEIVED);
     return drop(tcp, Verdict.TCP_ACK_UNACCEPTABLE);
   }

@@ -168,8 +168,8 @@ export function passSyn(tcp: TcpContext, c: number): void {
   if (tcp.tallies) addTo(tcp.tally, (c >>> Tcb.SHIFT) * Tally.SIZE + Tally.BYTES_ACKED, text);
 }
 
-/** Linux's TCP_TIMEOUT_MIN: two ticks. */
-const TIMER_MS_MIN = 2;
+/** Linux's TCP_TIMEOUT_MIN: two ticks of mostly 4 ms, of which the first has begun. What answers our RST comes first. */
+const TIMER_MS_MIN = 6;
 
 /** The first SYN went when LAST_ACTIVITY was set: nothing has come since. */
 function echoesNothingOfOurs(tcp: TcpContext, c: number, k: number): boolean {

@@ -78,10 +78,12 @@ function answer(tcp: TcpContext, row: number, always: boolean): void {
   const rows = tcp.timeWaits.rows;
   const at = row * Wait.SIZE;
   const nowMs = tcp.clock.ms;
-  const answered = (rows[at + Wait.FLAGS] & WaitFlag.ANSWERED) !== 0;
-  if (!always && answered && ((nowMs - rows[at + Wait.ANSWERED_AT]) | 0) < tcp.limits.challengeAckIntervalMs) return;
-  rows[at + Wait.FLAGS] |= WaitFlag.ANSWERED;
-  rows[at + Wait.ANSWERED_AT] = nowMs;
+  if (!always) {
+    const answered = (rows[at + Wait.FLAGS] & WaitFlag.ANSWERED) !== 0;
+    if (answered && ((nowMs - rows[at + Wait.ANSWERED_AT]) | 0) < tcp.limits.challengeAckIntervalMs) return;
+    rows[at + Wait.FLAGS] |= WaitFlag.ANSWERED;
+    rows[at + Wait.ANSWERED_AT] = nowMs;
+  }
   const local = rows[at + Wait.LOCAL];
   const remote = rows[at + Wait.REMOTE];
   const ports = rows[at + Wait.PORTS];

@@ -1,5 +1,5 @@
 import type { TcpContext } from './context.js';
-import { effectiveMss, sendMss } from './options.js';
+import { effectiveMss } from './options.js';
 import { Cold, Tcb } from './tcb.js';
 
 /**
@@ -61,9 +61,12 @@ export function setCwnd(tcp: TcpContext, c: number, bytes: number): void {
   tcp.hot[c + Tcb.CWND] = bytes < max ? bytes : max;
 }
 
-/** IW, RFC 6928: ten segments, but no more than 14,600 bytes unless two segments are larger. */
+/**
+ * IW, RFC 6928: ten segments, but no more than 14,600 bytes unless two segments are larger. SMSS is what a segment
+ * holds beside its options (RFC 5681 §2).
+ */
 export function initialWindow(tcp: TcpContext, c: number): number {
-  const smss = sendMss(tcp, c);
+  const smss = effectiveMss(tcp, c);
   const bytes = tcp.limits.initialWindowSegments * smss;
   const cap = tcp.limits.initialWindowSegments * 1460;
   const capped = 2 * smss > cap ? 2 * smss : cap;

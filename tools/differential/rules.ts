@@ -1,4 +1,3 @@
-import { ERRNO } from '../../src/posix/errno.js';
 import { TcpFlag } from '../../stack/wire/tcp.js';
 import type { Difference } from './compare.js';
 import type { PacketSent, Recording, Sequence } from './step.js';
@@ -65,15 +64,6 @@ export const RULES: readonly Rule[] = [
     },
   },
   {
-    name: 'sack-behind-fin',
-    why: 'RFC 9293 §3.10.7.4: behind a FIN there is nothing; tcp_fin answers in FIN-WAIT-2 before it forgets what lay out of order',
-    covers: (difference) => {
-      const pair = packetsOf(difference);
-      if (pair === undefined || !/,sack |<nop,nop,sack/.test(pair.kernel.compared)) return false;
-      return pair.kernel.compared.replace(/,?nop,nop,sack [\d: ]+/, '').replace(' <>', '') === pair.own.compared;
-    },
-  },
-  {
     name: 'fin-delays',
     why: 'RFC 9293 §3.8.6.3 lets an ACK wait; tcp_fin lets that of a FIN wait for a tick, so that text sent at once carries it; ours goes at once',
     covers: ({ kernel, own }, { sequence }) => {
@@ -101,18 +91,6 @@ export const RULES: readonly Rule[] = [
       if (what !== 'call' || call?.kind !== 'call' || !['recv', 'poll', 'ioctl'].includes(call.name)) return false;
       const before = sequence.steps.slice(0, step);
       return before.some(({ action }) => action.kind === 'segment' && (action.flags & TcpFlag.URG) !== 0);
-    },
-  },
-  {
-    name: 'own-reset-errno',
-    why: 'tcp_reset gives EPIPE in CLOSE-WAIT also where the kernel itself resets, for text behind a FIN; ours is ECONNRESET as elsewhere',
-    covers: ({ kernel, own }, { sequence }) => {
-      if (kernel?.kind !== 'call' || own?.kind !== 'call') return false;
-      const before = sequence.steps.slice(0, kernel.step);
-      const fins = before.some(({ action }) => action.kind === 'segment' && (action.flags & TcpFlag.FIN) !== 0);
-      if (!fins) return false;
-      if (kernel.value === 'EPIPE' && own.value === 'ECONNRESET') return true;
-      return kernel.errno === ERRNO.EPIPE && own.errno === ERRNO.ECONNRESET;
     },
   },
 ];

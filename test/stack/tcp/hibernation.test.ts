@@ -102,6 +102,7 @@ t.test(
 t.test('CLOSE-WAIT and FIN-WAIT-2, idle → sleep too, and end in order', (t) => {
   const closed = established(t);
   closed.fin();
+  closed.untilSent();
   closed.drain();
   closed.advanceMs(1000);
   t.equal(closed.tcp.counts.active, 0);

@@ -55,7 +55,7 @@ t.test('SYN-SENT, SYN,ACK of something else → RST, and our SYN again at once, 
   const peer = synSent(t);
   peer.inject({ flags: 'S.', seq: 0, ack: 77, options: { mss: 1460 } });
   peer.expect({ flags: 'R', seq: 77 });
-  t.equal(peer.untilSent(), 2);
+  t.equal(peer.untilSent(), 6);
   peer.expect({ flags: 'S', seq: 0 });
   peer.inject({ flags: 'S.', seq: 0, ack: 77, options: { mss: 1460 } });
   peer.expect({ flags: 'R', seq: 77 });

@@ -41,6 +41,7 @@ function finWait2(t: Test): Peer {
 function closeWait(t: Test): Peer {
   const peer = established(t);
   peer.fin();
+  peer.untilSent();
   peer.expect({ flags: '.', seq: 1, ack: 2 });
   peer.expectState('CLOSE-WAIT');
   return peer;
@@ -155,6 +156,7 @@ arrow('SYN-RECEIVED', 'rcv FIN', 'CLOSE-WAIT', (t) => {
   peer.fin({ ack: 1 });
   peer.accept();
   peer.expectState('CLOSE-WAIT');
+  peer.untilSent();
   peer.expect({ flags: '.', seq: 1, ack: 2 });
 });
 
