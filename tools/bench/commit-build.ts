@@ -59,14 +59,14 @@ function describe(root: string, hash: string): Commit {
   return { hash, label: stdout.trim() };
 }
 
-/** Throws CommitError: no clone, no such commit, a commit before there were servers to measure. */
-export function findCommit(name: string, root: string = OWN_ROOT): Commit {
+/** Throws CommitError: no clone, no such commit, a commit before there was what is to be measured, `source`. */
+export function findCommit(name: string, root: string = OWN_ROOT, source: string = SERVER_SOURCE): Commit {
   requireClone(root);
   const { status, stdout } = git(root, 'rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`);
   if (status !== 0) throw new CommitError(`no commit is called ${name} in ${root}`);
   const commit = describe(root, stdout.trim());
-  if (git(root, 'cat-file', '-e', `${commit.hash}:${SERVER_SOURCE}`).status !== 0) {
-    throw new CommitError(`${commit.label}: has no ${SERVER_SOURCE}, so there is no server to measure`);
+  if (git(root, 'cat-file', '-e', `${commit.hash}:${source}`).status !== 0) {
+    throw new CommitError(`${commit.label}: has no ${source}, so there is nothing to measure`);
   }
   return commit;
 }

@@ -20,7 +20,8 @@ import {
   type StackServer,
 } from './lineup.js';
 import { ProfileError, runProfile } from './profile.js';
-import { RecoveryError, runRecovery } from './recovery.js';
+import { CONTENDERS, RecoveryError, runRecovery, seedsOf } from './recovery.js';
+import { runRecoveryAgainst } from './recovery-against.js';
 import { runTap, type TapOptions } from './tap.js';
 import { TopologyError } from './topology.js';
 import { isWorkload, WORKLOADS, type Workload } from './workload.js';
@@ -153,6 +154,30 @@ async function peersThatNeverRead(commit: string | undefined, flags: HogsFlags):
   });
 }
 
+interface RecoveryFlags {
+  readonly json?: true;
+  readonly quick?: true;
+  readonly update?: true;
+  readonly seeds: number;
+  readonly against?: string;
+  readonly only?: readonly string[];
+}
+
+const RECOVERY_COLUMNS: readonly string[] = CONTENDERS.map((contender) => contender.title.replace(' ', '-'));
+
+async function recovery(flags: RecoveryFlags): Promise<void> {
+  const common = { json: flags.json === true, quick: flags.quick === true, seeds: seedsOf(flags.seeds) };
+  const { against: commit, only } = flags;
+  if (commit === undefined) {
+    if (only !== undefined) throw new RecoveryError('--only is for --against: the table has all columns');
+    runRecovery({ ...common, update: flags.update === true });
+    return;
+  }
+  if (flags.update === true) throw new RecoveryError('--update is for the table: leave out --against');
+  const contenders = CONTENDERS.filter((_, i) => only === undefined || only.includes(RECOVERY_COLUMNS[i]));
+  await runRecoveryAgainst({ ...common, commit, contenders });
+}
+
 const placementOption = new Option('--placement <where>', 'shared: server and load on one CPU; apart: on one each')
   .choices(PLACEMENTS)
   .default(undefined, 'shared; apart with --profile');
@@ -174,6 +199,7 @@ Examples:
   npm run bench -- against main             this tree against another commit, row by row, about ten minutes
   npm run bench -- flood                    a live echo beside floods, over a TAP
   npm run bench -- recovery                 goodput by loss, round trip and buffer: the committed table
+  npm run bench -- recovery --against main  the same by another commit's stack, too, and the change of each cell
   npm run bench -- tap --only round-trips-64 --servers reactor --profile profiles
                                             a CPU profile of the reactor under that load`,
     )
@@ -250,9 +276,14 @@ Examples:
     .option('--json', 'one JSON object as the last line')
     .option('--quick', 'six rows of the hundred and five')
     .option('--update', 'write the table to test/golden/recovery.txt')
-    .action((flags: { readonly json?: true; readonly quick?: true; readonly update?: true }) => {
-      runRecovery({ json: flags.json === true, quick: flags.quick === true, update: flags.update === true });
-    });
+    .option('--seeds <n>', 'runs of each cell, each with other losses', positiveInteger, 3)
+    .option('--against <commit>', 'each cell by that commit’s stack, too, and the change')
+    .addOption(
+      new Option('--only <columns>', `with --against: of ${RECOVERY_COLUMNS.join(', ')}`)
+        .argParser(list(RECOVERY_COLUMNS))
+        .default(undefined, 'all'),
+    )
+    .action(recovery);
   program
     .command('profile')
     .description('where the time of a .cpuprofile went, as text')

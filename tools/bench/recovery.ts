@@ -23,6 +23,11 @@ export interface GridPoint {
 export interface Cell {
   /** Bits a second, the median. */
   readonly goodput: number;
+  /** Bits a second, the mean, and its standard error as a share of it: how far other seeds would move it. */
+  readonly mean: number;
+  readonly error: number;
+  /** Of each seed, in their order. */
+  readonly samples: readonly number[];
   /** In all runs together. */
   readonly timeouts: number;
   readonly retransmitted: number;
@@ -36,6 +41,7 @@ export interface RecoveryOptions {
   readonly json: boolean;
   readonly quick: boolean;
   readonly update: boolean;
+  readonly seeds: readonly number[];
 }
 
 /** What was asked for cannot be done. */
@@ -44,8 +50,13 @@ export class RecoveryError extends Error {}
 export const LOSS_PERCENT: readonly number[] = [0.01, 0.1, 0.5, 1, 2, 5, 10];
 export const RTT_MS: readonly number[] = [1, 10, 50, 100, 300];
 export const BUFFER_BYTES: readonly number[] = [64 << 10, 1 << 20, 6 << 20];
-/** Three, for a median; one number for all cells, so that each cell meets the same chances. */
-const SEEDS: readonly number[] = [1, 2, 3];
+/** Of the committed table. Three, for a median; one number for all cells, so that each cell meets the same chances. */
+export const SEEDS: readonly number[] = seedsOf(3);
+
+/** 1, 2, 3 and so on: more seeds are those of fewer and others. */
+export function seedsOf(count: number): number[] {
+  return Array.from({ length: count }, (_, i) => i + 1);
+}
 
 const RECOVERIES: Readonly<Record<Contender['recovery'], Partial<TcpLimits>>> = {
   newreno: { sack: false },
@@ -79,9 +90,15 @@ function gridOf(rtts: readonly number[], buffers: readonly number[], losses: rea
   );
 }
 
-export function runCell(point: GridPoint, contender: Contender): Cell {
-  const results: TransferResult[] = SEEDS.map((seed) =>
-    transfer({
+/** `send` is another build's transfer where two builds are compared. */
+export function runCell(
+  point: GridPoint,
+  contender: Contender,
+  seeds: readonly number[] = SEEDS,
+  send: typeof transfer = transfer,
+): Cell {
+  const results: TransferResult[] = seeds.map((seed) =>
+    send({
       loss: point.lossPercent / 100,
       rttMs: point.rttMs,
       bufferBytes: point.bufferBytes,
@@ -89,24 +106,37 @@ export function runCell(point: GridPoint, contender: Contender): Cell {
       seed,
     }),
   );
+  const goodputs = results.map((result) => result.goodput);
+  const { mean, error } = spreadOf(goodputs);
   return {
-    goodput: seriesOf(results.map((result) => result.goodput)).median,
+    goodput: seriesOf(goodputs).median,
+    mean,
+    error,
+    samples: goodputs,
     timeouts: results.reduce((sum, result) => sum + result.timeouts, 0),
     retransmitted: results.reduce((sum, result) => sum + result.retransmitted, 0),
   };
 }
 
-export function runRow(point: GridPoint): GridRow {
-  return { ...point, cells: CONTENDERS.map((contender) => runCell(point, contender)) };
+/** The mean, and its standard error as a share of it; one sample has no spread. */
+export function spreadOf(samples: readonly number[]): { readonly mean: number; readonly error: number } {
+  const count = samples.length;
+  const mean = samples.reduce((sum, sample) => sum + sample, 0) / count;
+  const squares = samples.reduce((sum, sample) => sum + (sample - mean) ** 2, 0);
+  return { mean, error: count < 2 || mean === 0 ? 0 : Math.sqrt(squares / (count - 1) / count) / mean };
+}
+
+export function runRow(point: GridPoint, seeds: readonly number[] = SEEDS): GridRow {
+  return { ...point, cells: CONTENDERS.map((contender) => runCell(point, contender, seeds)) };
 }
 
 /** 0.14, 2.97, 41.3, 96.3: three significant digits, as many as three seeds give. */
-function megabits(bitsPerSecond: number): string {
+export function megabits(bitsPerSecond: number): string {
   const value = bitsPerSecond / 1e6;
   return value.toFixed(value < 10 ? 2 : 1);
 }
 
-function bytesText(bytes: number): string {
+export function bytesText(bytes: number): string {
   return bytes < 1 << 20 ? `${bytes >> 10} KiB` : `${bytes >> 20} MiB`;
 }
 
@@ -129,12 +159,21 @@ export function formatGrid(rows: readonly GridRow[]): string {
   return `${table.toString()}\n`;
 }
 
-const LEGEND = `Mbit/s that reached the reader over a link of 100 Mbit/s that loses data segments at random; 4 MiB or 60 s of virtual time;
-the median of ${SEEDS.length} seeds. In brackets: retransmission timeouts, in all ${SEEDS.length} runs together.
+function legend(seeds: number): string {
+  return `Mbit/s that reached the reader over a link of 100 Mbit/s that loses data segments at random; 4 MiB or 60 s of virtual time;
+the median of ${seeds} seeds. In brackets: retransmission timeouts, in all ${seeds} runs together.
 `;
+}
 
-export function formatReport(rows: readonly GridRow[]): string {
-  return `${LEGEND}${formatGrid(rows)}`;
+export function formatReport(rows: readonly GridRow[], seeds: number = SEEDS.length): string {
+  return `${legend(seeds)}${formatGrid(rows)}`;
+}
+
+/** How sure the cells are: chance moves their means by so much. */
+function formatSpread(rows: readonly GridRow[]): string {
+  const errors = rows.flatMap((row) => row.cells.map((cell) => cell.error * 100));
+  const { median, max } = seriesOf(errors);
+  return `standard error of a cell's mean: median ${median.toFixed(1)} %, at most ${max.toFixed(1)} %`;
 }
 
 /** 1 % and 50 ms, with a buffer that is not the limit: the point the figure is for. */
@@ -162,30 +201,43 @@ function compare(report: string, quick: boolean): string {
   return `${changed} lines are not as in test/golden/recovery.txt; --update writes them there, git diff shows them`;
 }
 
+/** Passes rows on, and tells now and then how many there were. */
+export function progress(of: number): <Row>(row: Row) => Row {
+  let count = 0;
+  let toldAt = performance.now();
+  return (row) => {
+    count += 1;
+    if (performance.now() - toldAt >= PROGRESS_MS) {
+      toldAt = performance.now();
+      process.stderr.write(`recovery: ${count} of ${of} rows\n`);
+    }
+    return row;
+  };
+}
+
 export function runRecovery(options: RecoveryOptions): void {
+  const { seeds } = options;
+  const isCommitted = seeds.length === SEEDS.length;
   if (options.update && options.quick) throw new RecoveryError('--update is for the whole grid: leave out --quick');
+  if (options.update && !isCommitted) {
+    throw new RecoveryError(`--update is for ${SEEDS.length} seeds: leave out --seeds`);
+  }
   if (options.update && !existsSync(dirname(GOLDEN))) {
     throw new RecoveryError('there is no test/golden here: --update is for a checkout of the sources');
   }
   const grid = options.quick ? quickGrid() : fullGrid();
-  const rows: GridRow[] = [];
-  let toldAt = performance.now();
-  for (const point of grid) {
-    rows.push(runRow(point));
-    if (performance.now() - toldAt < PROGRESS_MS) continue;
-    toldAt = performance.now();
-    process.stderr.write(`recovery: ${rows.length} of ${grid.length} rows\n`);
-  }
-  const report = formatReport(rows);
-  process.stderr.write(`recovery: ${compare(report, options.quick)}\n`);
+  const told = progress(grid.length);
+  const rows = grid.map((point) => told(runRow(point, seeds)));
+  const report = formatReport(rows, seeds.length);
+  if (isCommitted) process.stderr.write(`recovery: ${compare(report, options.quick)}\n`);
   if (options.update) writeFileSync(GOLDEN, report);
   const figure = figureOf(rows);
   if (options.json) {
     const columns = CONTENDERS.map((contender) => contender.title);
     process.stdout.write(
-      `${JSON.stringify({ bench: 'recovery', quick: options.quick, seeds: SEEDS, columns, rows, figure })}\n`,
+      `${JSON.stringify({ bench: 'recovery', quick: options.quick, seeds, columns, rows, figure })}\n`,
     );
   } else {
-    process.stdout.write(`${report}${figure}\n`);
+    process.stdout.write(`${report}${formatSpread(rows)}\n${figure}\n`);
   }
 }
