@@ -48,7 +48,10 @@ function rememberEdge(tcp: TcpContext, c: number, k: number): void {
   tcp.cold[k + Cold.ACK_BITS] |= AckBit.SHRUNK;
 }
 
-/** The window to be offered reaches the largest edge again, or does not yet. */
+/**
+ * The window to be offered reaches the largest edge again, or does not yet. The extra row may go back with it; output,
+ * which may have its offset at hand, finds no mark in it.
+ */
 function forgetEdge(tcp: TcpContext, c: number, k: number, window: number): void {
   const { rows } = tcp.extras;
   const extra = tcp.cold[k + Cold.EXTRA];

@@ -16,9 +16,7 @@ export const REASONS: Readonly<Record<string, Reasons>> = {
   '7.3': {
     'tcp_blocking_blocking-write': SEND_BUFFER,
     'tcp_eor_no-coalesce-retrans':
-      'one segment is retransmitted for the ACK behind the first loss; Linux retransmits two',
-    tcp_ooo_rcv_mss: 'the size of what arrives is estimated without looking at large packets that a device has joined',
-    tcp_rcv_big_endseq: 'a segment that ends beyond the window is cut and in part taken; Linux drops it',
+      'the ACK of a retransmission comes after exactly the smallest round trip, which RACK believes; on a kernel it comes some microseconds earlier, and is ignored (RFC 8985 §6.2)',
     tcp_splice_tcp_splice_loop_test: 'the urgent byte is data like any other here; Linux keeps it out of the stream',
     'tcp_tcp_info_tcp-info-sndbuf-limited': SEND_BUFFER,
     tcp_timestamping_tcp_tx_timestamp_bug: SEND_BUFFER,

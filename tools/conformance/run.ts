@@ -115,10 +115,11 @@ function runOne(file: string, { profile }: Kernel): ScriptOutcome {
     options: runnerOptions(file),
     asPacketdrill: true,
     // As `millrace packetdrill --as-packetdrill` has it.
-    makeWorld: ({ localAddress, mtu, profile, asPacketdrill }) =>
+    makeWorld: ({ localAddress, mtu, mss, profile, asPacketdrill }) =>
       new ScriptedWorld({
         profile,
         mtu,
+        joinedSegmentBytes: mss,
         localAddress: formatIpv4Address(localAddress),
         pushBursts: asPacketdrill && profile !== 'freebsd',
       }),
