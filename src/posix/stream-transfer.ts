@@ -1,9 +1,10 @@
 import type { ConnectionId } from '../../stack/base/units.js';
+import { ackAfterRead } from '../../stack/tcp/ack-policy.js';
 import { peekBytes } from '../../stack/tcp/queue-lengths.js';
 import { SendFlag } from '../../stack/tcp/send-marks.js';
 import { TcpOption } from '../../stack/tcp/socket-options.js';
 import { State } from '../../stack/tcp/state.js';
-import { Tcb } from '../../stack/tcp/tcb.js';
+import { Flag, Tcb } from '../../stack/tcp/tcb.js';
 import type { Tcp } from '../../stack/tcp/tcp.js';
 import { MESSAGE, TCP } from './constants.js';
 import { answersEarly } from './fast-open.js';
@@ -81,6 +82,8 @@ export class StreamTransfer {
       if (got > 0 && got >= target) return result();
       // What came before the end is given out first, and the end by the next call.
       if (got > 0) return this.#ended() ? result() : undefined;
+      // Behind the peer's FIN the end is the end, and an error stays for others to take (Linux: SOCK_DONE).
+      if (this.#peerEnded()) return result();
       if (owner.hasError) return failed(owner.takeError());
       if ((owner.shut & Side.RECEIVE) !== 0) return result();
       if (owner.connection === 0) return failed('ENOTCONN');
@@ -95,9 +98,20 @@ export class StreamTransfer {
     if (connection === 0) return new Uint8Array(0);
     const bytes = new Uint8Array(Math.min(length, tcp.readable(connection)));
     if (bytes.length === 0) return bytes;
-    if (peek) peekBytes(tcp.context, tcp.rowOf(connection) << Tcb.SHIFT, 0, bytes);
-    else tcp.receive(connection, bytes);
+    if (peek) {
+      const c = tcp.rowOf(connection) << Tcb.SHIFT;
+      peekBytes(tcp.context, c, 0, bytes);
+      // As Linux a look counts as reading where an ACK waits for the program.
+      const k = tcp.context.hot[c + Tcb.COLD];
+      if (k !== 0) ackAfterRead(tcp.context, c, k);
+    } else tcp.receive(connection, bytes);
     return bytes;
+  }
+
+  #peerEnded(): boolean {
+    const { tcp, connection } = this.owner;
+    if (connection === 0) return false;
+    return (tcp.context.hot[(tcp.rowOf(connection) << Tcb.SHIFT) + Tcb.STATE] & Flag.FIN_RECEIVED) !== 0;
   }
 
   #ended(): boolean {
