@@ -221,7 +221,8 @@ function sendWithin(tcp: TcpContext, c: number, k: number, quota: number, evenSm
     // The last of all is no burst.
     if (burstLeft === 0 && !last) {
       burstLeft = burstSegments(tcp, c, k, mss, cwndPackets(tcp, c), left);
-      burst = burstLeft > 1;
+      // Urgent data makes no bursts (as Linux): it is not to wait for what comes after it.
+      burst = burstLeft > 1 && (hot[c + Tcb.STATE] & Flag.SND_URGENT) === 0;
       const full = Math.floor((unsent < byWindow ? unsent : byWindow) / mss);
       if (full < burstLeft)
         burstLeft = full + tailLength(tcp, c, k, unsent, byWindow, mss, finQueued, outstandingBefore);

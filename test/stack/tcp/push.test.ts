@@ -91,3 +91,22 @@ t.test('pushBursts, a burst was cut by a retransmission → its parts are bursts
   t.equal(flagsOf(peer)[0], '3 .');
   t.end();
 });
+
+t.test('SEND of several bursts → PSH at the end of each; none while urgent data is not acknowledged, as Linux', (t) => {
+  for (const [urgent, pushed] of [
+    [false, 2],
+    [true, 1],
+  ] as const) {
+    const peer = established(t, { tcp: { pushBursts: true, pushHalfWindows: false } });
+    peer.write(1);
+    if (urgent) peer.tcp.markUrgent(peer.id);
+    peer.drain();
+    peer.write(8 * 1460);
+    const flags = peer.drain().map((segment) => segment.flags);
+    t.equal(flags.length, 8);
+    const pushes = flags.filter((each) => each.includes('P')).length;
+    if (urgent) t.equal(pushes, pushed);
+    else t.ok(pushes >= pushed, `${pushes} with PSH`);
+  }
+  t.end();
+});
