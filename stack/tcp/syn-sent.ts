@@ -11,7 +11,7 @@ import { sendAtOnce } from './challenge-ack.js';
 import { AccEcn } from './cold-bits.js';
 import { fail, mark } from './connection.js';
 import type { TcpContext } from './context.js';
-import { ackNow } from './delayed-ack.js';
+import { ackNow, quicken } from './delayed-ack.js';
 import { crossedEcnFlags, needsEcn, requestEcn, takeEcnAnswer } from './ecn.js';
 import { ConnectionError } from './errors.js';
 import { FastOpen, isChild } from './fast-open.js';
@@ -211,7 +211,10 @@ function acknowledgeSynAck(tcp: TcpContext, c: number, k: number): void {
     ackNow(tcp, c, k, Cause.ACK_NOW);
     return;
   }
-  hot[c + Tcb.STATE] = (hot[c + Tcb.STATE] | Flag.ACK_PENDING) & ~Flag.INTERACTIVE;
+  // As Linux the ACKs to come are quick, unless data leaves now: then it is a conversation.
+  quicken(tcp, c, k);
+  cold[k + Cold.LAST_DATA_AT] = tcp.clock.ms;
+  hot[c + Tcb.STATE] |= Flag.ACK_PENDING;
   startTimer(tcp, c, k, Timer.DELAYED_ACK, limits.delayedAckMaxMs);
 }
 
