@@ -219,7 +219,8 @@ function sendWithin(tcp: TcpContext, c: number, k: number, quota: number, evenSm
     if (awaitsDeparture(tcp, c, k)) return true;
     if (!roomForRecord(tcp, k) && !(needRecord(tcp, c) && roomForRecord(tcp, k))) return awaitRecord(tcp, c, k);
     // The last of all is no burst.
-    if (burstLeft === 0 && !last) {
+    if (burstLeft === 0 && last) burst = false;
+    else if (burstLeft === 0) {
       burstLeft = burstSegments(tcp, c, k, mss, cwndPackets(tcp, c), left);
       // Urgent data makes no bursts (as Linux): it is not to wait for what comes after it.
       burst = burstLeft > 1 && (hot[c + Tcb.STATE] & Flag.SND_URGENT) === 0;

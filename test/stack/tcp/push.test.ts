@@ -1,4 +1,5 @@
 import t from 'tap';
+import { SendFlag } from '../../../stack/tcp/send-marks.js';
 import { TcpOption } from '../../../stack/tcp/socket-options.js';
 import { acknowledge, flying, MSS, RTT_MS } from './lossy.js';
 import type { Peer } from './peer.js';
@@ -108,5 +109,16 @@ t.test('SEND of several bursts → PSH at the end of each; none while urgent dat
     if (urgent) t.equal(pushes, pushed);
     else t.ok(pushes >= pushed, `${pushes} with PSH`);
   }
+  t.end();
+});
+
+t.test('SEND of a burst and a segment, with more to follow → no PSH on the segment that is left over, as Linux', (t) => {
+  const peer = established(t, { tcp: { pushBursts: true, pacingBurstSegments: 2 } });
+  peer.tcp.send(peer.id, new Uint8Array(3 * 1460), 0, 3 * 1460, SendFlag.MORE);
+  peer.untilSent();
+  t.same(
+    peer.drain().map((segment) => segment.flags),
+    ['.', 'P.', '.'],
+  );
   t.end();
 });
