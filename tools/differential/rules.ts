@@ -64,14 +64,31 @@ export const RULES: readonly Rule[] = [
     },
   },
   {
-    name: 'fin-delays',
-    why: 'RFC 9293 §3.8.6.3 lets an ACK wait; tcp_fin lets that of a FIN wait for a tick, so that text sent at once carries it; ours goes at once',
-    covers: ({ kernel, own }, { sequence }) => {
-      if (kernel?.kind !== 'packet' || own?.kind !== 'packet') return false;
-      const acks = [kernel, own].map(({ text }) => / ack (\d+)/.exec(text)?.[1]);
-      const before = sequence.steps.slice(0, kernel.step);
-      const fins = before.some(({ action }) => action.kind === 'segment' && (action.flags & TcpFlag.FIN) !== 0);
-      return fins && acks[0] === acks[1] && BARE_ACK.test(own.compared) && !BARE_ACK.test(kernel.compared);
+    name: 'old-ack-predicted',
+    why: 'RFC 5961 §5.2: a segment whose ACK is too old is discarded; tcp_rcv_established takes one that header prediction expected, and its timestamp',
+    covers: (difference, { sequence }) => {
+      const pair = packetsOf(difference);
+      const before = sequence.steps
+        .slice(0, difference.step)
+        .flatMap(({ action }) => (action.kind === 'segment' && (action.flags & TcpFlag.ACK) !== 0 ? [action] : []));
+      const old = before.some(({ ack }, i) => ack === 0 && before.slice(0, i).some((each) => (each.ack ?? 0) > 0));
+      return old && pair !== undefined && withoutReceived(pair.kernel) === withoutReceived(pair.own);
+    },
+  },
+  {
+    name: 'maxseg-for-default',
+    why: 'RFC 9293 §3.7.1, MUST-15: without an MSS option the send MSS is 536; tcp_connect_init puts TCP_MAXSEG in its place',
+    covers: (difference, { sequence }) => {
+      const pair = packetsOf(difference);
+      if (pair === undefined || pair.kernel.compared.split(':')[0] !== pair.own.compared.split(':')[0]) return false;
+      const asked = sequence.steps.some(
+        ({ action }) => action.kind === 'call' && action.name === 'setsockopt' && action.option === 'TCP_MAXSEG',
+      );
+      const syns = sequence.steps.flatMap(({ action }) =>
+        action.kind === 'segment' && (action.flags & TcpFlag.SYN) !== 0 ? [action] : [],
+      );
+      const connects = sequence.steps.some(({ action }) => action.kind === 'call' && action.name === 'connect');
+      return connects && asked && syns.every(({ options }) => options.every(({ kind }) => kind !== 'mss'));
     },
   },
   {
@@ -95,9 +112,6 @@ export const RULES: readonly Rule[] = [
   },
 ];
 
-/** Without text. */
-const BARE_ACK = /^(?:\[[^\]]*\] )?\. \d+:\d+\(0\) /;
-
 function withoutPush({ compared }: PacketSent): string {
   return compared.replace(/(^|\] )P/, '$1');
 }
@@ -108,6 +122,14 @@ function windowOf({ compared }: PacketSent): number {
 
 function withoutWindow({ compared }: PacketSent): string {
   return compared.replace(/ win \d+/, '');
+}
+
+/** Without what says how far the other side has got: acknowledgment, window and the timestamp echoed. */
+function withoutReceived({ compared }: PacketSent): string {
+  return compared
+    .replace(/ ack \d+/, '')
+    .replace(/ win \d+/, '')
+    .replace(/ ecr \d+/, '');
 }
 
 function packetsOf({ kernel, own }: Difference): { kernel: PacketSent; own: PacketSent } | undefined {
