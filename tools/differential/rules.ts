@@ -64,6 +64,20 @@ export const RULES: readonly Rule[] = [
     },
   },
   {
+    name: 'fin-tick',
+    why: 'tcp_fin lets the ACK of a FIN wait for the next tick, of 4 ms, which began at any time; ours is 1 ms, and another step came in between',
+    covers: ({ kernel, own }, { sequence, kernel: { steps } }) => {
+      if (own?.kind !== 'packet' || kernel?.kind === 'call') return false;
+      if (!/^(?:\[[^\]]*\] )?\. \d+:\d+\(0\) /.test(own.compared)) return false;
+      return sequence.steps.some(({ action }, i) => {
+        const [at, next] = [steps[i], steps[i + 1]];
+        if (action.kind !== 'segment' || (action.flags & TcpFlag.FIN) === 0) return false;
+        if (at === undefined || next === undefined || own.us < at.us) return false;
+        return own.us <= next.us && next.us - at.us < TICK_US;
+      });
+    },
+  },
+  {
     name: 'old-ack-predicted',
     why: 'RFC 5961 §5.2: a segment whose ACK is too old is discarded; tcp_rcv_established takes one that header prediction expected, and its timestamp',
     covers: (difference, { sequence }) => {
@@ -123,6 +137,9 @@ function windowOf({ compared }: PacketSent): number {
 function withoutWindow({ compared }: PacketSent): string {
   return compared.replace(/ win \d+/, '');
 }
+
+/** HZ is 250 in most distributions. */
+const TICK_US = 4000;
 
 /** Without what says how far the other side has got: acknowledgment, window and the timestamp echoed. */
 function withoutReceived({ compared }: PacketSent): string {
