@@ -198,7 +198,8 @@ function finAcknowledged(tcp: TcpContext, c: number, k: number): void {
 
 /**
  * SND.WND from this segment, if it is not older than the one it was last taken from: SND.WL1 < SEG.SEQ, or equal and
- * SND.WL2 =< SEG.ACK.
+ * SND.WL2 =< SEG.ACK. Deviation: where both are equal only a larger window is taken, or none at all (as Linux, and all but none BSD): of
+ * two such segments nobody can tell which was sent first, and a peer should not shrink its window (RFC 9293 §3.8.6).
  */
 function updateSendWindow(tcp: TcpContext, c: number, k: number): void {
   const { hot, cold, seg } = tcp;
@@ -208,9 +209,9 @@ function updateSendWindow(tcp: TcpContext, c: number, k: number): void {
     (hot[c + Tcb.STATE] & Flag.WINDOW_SCALE) !== 0 && (seg.flags & TcpFlag.SYN) === 0 ? sendShift(tcp, c) : 0;
   const window = seg.WND << shift;
   const before = hot[c + Tcb.SND_WND];
-  // What makes an ACK more than a duplicate (RFC 5681 §2 (e)). Deviation: as Linux a window that only shrinks does not, since the segments that came out of order take their room of it.
-  if (seqGt(seg.ACK, tcp.ack.priorUna) || seqLt(wl1, seg.SEQ) || window > before || window === 0)
-    tcp.ack.flags |= AckFlag.WINDOW_UPDATE;
+  if (window <= before && window !== 0 && wl1 === seg.SEQ && seqLeq(seg.ACK, tcp.ack.priorUna)) return;
+  // More than a duplicate ACK (RFC 5681 §2 (e)).
+  tcp.ack.flags |= AckFlag.WINDOW_UPDATE;
   cold[k + Cold.SND_WL1] = seg.SEQ;
   cold[k + Cold.SND_WL2] = seg.ACK;
   hot[c + Tcb.SND_WND] = window;

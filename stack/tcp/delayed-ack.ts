@@ -163,6 +163,21 @@ export function delayAck(tcp: TcpContext, c: number, k: number): void {
   startTimer(tcp, c, k, Timer.DELAYED_ACK, delay);
 }
 
+/**
+ * A segment without text, while an ACK waits: that goes at once where ACKs are quick, or where its time has nearly come. As Linux, whose header
+ * prediction lets pass what is expected next; from the first segment behind a SYN-ACK with a scale nothing is expected.
+ */
+export function hurryAck(tcp: TcpContext, c: number, k: number): void {
+  const { hot, cold, seg } = tcp;
+  const expected = seg.SEQ === hot[c + Tcb.RCV_NXT];
+  if (isQuick(tcp, c, k)) {
+    if (!expected || (hot[c + Tcb.STATE] & Flag.WINDOW_SCALE) !== 0) ackNow(tcp, c, k, Cause.ACK_NOW);
+  } else if (!expected && timerRuns(tcp, k, Timer.DELAYED_ACK)) {
+    const soon = cold[k + Cold.ATO_MS] >>> 2 || FIRST_DELAY_MS;
+    if (timerMs(tcp, k, Timer.DELAYED_ACK) <= soon) ackNow(tcp, c, k, Cause.ACK_DELAYED);
+  }
+}
+
 /** FreeBSD: the first segment starts the timer, the next one is acknowledged at once, whatever its size (RFC 5681 §4.2 asks for it only of full ones). */
 function delayOnce(tcp: TcpContext, c: number, k: number): void {
   if (timerRuns(tcp, k, Timer.DELAYED_ACK)) ackNow(tcp, c, k, Cause.ACK_NOW);

@@ -9,7 +9,7 @@ import { Behaviour } from './behaviour.js';
 import { answeredLately, challenge, sendAtOnce } from './challenge-ack.js';
 import { fail, mark, wake } from './connection.js';
 import type { TcpContext } from './context.js';
-import { quicken } from './delayed-ack.js';
+import { hurryAck, quicken } from './delayed-ack.js';
 import { takeChildsThirdAck, takeCrossedAnswer, takeCrossedThirdAck, takeSynAgain } from './ecn.js';
 import { ConnectionError } from './errors.js';
 import { FastOpen, isChild, settleChild } from './fast-open.js';
@@ -149,12 +149,17 @@ function takeContents(tcp: TcpContext, c: number, k: number): Verdict {
     case State.CLOSING:
     case State.LAST_ACK:
       // The peer has ended its stream: what comes beyond the end is nobody's, and without an answer (as Linux). What reaches beyond it from before contradicts the FIN.
-      if (seg.LEN === 0 || !seqLt(seg.SEQ, hot[c + Tcb.RCV_NXT])) return Verdict.OK;
+      if (seg.LEN === 0) return takeNothing(tcp, c, k);
+      if (!seqLt(seg.SEQ, hot[c + Tcb.RCV_NXT])) return Verdict.OK;
       if (bringsText(tcp, c)) return refuseText(tcp, c);
       break;
   }
   processUrgent(tcp, c, k);
-  return seg.LEN === 0 ? Verdict.OK : takeData(tcp, c, k);
+  return seg.LEN === 0 ? takeNothing(tcp, c, k) : takeData(tcp, c, k);
+}
+function takeNothing(tcp: TcpContext, c: number, k: number): Verdict {
+  if ((tcp.hot[c + Tcb.STATE] & Flag.ACK_PENDING) !== 0) hurryAck(tcp, c, k);
+  return Verdict.OK;
 }
 
 /** Text that is new, or a FIN behind text that is. */

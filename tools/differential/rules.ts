@@ -40,17 +40,12 @@ export const RULES: readonly Rule[] = [
     },
   },
   {
-    name: 'window-shrinks',
-    why: 'RFC 9293 §3.10.7.4: a segment with SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK sets SND.WND; tcp_may_update_window keeps the larger',
-    covers: ({ step, what }, { sequence }) => {
-      if (what === 'call') return false;
-      const windows = sequence.steps
-        .slice(0, step)
-        .flatMap(({ action }) => (action.kind === 'segment' ? [action] : []));
-      return windows.some(({ window, seq }, i) => {
-        const before = windows[i - 1];
-        return before !== undefined && before.seq + before.length === seq && window > 0 && window < before.window;
-      });
+    name: 'failed-syn-counts',
+    why: 'SIOCOUTQ is what the peer has not acknowledged; tcp_ioctl counts the SYN of a connection that failed before it stood, once it has failed',
+    covers: ({ kernel, own }, { kernel: { happenings } }) => {
+      if (kernel?.kind !== 'call' || own?.kind !== 'call' || kernel.value !== '[1]' || own.value !== '[0]') return false;
+      const sent = happenings.filter((each) => each.kind === 'packet' && each.us < kernel.us);
+      return sent.length > 0 && sent.every((each) => each.kind === 'packet' && /^(?:\[[^\]]*\] )?S /.test(each.compared));
     },
   },
   {
