@@ -10,6 +10,7 @@ import { Extra, extraOf } from './extra-rows.js';
 import { advertisedMss } from './options.js';
 import { growWindow, measureScaling, windowOffered } from './receive-space.js';
 import { rtoMinMs, rtoMs } from './rtt.js';
+import { State } from './state.js';
 import { Cold, Flag, Name, Tcb } from './tcb.js';
 import { startTimer, Timer, timerMs, timerRuns } from './timers.js';
 
@@ -164,12 +165,12 @@ export function delayAck(tcp: TcpContext, c: number, k: number): void {
 }
 
 /**
- * A segment without text, while an ACK waits: that goes at once where ACKs are quick, or where its time has nearly come. As Linux, whose header
- * prediction lets pass what is expected next; from the first segment behind a SYN-ACK with a scale nothing is expected.
+ * A segment without text that counts, while an ACK waits: that goes at once where ACKs are quick, or where its time has nearly come. As Linux, whose
+ * header prediction lets pass what is expected next in ESTABLISHED; of the first segment behind a SYN-ACK with a scale nothing is.
  */
 export function hurryAck(tcp: TcpContext, c: number, k: number): void {
   const { hot, cold, seg } = tcp;
-  const expected = seg.SEQ === hot[c + Tcb.RCV_NXT];
+  const expected = seg.SEQ === hot[c + Tcb.RCV_NXT] && (hot[c + Tcb.STATE] & Flag.STATE_MASK) === State.ESTABLISHED;
   if (isQuick(tcp, c, k)) {
     if (!expected || (hot[c + Tcb.STATE] & Flag.WINDOW_SCALE) !== 0) ackNow(tcp, c, k, Cause.ACK_NOW);
   } else if (!expected && timerRuns(tcp, k, Timer.DELAYED_ACK)) {

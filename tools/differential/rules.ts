@@ -1,6 +1,6 @@
 import { TcpFlag } from '../../stack/wire/tcp.js';
 import type { Difference } from './compare.js';
-import type { PacketSent, Recording, Sequence } from './step.js';
+import type { Action, Happening, PacketSent, Recording, Sequence } from './step.js';
 
 /** A deviation that is meant: narrow, so that it hides no other. */
 export interface Rule {
@@ -40,12 +40,18 @@ export const RULES: readonly Rule[] = [
     },
   },
   {
-    name: 'failed-syn-counts',
-    why: 'SIOCOUTQ is what the peer has not acknowledged; tcp_ioctl counts the SYN of a connection that failed before it stood, once it has failed',
-    covers: ({ kernel, own }, { kernel: { happenings } }) => {
-      if (kernel?.kind !== 'call' || own?.kind !== 'call' || kernel.value !== '[1]' || own.value !== '[0]') return false;
-      const sent = happenings.filter((each) => each.kind === 'packet' && each.us < kernel.us);
-      return sent.length > 0 && sent.every((each) => each.kind === 'packet' && /^(?:\[[^\]]*\] )?S /.test(each.compared));
+    name: 'failed-queue-counts',
+    why: 'SIOCOUTQ and SIOCOUTQNSD are what waits to be sent; tcp_ioctl counts what waited when the connection failed (its SYN, too), though nothing will be sent any more',
+    covers: ({ step, kernel, own }, { sequence, kernel: { happenings } }) => {
+      const call = sequence.steps[step - 1]?.action;
+      if (call?.kind !== 'call' || call.name !== 'ioctl' || !call.request.startsWith('SIOCOUTQ')) return false;
+      if (kernel?.kind !== 'call' || own?.kind !== 'call' || kernel.result !== 0 || own.value !== '0') return false;
+      const failed = sequence.steps
+        .slice(0, step)
+        .some(
+          ({ action: each }) => each.kind === 'icmp' || (each.kind === 'segment' && (each.flags & TcpFlag.RST) !== 0),
+        );
+      return failed || happenings.some((each) => each.kind === 'packet' && / ?R\.? /.test(each.compared));
     },
   },
   {
@@ -73,6 +79,63 @@ export const RULES: readonly Rule[] = [
     },
   },
   {
+    name: 'timer-tick',
+    why: 'kernel/time/timer.c rounds a timer up to its tick of 4 ms and to an eighth of its length; ours comes up in its millisecond, before a step or another timer',
+    covers: ({ what, own }, { own: { happenings }, kernel }) => {
+      // Steps come at odd microseconds, our timers at whole milliseconds.
+      if (what !== 'packet' || own?.kind !== 'packet' || own.us % 1000 !== 0) return false;
+      const range = rangeOf(own);
+      const last = packetsIn(happenings).findLast((each) => each.us < own.us && rangeOf(each) === range);
+      if (range === undefined || last === undefined) return false;
+      const latestUs = own.us + 2 * TICK_US + (own.us - last.us) / 8;
+      const late = ({ us }: { us: number }): boolean => us > own.us && us <= latestUs;
+      return (
+        kernel.steps.some(late) || packetsIn(kernel.happenings).some((each) => late(each) && rangeOf(each) === range)
+      );
+    },
+  },
+  {
+    name: 'burst-deferred',
+    why: 'tcp_tso_should_defer keeps the end of a burst back while little of the window is left, for an ACK to come; RFC 9293 lets it go',
+    covers: ({ what, own }, { own: { happenings }, kernel }) => {
+      if (what !== 'packet' || own?.kind !== 'packet' || rangeOf(own) === undefined) return false;
+      const data = packetsIn(happenings).filter((each) => each.us <= own.us && rangeOf(each) !== undefined);
+      const before = data[data.indexOf(own) - 1];
+      const flight = data.filter((each) => own.us - each.us < FLIGHT_US).length;
+      // It goes on where the kernel stopped, within the same millisecond.
+      const stopped = packetsIn(kernel.happenings)
+        .filter((each) => each.us <= own.us + 1000)
+        .map(rangeOf);
+      const [start] = (rangeOf(own) as string).split(':');
+      const goesOn = before !== undefined && own.us - before.us <= 1000 && rangeOf(before)?.split(':')[1] === start;
+      return (
+        goesOn && flight >= FLIGHT_SEGMENTS && stopped.includes(rangeOf(before)) && !stopped.includes(rangeOf(own))
+      );
+    },
+  },
+  {
+    name: 'small-buffer',
+    why: 'tcp_input.c, __tcp_select_window: ACKs are quick no longer once half of the buffer is taken, which goes by how a driver allocates what comes',
+    covers: ({ kernel, own, step }, { sequence }) => {
+      if (own?.kind !== 'packet' || !/^(?:\[[^\]]*\] )?\. \d+:\d+\(0\) /.test(own.compared)) return false;
+      const action = sequence.steps[step - 1]?.action;
+      const small = sequence.steps.slice(0, step).some(({ action: each }) => takesSmallBuffer(each));
+      return small && action?.kind === 'segment' && action.length > 0 && (kernel === undefined || kernel.us > own.us);
+    },
+  },
+  {
+    name: 'burst-push',
+    why: 'RFC 9293 §3.9.1.2 leaves PSH to the sender; tcp_write_xmit sets it where a burst ends, and how long one is goes by how fast the device takes it',
+    covers: (difference, { own: { happenings } }) => {
+      const pair = packetsOf(difference);
+      if (pair === undefined || withoutPush(pair.kernel) !== withoutPush(pair.own)) return false;
+      const next = rangeOf(pair.own)?.split(':')[1];
+      return happenings.some(
+        (each) => each.kind === 'packet' && each.us <= pair.own.us && rangeOf(each)?.split(':')[0] === next,
+      );
+    },
+  },
+  {
     name: 'old-ack-predicted',
     why: 'RFC 5961 §5.2: a segment whose ACK is too old is discarded; tcp_rcv_established takes one that header prediction expected, and its timestamp',
     covers: (difference, { sequence }) => {
@@ -80,7 +143,7 @@ export const RULES: readonly Rule[] = [
       const before = sequence.steps
         .slice(0, difference.step)
         .flatMap(({ action }) => (action.kind === 'segment' && (action.flags & TcpFlag.ACK) !== 0 ? [action] : []));
-      const old = before.some(({ ack }, i) => ack === 0 && before.slice(0, i).some((each) => (each.ack ?? 0) > 0));
+      const old = before.some(({ ack }, i) => before.slice(0, i).some((each) => (each.ack ?? 0) > (ack ?? 0)));
       return old && pair !== undefined && withoutReceived(pair.kernel) === withoutReceived(pair.own);
     },
   },
@@ -131,6 +194,25 @@ function windowOf({ compared }: PacketSent): number {
 
 function withoutWindow({ compared }: PacketSent): string {
   return compared.replace(/ win \d+/, '');
+}
+
+/** Two thirds of an initial window, sent lately: less than a third is left, which tcp_tso_win_divisor asks for. */
+const FLIGHT_SEGMENTS = 7;
+const FLIGHT_US = 10_000;
+
+function packetsIn(happenings: readonly Happening[]): readonly PacketSent[] {
+  return happenings.filter((each): each is PacketSent => each.kind === 'packet');
+}
+
+/** SO_RCVBUF, below what a handful of segments take. */
+function takesSmallBuffer(action: Action): boolean {
+  if (action.kind !== 'call' || action.name !== 'setsockopt' || action.option !== 'SO_RCVBUF') return false;
+  return (action.value[0] ?? 0) <= 4096;
+}
+
+/** Which sequence numbers it carries, where it has any. */
+function rangeOf({ compared }: PacketSent): string | undefined {
+  return / (\d+:\d+)\([1-9]/.exec(compared)?.[1];
 }
 
 /** HZ is 250 in most distributions. */
