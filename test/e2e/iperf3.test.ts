@@ -55,7 +55,8 @@ t.test('iperf3 --bidir, -P, -N, -M, -w, -O, -b → as asked', { skip }, async (t
 
   const paced = await iperf3(address, '-n', '1M', '-R', '-b', '20M');
   const rate = paced.end?.sum_received.bits_per_second ?? 0;
-  t.ok(rate > 0 && rate < 25e6, `${rate} bits a second`);
+  // Unpaced it is hundreds of times as much; a client that begins to listen late counts less time.
+  t.ok(rate > 0 && rate < 60e6, `${rate} bits a second`);
 });
 
 t.test('UDP → iperf3 is told that there is none; a second client, that we are busy', { skip }, async (t) => {

@@ -64,6 +64,8 @@ t.test(
 
 t.test('ESTABLISHED, the window has room for the data and not for the FIN → both wait for the override', (t) => {
   const peer = established(t);
+  peer.data(1);
+  peer.drain();
   peer.inject({ win: 100 });
   peer.write(0);
   peer.tcp.send(peer.id, pattern(100));
@@ -206,6 +208,7 @@ t.test(
 
 t.test('ESTABLISHED, an old segment with another window comes late → SND.WL1 and SND.WL2 keep it out', (t) => {
   const peer = established(t);
+  peer.data(1);
   peer.data(100, { win: 3000 });
   t.equal(peer.tcp.info(peer.id).sndWnd, 3000);
   peer.inject({ seq: 51, data: 10, win: 9 });
@@ -267,6 +270,8 @@ t.test(
 t.test('ESTABLISHED, a window whose highest bit is set → 65,535 bytes, no negative number (MUST-1)', (t) => {
   const peer = established(t, { win: 65_535, tcp: { initialWindowSegments: 100 }, listen: { sendBytes: 200_000 } });
   t.equal(peer.tcp.info(peer.id).sndWnd, 65_535);
+  peer.data(1);
+  peer.drain();
   peer.inject({ win: 0x8000 });
   t.equal(peer.tcp.info(peer.id).sndWnd, 0x8000);
   peer.write(100);

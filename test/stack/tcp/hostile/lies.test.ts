@@ -115,6 +115,8 @@ t.test('SACK blocks without SACK agreed → not read', (t) => {
 t.test('a window scale in a segment that is no SYN → changes nothing', (t) => {
   const peer = established(t, { syn: { mss: 1460, wscale: 2 } });
   const { sndWscale } = peer.tcp.info(peer.id);
+  peer.data(1);
+  peer.drain();
   peer.inject({ options: { wscale: 14 }, win: 1000 });
   t.same([peer.tcp.info(peer.id).sndWscale, peer.tcp.info(peer.id).sndWnd], [sndWscale, 4000]);
   t.end();
