@@ -1,5 +1,4 @@
 import { isProfileName, PROFILE_NAMES } from '../../stack/tcp/profile.js';
-import { formatIpv4Address } from '../../stack/wire/ipv4.js';
 import { type ClaimOptions, runClaims } from '../packetdrill/claims.js';
 import { collectScripts } from '../packetdrill/collect.js';
 import { ScriptError, Unsupported } from '../packetdrill/language/script-error.js';
@@ -8,8 +7,8 @@ import type { ScriptOutcome } from '../packetdrill/outcome.js';
 import { folderTotals, jsonReport, type Paint, reportLines, type Totals, totalsLine } from '../packetdrill/report.js';
 import { applyOptions, defaultSettings, type Profile } from '../packetdrill/run/settings.js';
 import { runScriptFile } from '../packetdrill/run-script.js';
+import { scriptWorld } from '../packetdrill/script-world.js';
 import { PacketdrillServer } from '../packetdrill/serve/server.js';
-import { ScriptedWorld } from '../posix/scripted-world.js';
 import { badValue, CliError, Exit } from './errors.js';
 import { colours, notice, print } from './output.js';
 import { Ending } from './signals.js';
@@ -54,15 +53,7 @@ async function runAll(paths: readonly string[], raw: PacketdrillOptions): Promis
     definitions,
     options: theirs,
     asPacketdrill: raw.asPacketdrill === true,
-    // Each segment for itself: a scripted one that is larger may stand for several, and a smaller one for just one.
-    makeWorld: ({ localAddress, mtu, mss, profile, asPacketdrill }) =>
-      new ScriptedWorld({
-        profile,
-        mtu,
-        joinedSegmentBytes: mss,
-        localAddress: formatIpv4Address(localAddress),
-        pushBursts: asPacketdrill && profile !== 'freebsd',
-      }),
+    makeWorld: scriptWorld,
     ...(raw.verbose === true && !json ? { tell: (line: string) => print(`     ${line}`) } : {}),
   };
   const totals: Totals = { passed: 0, failed: 0, skipped: 0 };

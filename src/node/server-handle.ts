@@ -6,7 +6,7 @@ import type { Endpoint } from './endpoint.js';
 import { errnoOfError, UV_EBADF } from './errno.js';
 import { Listener } from './listener.js';
 
-/** What `net.Server` asks of its handle. It sets `onconnection` itself, to be called with a handle for each connection. */
+/** What `net.Server` asks of its handle. It sets `onconnection`, which would make sockets of Node's own class: `onaccept` is called instead. */
 export class ServerHandle {
   onconnection: ((error: number, handle: object) => void) | null = null;
   /** What becomes of an accepted connection. */

@@ -33,7 +33,9 @@ export type StreamHandleClass = new (accepted?: ConnectionId) => StreamHandle;
 
 const textEncoder = new TextEncoder();
 /** Strings up to a third of this are encoded here and sent without a Buffer of their own: the heads of HTTP messages. */
-const encoded = Buffer.alloc(16_384);
+const encoded = new Uint8Array(16_384);
+/** The same bytes as Node's class has them, for latin1. A part to keep comes from `encoded`: a Buffer's `slice` does not copy. */
+const encodedBuffer = Buffer.from(encoded.buffer);
 
 /** What a handle waits for. */
 class Requests {
@@ -203,7 +205,7 @@ export function createStreamHandleClass({ JSStream, write, owner }: Bindings, ch
         length = chunk.length;
       } else if (chunk.length * 3 > encoded.length) return chunk;
       else if (encoding === 'utf8' || encoding === 'utf-8') length = textEncoder.encodeInto(chunk, encoded).written;
-      else if (encoding === 'latin1' || encoding === 'binary') length = encoded.write(chunk, 0, 'latin1');
+      else if (encoding === 'latin1' || encoding === 'binary') length = encodedBuffer.write(chunk, 0, 'latin1');
       else return chunk;
       let taken: number;
       try {

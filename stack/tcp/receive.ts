@@ -239,5 +239,4 @@ function finArrives(tcp: TcpContext, c: number, k: number): void {
 function forgetBeyond(tcp: TcpContext, k: number): void {
   if (tcp.cold[k + Cold.OOO_COUNT] > 0) freeRuns(tcp, k);
   forgetBlocks(tcp, k);
-  clearDuplicate(tcp, k);
 }

@@ -148,7 +148,7 @@ function takeContents(tcp: TcpContext, c: number, k: number): Verdict {
     case State.CLOSE_WAIT:
     case State.CLOSING:
     case State.LAST_ACK:
-      // The peer has ended its stream: what comes beyond the end is nobody's, and without an answer (as Linux). What reaches beyond it from before contradicts the FIN.
+      // The peer has ended its stream: what comes beyond the end is nobody's, and has no answer of its own (as Linux). What reaches beyond it from before contradicts the FIN.
       if (seg.LEN === 0 || !seqLt(seg.SEQ, hot[c + Tcb.RCV_NXT])) return takeNothing(tcp, c, k);
       if (bringsText(tcp, c)) return refuseText(tcp, c);
       break;

@@ -53,10 +53,10 @@ t.test('iperf3 --bidir, -P, -N, -M, -w, -O, -b → as asked', { skip }, async (t
   const small = await iperf3(address, '-n', '2M', '-R', '-M', '500', '-N', '-w', '100K');
   t.equal(small.end?.sum_received.bytes, 2 * MIB, 'exactly as many bytes as asked for');
 
-  const paced = await iperf3(address, '-n', '1M', '-R', '-b', '20M');
+  // Long enough that a client which begins to listen late makes no difference.
+  const paced = await iperf3(address, '-n', '4M', '-R', '-b', '20M');
   const rate = paced.end?.sum_received.bits_per_second ?? 0;
-  // Unpaced it is hundreds of times as much; a client that begins to listen late counts less time.
-  t.ok(rate > 0 && rate < 60e6, `${rate} bits a second`);
+  t.ok(rate > 0 && rate < 25e6, `${rate} bits a second`);
 });
 
 t.test('UDP → iperf3 is told that there is none; a second client, that we are busy', { skip }, async (t) => {

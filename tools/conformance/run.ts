@@ -4,8 +4,7 @@ import { basename, dirname, join, relative } from 'node:path';
 import { collectScripts } from '../../src/packetdrill/collect.js';
 import type { ScriptOutcome } from '../../src/packetdrill/outcome.js';
 import { runScriptFile } from '../../src/packetdrill/run-script.js';
-import { ScriptedWorld } from '../../src/posix/scripted-world.js';
-import { formatIpv4Address } from '../../stack/wire/ipv4.js';
+import { scriptWorld } from '../../src/packetdrill/script-world.js';
 import { IPV4_OPTIONS, type Kernel, SCRIPTS_IN_SOURCE } from './kernels.js';
 import type { Reasons } from './reasons.js';
 import { Refusal } from './refusal.js';
@@ -114,15 +113,7 @@ function runOne(file: string, { profile }: Kernel): ScriptOutcome {
     definitions: new Map(),
     options: runnerOptions(file),
     asPacketdrill: true,
-    // As `millrace packetdrill --as-packetdrill` has it.
-    makeWorld: ({ localAddress, mtu, mss, profile, asPacketdrill }) =>
-      new ScriptedWorld({
-        profile,
-        mtu,
-        joinedSegmentBytes: mss,
-        localAddress: formatIpv4Address(localAddress),
-        pushBursts: asPacketdrill && profile !== 'freebsd',
-      }),
+    makeWorld: scriptWorld,
   });
 }
 

@@ -51,7 +51,9 @@ export const RULES: readonly Rule[] = [
         .some(
           ({ action: each }) => each.kind === 'icmp' || (each.kind === 'segment' && (each.flags & TcpFlag.RST) !== 0),
         );
-      return failed || happenings.some((each) => each.kind === 'packet' && / ?R\.? /.test(each.compared));
+      return (
+        failed || happenings.some((each) => each.kind === 'packet' && /^(?:\[[^\]]*\] )?R\.? /.test(each.compared))
+      );
     },
   },
   {

@@ -125,6 +125,26 @@ export function socketContract(t: Test, name: string, makeWorld: MakeWorld): voi
     await closed(client, accepted);
   });
 
+  test('strings that wait, and strings of another connection meanwhile → each connection has its own', async (t, world) => {
+    const { server, client, accepted } = await pair(t, world, { pauseOnConnect: true });
+    const { port } = server.address() as AddressInfo;
+    const coming = once(server, 'connection');
+    const other = world.connect({ host: world.serverAddress, port });
+    const [[otherAccepted]] = (await Promise.all([coming, once(other, 'connect')])) as [[Socket], []];
+    t.teardown(() => [other, otherAccepted].map((socket) => socket.destroy()));
+    const [mine, its] = ['a'.repeat(5000), 'b'.repeat(5000)];
+    let written = 0;
+    // Until a string is taken in part, and its rest waits.
+    while (client.write(mine) || client.writableLength === 0) written += 1;
+    written += 1;
+    other.write(its);
+    client.end();
+    t.equal((await collect(accepted)).toString(), mine.repeat(written));
+    other.end();
+    t.equal((await collect(otherAccepted)).toString(), its);
+    await closed(client, accepted);
+  });
+
   test('the reader does not read → the writer is held; the reader reads → it goes on', async (t, world) => {
     const { client, accepted } = await pair(t, world, { pauseOnConnect: true });
     const chunk = Buffer.alloc(1 << 20, 7);

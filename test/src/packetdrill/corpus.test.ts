@@ -3,9 +3,8 @@ import t from 'tap';
 import { claimsOf, runClaims } from '../../../src/packetdrill/claims.js';
 import { collectScripts } from '../../../src/packetdrill/collect.js';
 import { reportLines } from '../../../src/packetdrill/report.js';
-import { ScriptedWorld } from '../../../src/posix/scripted-world.js';
+import { scriptWorld } from '../../../src/packetdrill/script-world.js';
 import { PROFILES, type ProfileName } from '../../../stack/tcp/profiles.js';
-import { formatIpv4Address } from '../../../stack/wire/ipv4.js';
 
 const FOLDER = fileURLToPath(new URL('../../../../test/packetdrill', import.meta.url));
 const FILES = collectScripts([FOLDER]);
@@ -15,13 +14,7 @@ t.test('every script in test/packetdrill → passes where it claims to hold, fai
   for (const file of FILES) {
     const outcome = runClaims(file, {
       definitions: new Map(),
-      makeWorld: ({ localAddress, mtu, mss, profile }) =>
-        new ScriptedWorld({
-          profile,
-          mtu,
-          joinedSegmentBytes: mss,
-          localAddress: formatIpv4Address(localAddress),
-        }),
+      makeWorld: scriptWorld,
     });
     t.equal(outcome.result, 'passed', reportLines(outcome).join('\n'));
   }
