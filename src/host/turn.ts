@@ -40,8 +40,11 @@ const BATCH_FRAMES = 64;
  * answer waits: at 1 to 2 µs a frame an eighth of a millisecond. A turn is no cheaper a frame with more of them.
  */
 const TURN_FRAMES_MAX = 128;
-/** Frames taken in turns that follow each other at once: then Node's timers and other sockets get their share. */
-const IN_A_ROW_MAX = 512;
+/**
+ * Frames taken in turns that follow each other at once: then Node's timers and other sockets get their share. A pass of the event loop is
+ * not cheap where sockets make garbage, because V8 goes on with its collections in each; and with rarer ones a flood's echoes wait longer.
+ */
+const IN_A_ROW_MAX = 256;
 /**
  * After a turn that took so many frames the next is taken at once, and again until one finds nothing: in a flood a frame waits for a few
  * others and not for the event loop to come round. With fewer frames the look at the device would cost more than it finds.
@@ -55,10 +58,10 @@ const BUSY_FRAMES = 4;
 const ANSWER_CREDIT = 8;
 const ANSWER_TRIAL_TURNS = 64;
 /**
- * Turns in a row that may end with frames left in a device while timers wait for them: 4096 frames, more than a device queues
+ * Rows of turns that may begin with a turn that leaves frames in a device, while timers wait for them: 4096 frames, more than a device queues
  * (a TAP 1000), so that whatever had arrived by the first of them is taken in. Then timers expire in spite of a flood.
  */
-const UNDRAINED_TURNS_MAX = 32;
+const UNDRAINED_ROWS_MAX = 16;
 /** How often a turn refills a transmit queue that the device emptied at once: 8 × 1024 frames, then the program is heard. */
 const FLUSHES_MAX = 8;
 
@@ -88,7 +91,9 @@ export class Turn {
   /** Turns that sent and had no look. */
   #unlooked = 0;
   readonly #clock: HostClock;
-  /** Turns since timers last expired. */
+  /** This turn left frames in a device. */
+  #framesLeft = false;
+  /** Rows of turns since timers last expired. */
   #undrained = 0;
   /** When the stack has something to do next, as far as that was asked since the last turn; else it may be at any time. */
   #due = 0;
@@ -105,6 +110,7 @@ export class Turn {
   run(now: Us): void {
     this.stack.at(now);
     this.more = false;
+    this.#framesLeft = false;
     this.#sent = false;
     const due = this.#due;
     this.#due = 0;
@@ -129,7 +135,7 @@ export class Turn {
       this.#looks = false;
       return;
     }
-    if (busy) this.more = true;
+    if (busy || this.#framesLeft) this.more = true;
     this.#inARow = 0;
     this.again = this.#sent && !looked && !this.more && !this.blocked && this.#looksForAnswers();
     this.#looks = this.again;
@@ -169,7 +175,7 @@ export class Turn {
    * use before the event loop has come round, and with it whoever may answer in this process.
    */
   #expire(now: Us): void {
-    if (this.more && this.#undrained < UNDRAINED_TURNS_MAX) {
+    if (this.#framesLeft && this.#undrained < UNDRAINED_ROWS_MAX) {
       this.#undrained += 1;
       return;
     }
@@ -223,7 +229,7 @@ export class Turn {
       taken += count;
       if (count === 0 || (count < BATCH_FRAMES && !toTheLast)) return taken;
     }
-    this.more = true;
+    this.#framesLeft = true;
     return taken;
   }
 

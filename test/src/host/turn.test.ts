@@ -99,31 +99,60 @@ class Rig {
   }
 }
 
-t.test('frames without end → timers wait for 32 turns, and then expire all the same', (t) => {
+/** Turns until the event loop comes round; returns how many. */
+function row(rig: Rig): number {
+  let turns = 0;
+  do {
+    rig.run();
+    turns += 1;
+  } while (rig.turn.again);
+  return turns;
+}
+
+t.test(
+  'frames without end → two turns of 128 follow at once, each sends its answers; then the event loop comes round',
+  (t) => {
+    const rig = new Rig();
+    rig.device.waiting = 1_000_000;
+    for (let rows = 1; rows <= 3; rows++) {
+      t.equal(row(rig), 2);
+      t.equal(rig.device.waiting, 1_000_000 - rows * 256);
+      t.equal(rig.turn.more, true);
+    }
+    rig.open();
+    rig.run();
+    t.equal(rig.turn.again, true);
+    t.equal(rig.device.sent, 1);
+    t.end();
+  },
+);
+
+t.test('frames without end → timers wait for 16 rows of turns, and then expire all the same', (t) => {
   const rig = new Rig();
   rig.open();
-  rig.run();
+  row(rig);
   rig.device.waiting = Infinity;
   rig.clock.set(2_000_000);
-  for (let turn = 0; turn < 32; turn++) {
-    rig.run();
+  for (let rows = 0; rows < 16; rows++) {
+    row(rig);
     t.equal(rig.turn.more, true);
   }
   t.equal(rig.repeated, 0);
-  rig.run();
+  row(rig);
   t.equal(rig.repeated, 1);
   t.end();
 });
 
-t.test('a device that is drained after three turns → timers expire in the third', (t) => {
+t.test('a device that is drained in a row of turns → timers expire in the turn after it', (t) => {
   const rig = new Rig();
   rig.open();
-  rig.run();
-  rig.device.waiting = 300;
+  row(rig);
+  rig.device.waiting = 200;
   rig.clock.set(2_000_000);
-  rig.run();
-  rig.run();
+  t.equal(row(rig), 3);
+  t.equal(rig.device.waiting, 0);
   t.equal(rig.repeated, 0);
+  t.ok(rig.turn.deadline() <= 2_000_000);
   rig.run();
   t.equal(rig.repeated, 1);
   t.end();
@@ -273,12 +302,7 @@ class AnsweringDevice extends FloodedDevice {
 /** Turns until the event loop comes round, for something the program sends. */
 function turnsFor(rig: Rig): number {
   rig.open();
-  let turns = 0;
-  do {
-    rig.run();
-    turns += 1;
-  } while (rig.turn.again);
-  return turns;
+  return row(rig);
 }
 
 t.test('a device that answers at once → after a turn that sent one more look, and no third', (t) => {
