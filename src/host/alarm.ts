@@ -1,3 +1,5 @@
+import { setImmediateOutside, setTimeoutOutside } from './context.js';
+
 /** The longest wait `setTimeout` knows; the deadline is looked at again then. */
 const WAIT_MS_MAX = 0x7fffffff;
 
@@ -37,14 +39,14 @@ export class Alarm {
       return;
     }
     this.#at = deadlineUs;
-    this.#timer = setTimeout(this.#fire, Math.min(waitMs, WAIT_MS_MAX));
+    this.#timer = setTimeoutOutside(this.#fire, Math.min(waitMs, WAIT_MS_MAX));
     this.#timer.unref();
   }
 
   /** Fires once the event loop has looked at its other descriptors. */
   soon(): void {
     if (this.#immediate !== null) return;
-    this.#immediate = setImmediate(this.#fireNow);
+    this.#immediate = setImmediateOutside(this.#fireNow);
   }
 
   clear(): void {

@@ -8,6 +8,7 @@ import { StackDemultiplexer } from '../reactor/demultiplexer.js';
 import { Reactor, type ReactorOptions } from '../reactor/reactor.js';
 import { Alarm } from './alarm.js';
 import { type HostClock, monotonicClock } from './clock.js';
+import { runOutside, setImmediateOutside } from './context.js';
 import { anyFailed, failureOf, type OnDeviceFailure, replaceDevice, retire, unheard } from './device-failure.js';
 import type { StackHost } from './stack-host.js';
 import { type Attachment, type AttachOptions, attachDevice, Turn } from './turn.js';
@@ -52,7 +53,8 @@ export class Host implements StackHost {
   #references = 0;
   /** The host itself does, until `unref`. */
   #own = true;
-  readonly #onReadable = (): void => this.turn();
+  readonly #onReadable = (): void => this.#take(true);
+  readonly #onCall = (): void => this.#take(false);
   readonly #onDeviceWake = (): void => this.#deviceWoke();
   readonly #onWake = (): void => {
     this.#wakeScheduled = false;
@@ -65,7 +67,7 @@ export class Host implements StackHost {
     this.onDeviceFailure = options.onDeviceFailure ?? unheard;
     this.reactor = new Reactor(new StackDemultiplexer(this.stack), options.reactor);
     this.#turn = new Turn(this.stack, this.reactor, this.clock);
-    this.#alarm = new Alarm(() => this.turn());
+    this.#alarm = new Alarm(this.#onReadable);
     for (const attachment of options.devices ?? []) this.#turn.attachments.push(attachment);
   }
 
@@ -109,7 +111,7 @@ export class Host implements StackHost {
    */
   stop(): void {
     if (!this.#running) return;
-    this.#take(false);
+    runOutside(this.#onCall);
     this.#halt();
     for (const attachment of this.#turn.attachments) {
       if (wakes(attachment.device)) attachment.device.onWake(null);
@@ -119,7 +121,7 @@ export class Host implements StackHost {
 
   /** Takes one turn now: for hosts driven by hand, and for tests. Nothing when called from within a turn. */
   turn(): void {
-    this.#take(true);
+    if (!this.#turning) runOutside(this.#onReadable);
   }
 
   /**
@@ -131,11 +133,11 @@ export class Host implements StackHost {
   wake(): void {
     if (this.#turning || this.#wakeScheduled || !this.#running) return;
     this.#wakeScheduled = true;
-    setImmediate(this.#onWake);
+    setImmediateOutside(this.#onWake);
   }
 
   dispatch(): void {
-    if (this.#running) this.#take(false);
+    if (this.#running && !this.#turning) runOutside(this.#onCall);
   }
 
   /** As Node's servers have it: whether the host keeps the process alive when no socket on it does. */

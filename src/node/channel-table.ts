@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../../stack/base/errors.js';
+import { type ErrorCode, StackError } from '../../stack/base/errors.js';
 import type { Address } from '../../stack/base/units.js';
 
 /** What a channel tells the socket above it. */
@@ -20,6 +20,12 @@ export interface Waiting {
   readonly chunks: readonly Uint8Array[];
   chunk: number;
   from: number;
+}
+
+export function waitingBytes({ chunks, chunk, from }: Waiting): number {
+  let bytes = -from;
+  for (let i = chunk; i < chunks.length; i++) bytes += chunks[i].length;
+  return bytes;
 }
 
 /** Where the open of a channel is to come from; zero: anywhere. */
@@ -53,10 +59,17 @@ export const enum Bit {
   LIMITED = 2048,
   /** Node's own flag of its handles: it has asked for bytes. */
   NODE_READS = 4096,
+  /** It came by a listener. */
+  ACCEPTED = 8192,
 }
 
 /** The row of every channel that is closed. Rows of channels that are not begin behind it. */
 export const CLOSED_ROW = 0;
+
+/** Throws EBADF for the row of a channel that is closed. */
+export function checkNotClosed(row: number): void {
+  if (row === CLOSED_ROW) throw new StackError('EBADF', 'the socket is closed');
+}
 
 /**
  * The rows of all channels of a host: programs keep many sockets that do nothing, and a row of typed arrays takes 24 bytes outside of
@@ -94,6 +107,13 @@ export class ChannelTable {
   }
   clear(row: number, bits: number): void {
     this.bits[row] &= ~bits;
+  }
+
+  /** libuv's rule of what keeps the process alive: whoever connects or writes, and whoever reads unless it was told not to. */
+  keepsAlive(row: number): boolean {
+    const bits = this.bits[row];
+    const reads = (bits & (Bit.READING | Bit.UNREFERENCED | Bit.ENDED | Bit.FAILED)) === Bit.READING;
+    return this.ids[row] !== 0 && (reads || (bits & (Bit.CONNECTING | Bit.WAITING)) !== 0);
   }
 
   #grow(): void {

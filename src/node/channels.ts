@@ -1,13 +1,21 @@
-import { isIPv6 } from 'node:net';
 import { type ErrorCode, StackError } from '../../stack/base/errors.js';
-import type { Address, ConnectionId } from '../../stack/base/units.js';
+import type { ConnectionId } from '../../stack/base/units.js';
 import { Event, SocketKind } from '../../stack/net/event-queue.js';
 import { TcpOption } from '../../stack/tcp/socket-options.js';
 import { State } from '../../stack/tcp/state.js';
 import type { StackHost } from '../host/stack-host.js';
 import type { EventHandler, Handle } from '../reactor/event-handler.js';
-import { Bit, type Bound, type ChannelOwner, ChannelTable, CLOSED_ROW, type Waiting } from './channel-table.js';
-import { type Endpoint, fill } from './endpoint.js';
+import {
+  Bit,
+  type Bound,
+  type ChannelOwner,
+  ChannelTable,
+  CLOSED_ROW,
+  checkNotClosed,
+  type Waiting,
+  waitingBytes,
+} from './channel-table.js';
+import { type Endpoint, fill, formatAddress, parseAddress } from './endpoint.js';
 import { codeOf } from './errno.js';
 import { Stretches } from './stretches.js';
 
@@ -47,7 +55,6 @@ export class Channels implements EventHandler {
     this.host = host;
   }
 
-  /** A channel without a connection. */
   add(owner: ChannelOwner): number {
     return this.#table.take(owner);
   }
@@ -55,12 +62,16 @@ export class Channels implements EventHandler {
   accept(owner: ChannelOwner, id: ConnectionId): number {
     const row = this.#table.take(owner);
     this.#take(row, id);
+    this.#table.set(row, Bit.ACCEPTED);
     this.#table.stretches[row] = this.#stretches.now;
     return row;
   }
 
   isOpen(row: number): boolean {
     return this.#id(row) !== 0;
+  }
+  isAccepted(row: number): boolean {
+    return this.#has(row, Bit.ACCEPTED);
   }
   isConnecting(row: number): boolean {
     return this.#has(row, Bit.CONNECTING);
@@ -72,16 +83,13 @@ export class Channels implements EventHandler {
   /** Bytes of the waiting write that the stack has not taken. */
   pendingBytes(row: number): number {
     const waiting = this.#waiting.get(row);
-    if (waiting === undefined) return 0;
-    let bytes = -waiting.from;
-    for (let i = waiting.chunk; i < waiting.chunks.length; i++) bytes += waiting.chunks[i].length;
-    return bytes;
+    return waiting === undefined ? 0 : waitingBytes(waiting);
   }
 
   /** The address and port the open is to come from. Throws EBADF, EINVAL, EAFNOSUPPORT, EADDRNOTAVAIL, EADDRINUSE. */
   bind(row: number, address: string, port: number): void {
     checkNotClosed(row);
-    const local = this.#parse(address);
+    const local = parseAddress(this.#net, address);
     if (local !== 0 && !this.#net.isLocal(local)) {
       throw new StackError('EADDRNOTAVAIL', `${address} is not an address of this stack`);
     }
@@ -98,7 +106,7 @@ export class Channels implements EventHandler {
   /** Begins the open. Throws what `tcp.open` throws, and EBADF, EALREADY, EISCONN. */
   connect(row: number, address: string, port: number): void {
     checkNotClosed(row);
-    const remote = this.#parse(address);
+    const remote = parseAddress(this.#net, address);
     if (this.isConnecting(row)) throw new StackError('EALREADY', 'the socket is connecting');
     if (this.isOpen(row)) throw new StackError('EISCONN', 'the socket is connected already');
     const bound = this.#bound.get(row);
@@ -191,9 +199,6 @@ export class Channels implements EventHandler {
     return CLOSED_ROW;
   }
 
-  setNoDelay(row: number, enable: boolean): void {
-    this.setOption(row, TcpOption.NODELAY, enable ? 1 : 0);
-  }
   setKeepAlive(row: number, enable: boolean, idleSeconds: number): void {
     if (idleSeconds > 0) {
       this.setOption(row, TcpOption.KEEPALIVE_IDLE_MS, Math.min(idleSeconds, KEEPALIVE_SECONDS_MAX) * 1000);
@@ -219,13 +224,13 @@ export class Channels implements EventHandler {
   /** False before it has an address, and after the close. */
   localEndpoint(row: number, into: Partial<Endpoint>): boolean {
     const id = this.#id(row);
-    if (id !== 0) return fill(into, this.#name(this.#tcp.localAddress(id)), this.#tcp.localPort(id));
+    if (id !== 0) return fill(into, formatAddress(this.#net, this.#tcp.localAddress(id)), this.#tcp.localPort(id));
     const bound = this.#bound.get(row);
-    return bound !== undefined && fill(into, this.#name(bound.address), bound.port);
+    return bound !== undefined && fill(into, formatAddress(this.#net, bound.address), bound.port);
   }
   remoteEndpoint(row: number, into: Partial<Endpoint>): boolean {
     const id = this.#id(row);
-    return id !== 0 && fill(into, this.#name(this.#tcp.remoteAddress(id)), this.#tcp.remotePort(id));
+    return id !== 0 && fill(into, formatAddress(this.#net, this.#tcp.remoteAddress(id)), this.#tcp.remotePort(id));
   }
 
   isReferenced(row: number): boolean {
@@ -238,6 +243,16 @@ export class Channels implements EventHandler {
 
   handleEvent(id: Handle, events: number, row: number): void {
     if (this.#id(row) !== id) return;
+    try {
+      this.#tell(id, events, row);
+    } catch (error) {
+      // A listener of the program's threw. Its error is the program's; what is still to be told comes all the same.
+      if (this.#id(row) === id) this.host.reactor.raise(SocketKind.CONNECTION, id, events | Event.READABLE);
+      throw error;
+    }
+  }
+
+  #tell(id: Handle, events: number, row: number): void {
     if (this.isConnecting(row)) {
       this.#opened(row, events);
       return;
@@ -396,13 +411,10 @@ export class Channels implements EventHandler {
     return id;
   }
 
-  /** libuv's rule of what keeps the process alive: whoever connects or writes, and whoever reads unless it was told not to. */
   #count(row: number): void {
-    const bits = this.#table.bits[row];
-    const reads = (bits & (Bit.READING | Bit.UNREFERENCED | Bit.ENDED | Bit.FAILED)) === Bit.READING;
-    const alive = this.#id(row) !== 0 && (reads || (bits & (Bit.CONNECTING | Bit.WAITING)) !== 0);
-    if (alive === ((bits & Bit.ALIVE) !== 0)) return;
-    this.#table.bits[row] = bits ^ Bit.ALIVE;
+    const alive = this.#table.keepsAlive(row);
+    if (alive === this.#has(row, Bit.ALIVE)) return;
+    this.#put(row, Bit.ALIVE, alive);
     this.host.reference(alive ? 1 : -1);
   }
 
@@ -435,16 +447,4 @@ export class Channels implements EventHandler {
   get #net() {
     return this.host.stack.net;
   }
-  /** The address is a number already, looked up by Node; a family the stack does not speak is said as the kernel says it. */
-  #parse(address: string): Address {
-    if (isIPv6(address)) throw new StackError('EAFNOSUPPORT', `${address} is an IPv6 address; the stack speaks IPv4`);
-    return this.#net.parseAddress(address);
-  }
-  #name(address: Address): string {
-    return address === 0 ? '0.0.0.0' : this.#net.formatAddress(address);
-  }
-}
-
-function checkNotClosed(row: number): void {
-  if (row === CLOSED_ROW) throw new StackError('EBADF', 'the socket is closed');
 }

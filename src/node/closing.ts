@@ -1,3 +1,6 @@
+import type { AsyncResource } from 'node:async_hooks';
+import { runIn, setImmediateOutside } from '../host/context.js';
+
 /**
  * When `close` is reported. libuv calls the close callbacks of a pass of the event loop after its immediates, so an immediate that a program
  * sets after `destroy()` comes before `close`. Ours are called by an immediate that is set once the JavaScript that called `destroy()` has
@@ -6,13 +9,17 @@
  * Deviation: an immediate that is set still later in the same pass of the loop comes after `close`. Closing a handle of Node's own
  * instead would be exact, at the price of a native handle for each connection.
  */
-type CloseCallback = () => void;
+interface Closed {
+  readonly callback: () => void;
+  /** Whose context it is called in: that of who made the socket. */
+  readonly context: AsyncResource | undefined;
+}
 
 /** Closed in this stretch of JavaScript, in the order they came. */
-let closing: CloseCallback[] = [];
+let closing: Closed[] = [];
 
-export function closeSoon(callback: CloseCallback): void {
-  closing.push(callback);
+export function closeSoon(callback: () => void, context?: AsyncResource): void {
+  closing.push({ callback, context });
   if (closing.length === 1) queueMicrotask(afterPromises);
 }
 function afterPromises(): void {
@@ -21,18 +28,18 @@ function afterPromises(): void {
 function afterTicks(): void {
   const callbacks = closing;
   closing = [];
-  setImmediate(callClosed, callbacks);
+  setImmediateOutside(() => callClosed(callbacks));
 }
 
-function callClosed(callbacks: CloseCallback[]): void {
+function callClosed(callbacks: Closed[]): void {
   let called = 0;
   try {
-    for (const callback of callbacks) {
+    for (const { callback, context } of callbacks) {
       called += 1;
-      callback();
+      runIn(context, callback, undefined);
     }
   } finally {
     // A listener of the program threw: the others are called all the same.
-    if (called < callbacks.length) setImmediate(callClosed, callbacks.slice(called));
+    if (called < callbacks.length) setImmediateOutside(() => callClosed(callbacks.slice(called)));
   }
 }

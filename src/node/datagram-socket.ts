@@ -6,6 +6,7 @@ import type { Address, UdpId } from '../../stack/base/units.js';
 import { Event, SocketKind } from '../../stack/net/event-queue.js';
 import { UdpOption } from '../../stack/udp/options.js';
 import { Verdict } from '../../stack/wire/verdict.js';
+import { contextOf, runIn } from '../host/context.js';
 import type { StackHost } from '../host/stack-host.js';
 import type { EventHandler } from '../reactor/event-handler.js';
 import { publishDatagramSocket } from './diagnostics.js';
@@ -52,6 +53,8 @@ export class DatagramSocket extends EventEmitter<Events> implements EventHandler
   readonly type = 'udp4';
   readonly #host: StackHost;
   readonly #options: DatagramSocketOptions;
+  /** In which the program hears of datagrams: that of who made the socket. */
+  readonly #context = contextOf('MillraceDatagrams');
   #id = 0 as UdpId;
   #closed = false;
   #referenced = true;
@@ -218,6 +221,10 @@ export class DatagramSocket extends EventEmitter<Events> implements EventHandler
   }
 
   handleEvent(_handle: number, events: number): void {
+    runIn(this.#context, this.#report, this, events);
+  }
+
+  #report(events: number): void {
     if ((events & Event.FAILED) !== 0) {
       const code = this.#udp.takeError(this.#id);
       if (code !== undefined) {

@@ -1,14 +1,18 @@
+import type { AsyncResource } from 'node:async_hooks';
 import { lookup } from 'node:dns';
 import { isIP, type OnReadOpts, type Server } from 'node:net';
 import { addAbortSignal, Duplex, type DuplexOptions } from 'node:stream';
 import type { ErrorCode } from '../../stack/base/errors.js';
 import type { ConnectionId } from '../../stack/base/units.js';
+import { TcpOption } from '../../stack/tcp/socket-options.js';
+import { contextOf, runIn } from '../host/context.js';
 import type { ChannelOwner } from './channel-table.js';
 import type { Channels } from './channels.js';
 import { closeSoon } from './closing.js';
 import type { Endpoint } from './endpoint.js';
 import { codeOf, connectionError, systemError } from './errno.js';
 import { coded } from './listen-arguments.js';
+import { OwnerInContext } from './owner-in-context.js';
 
 /** Counts of a `net.Server` that its sockets keep. */
 interface CountingServer extends Server {
@@ -43,6 +47,8 @@ export class DuplexSocket extends Duplex implements ChannelOwner {
   /** Set by the server that accepted it. */
   server: Server | null = null;
   readonly #channels: Channels;
+  /** In which the program hears of a socket that was made to connect. An accepted one is nobody's. */
+  readonly #context: AsyncResource | undefined;
   #row: number;
   #written: WriteCallback | null = null;
   /** Bytes of the write that waits: the stream still counts them as queued. */
@@ -65,7 +71,11 @@ export class DuplexSocket extends Duplex implements ChannelOwner {
     this.#onread = onread ?? null;
     if (onread !== undefined) this.#buffer = typeof onread.buffer === 'function' ? onread.buffer() : onread.buffer;
     this.#channels = channels;
-    this.#row = accepted === undefined ? channels.add(this) : channels.accept(this, accepted);
+    if (accepted === undefined) {
+      const owner = new OwnerInContext(this);
+      this.#context = owner.context;
+      this.#row = channels.add(owner);
+    } else this.#row = channels.accept(this, accepted);
     this.#limit();
     // Not by `super`, which destroys at once where the signal is aborted already.
     if (signal !== undefined) addAbortSignal(signal, this);
@@ -131,7 +141,7 @@ export class DuplexSocket extends Duplex implements ChannelOwner {
 
   setNoDelay(enable = true): this {
     this.#noDelay = enable;
-    this.#channels.setNoDelay(this.#row, enable);
+    this.#channels.setOption(this.#row, TcpOption.NODELAY, enable ? 1 : 0);
     return this;
   }
   setKeepAlive(enable = false, initialDelayMs = 0): this {
@@ -235,7 +245,7 @@ export class DuplexSocket extends Duplex implements ChannelOwner {
       server._emitCloseIfDrained();
     }
     callback(error);
-    closeSoon(() => this.emit('close', error !== null));
+    closeSoon(() => this.emit('close', error !== null), this.#context);
   }
 
   channelData(bytes: Uint8Array, count: number): void {
@@ -274,7 +284,7 @@ export class DuplexSocket extends Duplex implements ChannelOwner {
       return;
     }
     this.#refresh();
-    if (this.#noDelay) this.#channels.setNoDelay(this.#row, true);
+    if (this.#noDelay) this.#channels.setOption(this.#row, TcpOption.NODELAY, 1);
     if (this.#keepAlive) this.#channels.setKeepAlive(this.#row, true, this.#keepAliveSeconds);
     this.emit('connect');
     this.emit('ready');
@@ -324,7 +334,12 @@ export class DuplexSocket extends Duplex implements ChannelOwner {
       callback(systemError(codeOf(error), 'write'));
       return;
     }
-    if (!done) return;
+    if (!done) {
+      // Whoever wrote hears of it.
+      const context = contextOf('MillraceWrite');
+      this.#written = (error) => runIn(context, callback, undefined, error);
+      return;
+    }
     this.#takeWritten();
     callback();
   }

@@ -1,5 +1,6 @@
 import type { BlockList, Server } from 'node:net';
 import type { ConnectionId } from '../../stack/base/units.js';
+import { contextOf } from '../host/context.js';
 import type { StackHost } from '../host/stack-host.js';
 import { closeSoon } from './closing.js';
 import type { Endpoint } from './endpoint.js';
@@ -11,6 +12,8 @@ export class ServerHandle {
   onconnection: ((error: number, handle: object) => void) | null = null;
   /** What becomes of an accepted connection. */
   onaccept: ((id: ConnectionId) => void) | null = null;
+  /** In which the program hears of connections: that of who called `listen`. */
+  readonly context = contextOf('MillraceServer');
   readonly #listener: Listener;
   #closed = false;
 
@@ -31,7 +34,7 @@ export class ServerHandle {
     if (this.#closed) return;
     this.#closed = true;
     this.#listener.close();
-    if (callback !== undefined) closeSoon(callback);
+    if (callback !== undefined) closeSoon(callback, this.context);
   }
   getsockname(into: Partial<Endpoint>): number {
     if (this.#closed) return UV_EBADF;

@@ -117,6 +117,8 @@ export function createSocketClass(Handle: StreamHandleClass): SocketClass {
       return this;
     }
   }
+  // So that who prints one sees what it is to the program.
+  Object.defineProperty(StackSocket, 'name', { value: 'Socket' });
   const connect = makeConnect(() => new Handle());
   Object.defineProperty(StackSocket.prototype, 'connect', { value: connect, configurable: true, writable: true });
   return StackSocket;

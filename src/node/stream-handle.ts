@@ -1,7 +1,9 @@
+import type { AsyncResource } from 'node:async_hooks';
 import type { Socket } from 'node:net';
 import type { ErrorCode } from '../../stack/base/errors.js';
 import type { ConnectionId } from '../../stack/base/units.js';
 import { TcpOption } from '../../stack/tcp/socket-options.js';
+import { contextOf, runIn } from '../host/context.js';
 import {
   type Bindings,
   type ConnectRequest,
@@ -12,9 +14,11 @@ import {
 } from './bindings.js';
 import { type ChannelOwner, CLOSED_ROW } from './channel-table.js';
 import type { Channels } from './channels.js';
+import { toBuffers } from './chunks.js';
 import { closeSoon } from './closing.js';
 import type { Endpoint } from './endpoint.js';
 import { errnoOf, errnoOfError, systemError, UV_EBADF, UV_ECANCELED } from './errno.js';
+import { Requests } from './requests.js';
 
 /** What `net.Socket` asks of its handle, and we of ours. */
 export interface StreamHandle extends JSStream {
@@ -37,18 +41,6 @@ const encoded = new Uint8Array(16_384);
 /** The same bytes as Node's class has them, for latin1. A part to keep comes from `encoded`: a Buffer's `slice` does not copy. */
 const encodedBuffer = Buffer.from(encoded.buffer);
 
-/** What a handle waits for. */
-class Requests {
-  connect: ConnectRequest | null = null;
-  write: Request | null = null;
-  /** The waiting write came from inside Node. */
-  writeInside = false;
-  /** A write from inside Node is done, and Node has not been told. */
-  writtenInside = false;
-  /** A shutdown from inside Node that came while a write was waiting. */
-  shutdown: Request | null = null;
-}
-
 /** Node keeps the socket of each handle in a property that only it names: it is our `socket`. */
 const OWNER: PropertyDescriptor & ThisType<StreamHandle> = {
   get() {
@@ -68,6 +60,9 @@ const OWNER: PropertyDescriptor & ThisType<StreamHandle> = {
  * Reads go through `readBuffer` in both cases: only C++ knows who reads.
  */
 export function createStreamHandleClass({ JSStream, write, owner }: Bindings, channels: Channels): StreamHandleClass {
+  /** In which context handles were made, of those that are written to from inside Node: TLS keeps what it reads to itself. */
+  const contexts = new Map<MillraceStream, AsyncResource>();
+
   /** Whom bytes are being handed to. */
   let reading: MillraceStream | null = null;
 
@@ -99,6 +94,7 @@ export function createStreamHandleClass({ JSStream, write, owner }: Bindings, ch
       }
       this.#requests ??= new Requests();
       this.#requests.connect = request;
+      this.#requests.connectContext = contextOf('MillraceConnect');
       return 0;
     }
     connect6(request: ConnectRequest, address: string, port: number): number {
@@ -123,7 +119,7 @@ export function createStreamHandleClass({ JSStream, write, owner }: Bindings, ch
       return channels.localEndpoint(this.#row, {}) ? errnoOf('ENOTCONN') : UV_EBADF;
     }
     setNoDelay(enable: boolean): number {
-      return statusOf(() => channels.setNoDelay(this.#row, enable));
+      return statusOf(() => channels.setOption(this.#row, TcpOption.NODELAY, enable ? 1 : 0));
     }
     setKeepAlive(enable: boolean, idleSeconds: number): number {
       return statusOf(() => channels.setKeepAlive(this.#row, enable, idleSeconds));
@@ -229,14 +225,16 @@ export function createStreamHandleClass({ JSStream, write, owner }: Bindings, ch
 
     close(callback?: () => void): void {
       if (this.#row === CLOSED_ROW) return;
+      const accepted = channels.isAccepted(this.#row);
       this.#row = channels.close(this.#row);
-      this.reportClosed(callback);
+      this.reportClosed(accepted, callback);
     }
     /** As `close`, with RST. */
     reset(callback?: () => void): number {
       if (!channels.localEndpoint(this.#row, {})) return UV_EBADF;
+      const accepted = channels.isAccepted(this.#row);
       this.#row = channels.reset(this.#row);
-      this.reportClosed(callback);
+      this.reportClosed(accepted, callback);
       return 0;
     }
     hasRef(): boolean {
@@ -263,6 +261,8 @@ export function createStreamHandleClass({ JSStream, write, owner }: Bindings, ch
       return this.readStop();
     }
     onwrite(request: Request, chunks: Uint8Array[]): number {
+      // Node calls it in the handle's own context, and TLS before it can have ended.
+      if (!contexts.has(this) && !channels.isAccepted(this.#row)) contexts.set(this, contextOf('MillraceSocket'));
       let done: boolean;
       try {
         done = channels.write(this.#row, chunks);
@@ -300,19 +300,41 @@ export function createStreamHandleClass({ JSStream, write, owner }: Bindings, ch
       this.emitEOF();
     }
     channelFailed(code: ErrorCode): void {
-      this.socket?.destroy(systemError(code, 'read'));
+      const { socket } = this;
+      if (socket !== null) this.inOwnContext(() => socket.destroy(systemError(code, 'read')));
     }
     channelConnected(code: ErrorCode | undefined): void {
       const requests = this.#requests as Requests;
       const request = requests.connect;
+      const context = requests.connectContext;
       requests.connect = null;
       if (requests.write === null && requests.shutdown === null) this.#requests = null;
       const good = code === undefined;
-      request?.oncomplete(good ? 0 : errnoOf(code), this, request, good, good);
+      if (request === null) return;
+      runIn(context, request.oncomplete, request, good ? 0 : errnoOf(code), this, request, good, good);
     }
     channelWritten(code: ErrorCode | undefined): void {
       this.endWrite(code === undefined ? 0 : errnoOf(code));
       if (this.#requests?.shutdown) this.shutDownInside();
+    }
+
+    /**
+     * In the asynchronous context that the handle was made in. Node keeps it in the handle, and calls `onread` there, for an end as for bytes;
+     * but not where TLS reads.
+     */
+    private inOwnContext(call: () => void): void {
+      const context = contexts.get(this);
+      if (context !== undefined || channels.isAccepted(this.#row)) {
+        runIn(context, call, undefined);
+        return;
+      }
+      const { onread } = this;
+      this.onread = () => {
+        this.onread = onread;
+        call();
+        return undefined;
+      };
+      this.emitEOF();
     }
 
     /** One run of bytes, which are ours only until we return when they lie in `encoded`. */
@@ -344,6 +366,7 @@ export function createStreamHandleClass({ JSStream, write, owner }: Bindings, ch
       this.#requests ??= new Requests();
       this.#requests.write = request;
       this.#requests.writeInside = inside;
+      this.#requests.writeContext = inside ? undefined : contextOf('MillraceWrite');
       return this.#requests;
     }
 
@@ -375,7 +398,7 @@ export function createStreamHandleClass({ JSStream, write, owner }: Bindings, ch
       const request = requests.write;
       requests.write = null;
       if (requests.writeInside) this.finishWrite(request, status);
-      else request.oncomplete(status);
+      else runIn(requests.writeContext, request.oncomplete, request, status);
     }
 
     private shutDownInside(): void {
@@ -389,11 +412,14 @@ export function createStreamHandleClass({ JSStream, write, owner }: Bindings, ch
       });
     }
 
-    private reportClosed(callback: (() => void) | undefined): void {
+    private reportClosed(accepted: boolean, callback: (() => void) | undefined): void {
       closeSoon(() => {
         const requests = this.#requests;
         if (requests !== null) this.cancel(requests);
-        callback?.();
+        if (callback === undefined) return;
+        if (accepted) callback();
+        else this.inOwnContext(callback);
+        contexts.delete(this);
       });
     }
     private cancel(requests: Requests): void {
@@ -418,13 +444,4 @@ function statusOf(call: () => void): number {
   } catch (error) {
     return errnoOfError(error);
   }
-}
-
-function toBuffers(chunks: (Uint8Array | string)[]): Uint8Array[] {
-  const buffers: Uint8Array[] = [];
-  for (let i = 0; i < chunks.length; i += 2) {
-    const chunk = chunks[i];
-    buffers.push(typeof chunk === 'string' ? Buffer.from(chunk, chunks[i + 1] as BufferEncoding) : chunk);
-  }
-  return buffers;
 }

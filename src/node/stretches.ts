@@ -1,3 +1,5 @@
+import { setImmediateOutside } from '../host/context.js';
+
 /**
  * A program may rely on its ticks and promises to run between two callbacks of one socket: libuv has Node run them after each. In a turn
  * of ours several callbacks come in one go, and Node may run ticks only after the last. So a channel remembers in which stretch of
@@ -34,7 +36,7 @@ export class Stretches {
   /** An immediate: Node runs ticks and promises before it. */
   later(row: number): void {
     this.#later.push(row);
-    if (this.#later.length === 1) setImmediate(this.#onImmediate);
+    if (this.#later.length === 1) setImmediateOutside(this.#onImmediate);
   }
 
   readonly #onTick = (): void => {

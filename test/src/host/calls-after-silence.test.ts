@@ -232,7 +232,6 @@ const CHANNELS: Rows = {
   reset: (w) => channel(w, (channels, row) => channels.reset(row)),
   setOption: (w) => channel(w, (channels, row) => channels.setOption(row, TcpOption.NODELAY, 1)),
   getOption: (w) => channel(w, (channels, row) => channels.getOption(row, TcpOption.NODELAY)),
-  setNoDelay: (w) => channel(w, (channels, row) => channels.setNoDelay(row, true)),
   setKeepAlive: (w) => channel(w, (channels, row) => channels.setKeepAlive(row, true, 1000)),
   localEndpoint: (w) => channel(w, (channels, row) => channels.localEndpoint(row, {})),
   remoteEndpoint: (w) => channel(w, (channels, row) => channels.remoteEndpoint(row, {})),

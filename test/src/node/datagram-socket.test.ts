@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import t from 'tap';
@@ -36,6 +37,37 @@ t.test('bound, sent to → message with its sender; answered → back', async (t
   server.send(Buffer.from('answer'), from.port, from.address);
   t.equal((await once(client, 'message'))[0].toString(), 'answer');
 });
+
+t.test(
+  'listeners and callbacks → in the context of who made the socket, and of who sent; as on the kernel',
+  async (t) => {
+    const als = new AsyncLocalStorage<string>();
+    const world = twoNets(t);
+    const kinds = [
+      { address: '127.0.0.1', create: () => dgram.createSocket('udp4') as unknown as DatagramSocket },
+      { address: SERVER, create: () => world.server.createSocket('udp4') },
+    ];
+    for (const { address, create } of kinds) {
+      const seen: string[] = [];
+      const note = (what: string): void => {
+        seen.push(`${what}: ${als.getStore() ?? 'nobody'}`);
+      };
+      const [server, client] = ['server', 'client'].map((name) => als.run(name, create));
+      als.run('binder', () => server.bind(0, address));
+      await once(server, 'listening');
+      als.run('adder', () => server.on('message', () => note('message')));
+      for (let i = 0; i < 3; i++) {
+        const came = once(server, 'message');
+        als.run('sender', () => client.send('x', server.address().port, address, () => note('sent')));
+        await came;
+        await new Promise(setImmediate);
+      }
+      server.close();
+      client.close();
+      t.same(seen.sort(), [...Array(3).fill('message: server'), ...Array(3).fill('sent: sender')], address);
+    }
+  },
+);
 
 t.test('every form of send → the bytes meant', async (t) => {
   const { server, client, port } = await pair(t as Test);

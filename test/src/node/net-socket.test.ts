@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import t from 'tap';
 import { acceptContract } from './accept-contract.js';
+import { contextContract } from './context-contract.js';
 import { socketContract } from './socket-contract.js';
 import { socketOrderContract } from './socket-order-contract.js';
 import { stackSockets } from './socket-worlds.js';
@@ -9,6 +10,7 @@ import { twoNets } from './worlds.js';
 socketContract(t, 'net.Socket on the stack', (t) => stackSockets(t, { plainStreams: false }));
 acceptContract(t, 'net.Socket on the stack', (t) => stackSockets(t, { plainStreams: false }));
 socketOrderContract(t, 'net.Socket on the stack', (t) => stackSockets(t, { plainStreams: false }));
+contextContract(t, 'net.Socket on the stack', (t) => stackSockets(t, { plainStreams: false }));
 
 for (const plainStreams of [false, true]) {
   t.test(`connect to an IPv6 address, ${plainStreams ? 'Duplex' : 'net.Socket'} → EAFNOSUPPORT`, async (t) => {
