@@ -1,5 +1,4 @@
 import { StackError } from '../stack/base/errors.js';
-import { withCallbackScope } from './callback-scope.js';
 import { libc, loadKoffi, systemError } from './syscall.js';
 
 /** A descriptor on Node's event loop. */
@@ -28,15 +27,10 @@ const polls = new Map<number, DescriptorPoll>();
  */
 export function pollReadable(fd: number, onReadable: () => void, onError: (errno: number) => void): DescriptorPoll {
   checkPollable(fd);
-  const readable = withCallbackScope(onReadable);
-  let errno = 0;
-  const failed = withCallbackScope(() => onError(errno));
   // The callback gets libuv's status before the events, whatever koffi's types say.
   const callback = (status: unknown): void => {
-    if (typeof status === 'number' && status < 0) {
-      errno = -status;
-      failed();
-    } else readable();
+    if (typeof status === 'number' && status < 0) onError(-status);
+    else onReadable();
   };
   const handle = loadKoffi().node.poll(fd, { readable: true }, callback);
   const poll = {

@@ -1,11 +1,46 @@
 import { AsyncResource } from 'node:async_hooks';
-import { HAS_CALLBACK_SCOPES } from '../../drivers/callback-scope.js';
 
 /**
  * In whose asynchronous context (`AsyncLocalStorage`) things are called. A stack serves many parts of a program, so its turns belong to
  * none of those that called it: they are taken outside of all contexts, and each callback of a socket runs in the context of who made that
  * socket or request, as with the handles of Node's own.
+ *
+ * A turn may begin in a callback of a native module, of a descriptor that is readable, which is in no callback scope of Node's. There Node would
+ * end the process where a context is entered and something of Node's calls back within. So the program is called through a door: an object of
+ * Node's that calls us as the event loop calls a stream, with ticks and promises after it.
  */
+
+/** Of Node's class `JSStream`, all that is needed here. */
+interface Door {
+  onread: () => void;
+  emitEOF(): void;
+}
+
+/** Undefined where this runtime has none: under Node's permission model, and on Bun and Deno. */
+function findDoor(): Door | undefined {
+  try {
+    const binding: unknown = Reflect.get(process, 'binding');
+    const found: unknown = typeof binding === 'function' ? binding.call(process, 'js_stream').JSStream : undefined;
+    if (typeof found !== 'function' || typeof found.prototype.emitEOF !== 'function') return undefined;
+    return new (found as new () => Door)();
+  } catch {
+    return undefined;
+  }
+}
+
+const nothing = (): void => {};
+/** What is behind the door at present. */
+let behind = nothing;
+const door = findDoor();
+if (door !== undefined) {
+  door.onread = () => {
+    const call = behind;
+    behind = nothing;
+    call();
+  };
+}
+/** Bun and Deno have no such scopes, and need none. */
+const KEEPS_CONTEXTS = door !== undefined || process.versions.bun !== undefined || 'Deno' in globalThis;
 
 const outside = contextOf('Millrace');
 
@@ -14,20 +49,27 @@ export function contextOf(type: string): AsyncResource {
   return new AsyncResource(type, { requireManualDestroy: true });
 }
 
-/** Calls a function of the program's in a context; undefined: in the one that is. Where there are no callback scopes contexts are not kept. */
-export function runIn<This, Args extends unknown[], Result>(
-  context: AsyncResource | undefined,
-  call: (this: This, ...args: Args) => Result,
-  self: This,
-  ...args: Args
-): Result {
-  if (context === undefined || !HAS_CALLBACK_SCOPES) return Reflect.apply(call, self, args);
-  return context.runInAsyncScope(call, self, ...args);
+/**
+ * Calls a function of the program's in a context; undefined: in the one that is. Under Node's permission model it is always called in the one
+ * that is, for want of a door.
+ */
+export function runIn(context: AsyncResource | undefined, call: () => void): void {
+  if (context === undefined || !KEEPS_CONTEXTS) call();
+  else if (door === undefined) context.runInAsyncScope(call);
+  else {
+    behind = () => context.runInAsyncScope(call);
+    door.emitEOF();
+  }
 }
 
 /** Calls it in nobody's context. */
 export function runOutside(call: () => void): void {
-  runIn(outside, call, undefined);
+  runIn(outside, call);
+}
+
+/** Makes something of Node's that keeps its context: it is to be nobody's. Only from within `runIn`. */
+export function makeOutside<Made>(make: () => Made): Made {
+  return KEEPS_CONTEXTS ? outside.runInAsyncScope(make) : make();
 }
 
 /** `setImmediate`, in nobody's context. */

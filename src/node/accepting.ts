@@ -1,7 +1,5 @@
-import type { AsyncResource } from 'node:async_hooks';
 import { BlockList, isIP, Server } from 'node:net';
 import type { ConnectionId } from '../../stack/base/units.js';
-import { runIn } from '../host/context.js';
 import type { StackHost } from '../host/stack-host.js';
 import { type Endpoint, fill } from './endpoint.js';
 import type { ServerInside } from './server-handle.js';
@@ -15,23 +13,19 @@ const KNOWS_BLOCK_LISTS = Reflect.get(new Server({ blockList: new BlockList() } 
  * What `net.Server` does before it makes a socket: whether this connection is one too many, which it says with `drop`, or the peer's address is on
  * its `blockList`. Then the connection is closed here.
  */
-export function refuses(server: ServerInside, context: AsyncResource, host: StackHost, id: ConnectionId): boolean {
+export function refuses(server: ServerInside, host: StackHost, id: ConnectionId): boolean {
   const { maxConnections, blockList } = server;
   const full =
     (maxConnections > 0 || (maxConnections === 0 && ZERO_IS_A_LIMIT)) && server._connections >= maxConnections;
   if (!full && !(KNOWS_BLOCK_LISTS && blockList && isBlocked(blockList, host, id))) return false;
   try {
-    if (full) runIn(context, emitDrop, server, endpoints(host, id));
+    if (full) server.emit('drop', endpoints(host, id));
   } finally {
     // Whatever the program's listener did.
     host.stack.tcp.close(id);
     host.wake();
   }
   return true;
-}
-
-function emitDrop(this: ServerInside, dropped: object): void {
-  this.emit('drop', dropped);
 }
 
 function isBlocked(blockList: NonNullable<ServerInside['blockList']>, host: StackHost, id: ConnectionId): boolean {

@@ -36,7 +36,7 @@ function callClosed(callbacks: Closed[]): void {
   try {
     for (const { callback, context } of callbacks) {
       called += 1;
-      runIn(context, callback, undefined);
+      runIn(context, callback);
     }
   } finally {
     // A listener of the program threw: the others are called all the same.

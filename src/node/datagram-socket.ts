@@ -221,7 +221,7 @@ export class DatagramSocket extends EventEmitter<Events> implements EventHandler
   }
 
   handleEvent(_handle: number, events: number): void {
-    runIn(this.#context, this.#report, this, events);
+    runIn(this.#context, () => this.#report(events));
   }
 
   #report(events: number): void {

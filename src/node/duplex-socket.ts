@@ -337,7 +337,7 @@ export class DuplexSocket extends Duplex implements ChannelOwner {
     if (!done) {
       // Whoever wrote hears of it.
       const context = contextOf('MillraceWrite');
-      this.#written = (error) => runIn(context, callback, undefined, error);
+      this.#written = (error) => runIn(context, () => callback(error));
       return;
     }
     this.#takeWritten();

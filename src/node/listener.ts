@@ -1,6 +1,7 @@
 import { StackError } from '../../stack/base/errors.js';
 import type { Address, ConnectionId, ListenerId } from '../../stack/base/units.js';
 import { Event, SocketKind } from '../../stack/net/event-queue.js';
+import { contextOf, runIn } from '../host/context.js';
 import type { StackHost } from '../host/stack-host.js';
 import type { EventHandler } from '../reactor/event-handler.js';
 import type { Endpoint } from './endpoint.js';
@@ -11,6 +12,8 @@ export class Listener implements EventHandler {
   readonly #host: StackHost;
   readonly #address: Address;
   readonly #onConnection: (id: ConnectionId) => void;
+  /** In which the program hears of connections: that of who called `listen`. */
+  readonly #context = contextOf('MillraceServer');
   #port: number;
   #id = 0 as ListenerId;
   #referenced = true;
@@ -57,7 +60,12 @@ export class Listener implements EventHandler {
     throw new StackError('EADDRINUSE', `all ports from ${portFirst} to ${portLast} have listeners`);
   }
 
+  /** All that wait, in one go: ticks and promises run after the last of them. */
   handleEvent(): void {
+    runIn(this.#context, this.#acceptAll);
+  }
+
+  readonly #acceptAll = (): void => {
     const tcp = this.#host.stack.tcp;
     while (this.#id !== 0) {
       const id = tcp.accept(this.#id);
@@ -69,7 +77,7 @@ export class Listener implements EventHandler {
         this.#host.reactor.onHandlerError(error, SocketKind.LISTENER, this.#id);
       }
     }
-  }
+  };
 
   close(): void {
     if (this.#id === 0) return;

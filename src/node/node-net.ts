@@ -1,10 +1,8 @@
-import type { AsyncResource } from 'node:async_hooks';
 import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
 import tls from 'node:tls';
 import type { ConnectionId } from '../../stack/base/units.js';
-import { runIn } from '../host/context.js';
 import type { StackHost } from '../host/stack-host.js';
 import { refuses } from './accepting.js';
 import { findBindings } from './bindings.js';
@@ -102,7 +100,7 @@ export class NodeNet {
     }
     inside._handle = handle;
     inside._listen2(address, port, address.includes(':') ? 6 : 4, backlog);
-    handle.onaccept = (id) => this.#accept(inside, handle.context, id);
+    handle.onaccept = (id) => this.#accept(inside, id);
     return server;
   }
 
@@ -167,12 +165,13 @@ export class NodeNet {
     return onlyOnce(socket);
   }
 
-  /** The socket is nobody's, as an accepted one of Node's own is; its server is told in the context of who listens. */
-  #accept(server: ServerInside, context: AsyncResource, id: ConnectionId): void {
-    if (refuses(server, context, this.host, id)) return;
-    const socket = this.#Socket === null ? this.#acceptPlain(server, id) : this.#Socket.accept(server, id);
+  #accept(server: ServerInside, id: ConnectionId): void {
+    if (refuses(server, this.host, id)) return;
+    const StackSocket = this.#Socket;
+    const socket = StackSocket === null ? this.#acceptPlain(server, id) : StackSocket.accept(server, id);
     server._connections += 1;
-    runIn(context, reportConnection, server, socket);
+    server.emit('connection', socket);
+    publishAccepted(socket);
     if (this.#Socket === null && server instanceof tls.Server) leaveEndToTls(socket);
   }
 
@@ -189,11 +188,6 @@ export class NodeNet {
     socket.server = server;
     return onlyOnce(socket);
   }
-}
-
-function reportConnection(this: ServerInside, socket: net.Socket): void {
-  this.emit('connection', socket);
-  publishAccepted(socket);
 }
 
 /** A plain stream that ended stays ended: Node renews only streams of its own. */

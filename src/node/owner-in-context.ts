@@ -13,18 +13,18 @@ export class OwnerInContext implements ChannelOwner {
   }
 
   channelData(bytes: Uint8Array, count: number): void {
-    runIn(this.context, this.#owner.channelData, this.#owner, bytes, count);
+    runIn(this.context, () => this.#owner.channelData(bytes, count));
   }
   channelEnd(): void {
-    runIn(this.context, this.#owner.channelEnd, this.#owner);
+    runIn(this.context, () => this.#owner.channelEnd());
   }
   channelFailed(code: ErrorCode): void {
-    runIn(this.context, this.#owner.channelFailed, this.#owner, code);
+    runIn(this.context, () => this.#owner.channelFailed(code));
   }
   channelConnected(code: ErrorCode | undefined): void {
-    runIn(this.context, this.#owner.channelConnected, this.#owner, code);
+    runIn(this.context, () => this.#owner.channelConnected(code));
   }
   channelWritten(code: ErrorCode | undefined): void {
-    runIn(this.context, this.#owner.channelWritten, this.#owner, code);
+    runIn(this.context, () => this.#owner.channelWritten(code));
   }
 }

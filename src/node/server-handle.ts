@@ -1,6 +1,5 @@
 import type { BlockList, Server } from 'node:net';
 import type { ConnectionId } from '../../stack/base/units.js';
-import { contextOf } from '../host/context.js';
 import type { StackHost } from '../host/stack-host.js';
 import { closeSoon } from './closing.js';
 import type { Endpoint } from './endpoint.js';
@@ -12,8 +11,6 @@ export class ServerHandle {
   onconnection: ((error: number, handle: object) => void) | null = null;
   /** What becomes of an accepted connection. */
   onaccept: ((id: ConnectionId) => void) | null = null;
-  /** In which the program hears of connections: that of who called `listen`. */
-  readonly context = contextOf('MillraceServer');
   readonly #listener: Listener;
   #closed = false;
 
@@ -34,7 +31,7 @@ export class ServerHandle {
     if (this.#closed) return;
     this.#closed = true;
     this.#listener.close();
-    if (callback !== undefined) closeSoon(callback, this.context);
+    if (callback !== undefined) closeSoon(callback);
   }
   getsockname(into: Partial<Endpoint>): number {
     if (this.#closed) return UV_EBADF;

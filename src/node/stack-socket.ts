@@ -1,5 +1,6 @@
 import { Socket, type SocketConstructorOpts } from 'node:net';
 import type { ConnectionId } from '../../stack/base/units.js';
+import { makeOutside } from '../host/context.js';
 import type { SocketInside } from './bindings.js';
 import { makeConnect } from './second-connect.js';
 import type { ServerInside } from './server-handle.js';
@@ -71,7 +72,8 @@ export function createSocketClass(Handle: StreamHandleClass): SocketClass {
     }
 
     static accept(server: ServerInside, id: ConnectionId): Socket {
-      const handle = new Handle(id);
+      // As an accepted handle of Node's own.
+      const handle = makeOutside(() => new Handle(id));
       const { noDelay, keepAlive, keepAliveInitialDelay, highWaterMark } = server;
       const socket = new StackSocket({
         handle,

@@ -311,7 +311,7 @@ export function createStreamHandleClass({ JSStream, write, owner }: Bindings, ch
       if (requests.write === null && requests.shutdown === null) this.#requests = null;
       const good = code === undefined;
       if (request === null) return;
-      runIn(context, request.oncomplete, request, good ? 0 : errnoOf(code), this, request, good, good);
+      runIn(context, () => request.oncomplete(good ? 0 : errnoOf(code), this, request, good, good));
     }
     channelWritten(code: ErrorCode | undefined): void {
       this.endWrite(code === undefined ? 0 : errnoOf(code));
@@ -325,7 +325,7 @@ export function createStreamHandleClass({ JSStream, write, owner }: Bindings, ch
     private inOwnContext(call: () => void): void {
       const context = contexts.get(this);
       if (context !== undefined || channels.isAccepted(this.#row)) {
-        runIn(context, call, undefined);
+        runIn(context, call);
         return;
       }
       const { onread } = this;
@@ -398,7 +398,7 @@ export function createStreamHandleClass({ JSStream, write, owner }: Bindings, ch
       const request = requests.write;
       requests.write = null;
       if (requests.writeInside) this.finishWrite(request, status);
-      else runIn(requests.writeContext, request.oncomplete, request, status);
+      else runIn(requests.writeContext, () => request.oncomplete(status));
     }
 
     private shutDownInside(): void {
