@@ -12,7 +12,7 @@ import { AsyncResource } from 'node:async_hooks';
 
 /** Of Node's class `JSStream`, all that is needed here. */
 interface Door {
-  onread: () => void;
+  onread: () => Uint8Array | undefined;
   emitEOF(): void;
 }
 
@@ -22,22 +22,34 @@ function findDoor(): Door | undefined {
     const binding: unknown = Reflect.get(process, 'binding');
     const found: unknown = typeof binding === 'function' ? binding.call(process, 'js_stream').JSStream : undefined;
     if (typeof found !== 'function' || typeof found.prototype.emitEOF !== 'function') return undefined;
-    return new (found as new () => Door)();
+    const door = new (found as new () => Door)();
+    door.onread = () => undefined;
+    return door;
   } catch {
     return undefined;
   }
 }
 
-const nothing = (): void => {};
-/** What is behind the door at present. */
-let behind = nothing;
 const door = findDoor();
-if (door !== undefined) {
-  door.onread = () => {
-    const call = behind;
-    behind = nothing;
-    call();
+
+/**
+ * Has a stream of Node's call `call` as its reader, in the stream's own context. What that throws is thrown here: Node from 22 on loses an error
+ * that leaves an `AsyncResource` and the end of a stream together.
+ */
+export function callAsReader(stream: Door, call: () => void): void {
+  const { onread } = stream;
+  let thrown: { readonly error: unknown } | undefined;
+  stream.onread = () => {
+    stream.onread = onread;
+    try {
+      call();
+    } catch (error) {
+      thrown = { error };
+    }
+    return undefined;
   };
+  stream.emitEOF();
+  if (thrown !== undefined) throw (thrown as { readonly error: unknown }).error;
 }
 /** Bun and Deno have no such scopes, and need none. */
 const KEEPS_CONTEXTS = door !== undefined || process.versions.bun !== undefined || 'Deno' in globalThis;
@@ -56,10 +68,7 @@ export function contextOf(type: string): AsyncResource {
 export function runIn(context: AsyncResource | undefined, call: () => void): void {
   if (context === undefined || !KEEPS_CONTEXTS) call();
   else if (door === undefined) context.runInAsyncScope(call);
-  else {
-    behind = () => context.runInAsyncScope(call);
-    door.emitEOF();
-  }
+  else callAsReader(door, () => context.runInAsyncScope(call));
 }
 
 /** Calls it in nobody's context. */

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { ErrorCode } from '../../stack/base/errors.js';
 import type { ConnectionId } from '../../stack/base/units.js';
 import { TcpOption } from '../../stack/tcp/socket-options.js';
-import { contextOf, runIn } from '../host/context.js';
+import { callAsReader, contextOf, runIn } from '../host/context.js';
 import {
   type Bindings,
   type ConnectRequest,
@@ -328,13 +328,7 @@ export function createStreamHandleClass({ JSStream, write, owner }: Bindings, ch
         runIn(context, call);
         return;
       }
-      const { onread } = this;
-      this.onread = () => {
-        this.onread = onread;
-        call();
-        return undefined;
-      };
-      this.emitEOF();
+      callAsReader(this, call);
     }
 
     /** One run of bytes, which are ours only until we return when they lie in `encoded`. */

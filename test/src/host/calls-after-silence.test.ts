@@ -214,6 +214,7 @@ const CHANNELS: Rows = {
   add: (w) => fresh(w, () => {}),
   accept: (w) => channel(w, () => {}),
   isOpen: (w) => channel(w, (channels, row) => channels.isOpen(row)),
+  isAccepted: (w) => channel(w, (channels, row) => channels.isAccepted(row)),
   isConnecting: (w) => channel(w, (channels, row) => channels.isConnecting(row)),
   bytesWritten: (w) => channel(w, (channels, row) => channels.bytesWritten(row)),
   pendingBytes: (w) => channel(w, (channels, row) => channels.pendingBytes(row)),
