@@ -1,5 +1,5 @@
 import type { TcpContext } from './context.js';
-import { Cold, Tcb } from './tcb.js';
+import { Cold, Flag, Tcb } from './tcb.js';
 
 /**
  * Segment path. What is known about the peer's data when it begins, and what of it outlives an idle connection's sleep: RFC 9293 §3.8.6.3's delays adapt to it (delayed-ack.ts).
@@ -8,6 +8,8 @@ import { Cold, Tcb } from './tcb.js';
 /** Linux's TCP_MIN_MSS, and the length below which a segment with PSH says nothing about the peer's MSS: that of a path which carries the default MSS. */
 export const MSS_LEAST = 88;
 export const MSS_COMMON = 536;
+/** What timestamps take of each segment. */
+export const TIMESTAMPS_BYTES = 12;
 
 /** The connection is established, or its cold row begins anew: nothing is known yet. */
 export function beginAcks(tcp: TcpContext, c: number, k: number): void {
@@ -21,6 +23,7 @@ export function beginAcks(tcp: TcpContext, c: number, k: number): void {
 /** A first guess at what a full segment is: never more than 536, lest a small one be waited with for ever. */
 function guessReceiveMss(tcp: TcpContext, c: number, k: number, window: number): void {
   let mss = tcp.hot[c + Tcb.MSS_AND_SHIFTS] & 0xffff;
+  if ((tcp.hot[c + Tcb.STATE] & Flag.TIMESTAMPS) !== 0) mss -= TIMESTAMPS_BYTES;
   if (mss > window >>> 1) mss = window >>> 1;
   if (mss > MSS_COMMON) mss = MSS_COMMON;
   tcp.cold[k + Cold.RCV_MSS] = mss > MSS_LEAST ? mss : MSS_LEAST;

@@ -1,4 +1,3 @@
-import type { Address } from '../base/units.js';
 import { Cause } from '../net/note.js';
 import { TcpFlag } from '../wire/tcp.js';
 import { MSS_COMMON, MSS_LEAST } from './ack-memory.js';
@@ -7,11 +6,10 @@ import { AckBit } from './cold-bits.js';
 import { mark } from './connection.js';
 import type { TcpContext } from './context.js';
 import { Extra, extraOf } from './extra-rows.js';
-import { advertisedMss } from './options.js';
-import { growWindow, measureScaling, windowOffered } from './receive-space.js';
+import { growWindow, measureScaling, ownMss, windowOffered } from './receive-space.js';
 import { rtoMinMs, rtoMs } from './rtt.js';
 import { State } from './state.js';
-import { Cold, Flag, Name, Tcb } from './tcb.js';
+import { Cold, Flag, Tcb } from './tcb.js';
 import { startTimer, Timer, timerMs, timerRuns } from './timers.js';
 
 /**
@@ -81,7 +79,7 @@ export function measureReceiveMss(tcp: TcpContext, c: number, k: number, length:
   if (size >= mss) {
     if (size > mss) {
       measureScaling(tcp, c, k, length);
-      const own = advertisedMss(tcp, tcp.names[(c >>> Tcb.SHIFT) * Name.SIZE + Name.REMOTE] as Address);
+      const own = ownMss(tcp, c, k);
       cold[k + Cold.RCV_MSS] = size < own ? size : own;
     }
     if ((seg.flags & TcpFlag.PSH) !== 0) cold[k + Cold.ACK_BITS] |= AckBit.PUSHED;

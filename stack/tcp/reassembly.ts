@@ -3,6 +3,7 @@ import { Verdict } from '../wire/verdict.js';
 import type { TcpContext } from './context.js';
 import { settle } from './memory.js';
 import { Run } from './reassembly-pool.js';
+import { chargeBehindLast, chargeDelivered, costOfSegment, forgetLastAhead, noteLastAhead } from './receive-memory.js';
 import { findRun, insertRun, lookAtFront, runAfter, stepTo, unlinkNext } from './run-list.js';
 import { extendDuplicate, forgetBlocks, reportDuplicate } from './sack.js';
 import { addTo } from './tally.js';
@@ -13,29 +14,29 @@ import { Cold, Tally, Tcb } from './tcb.js';
  * bounded: the window bounds where a segment may begin, the receive buffer what all of them may cost, a limit the runs of a connection, the pool the runs of all.
  */
 
-/** Keeps the text at SEG.SEQ, which begins in the window and beyond RCV.NXT, and costs `cost` bytes of the receive buffer. */
-export function keepOutOfOrder(tcp: TcpContext, c: number, k: number, cost: number): Verdict {
+/** Keeps the text at SEG.SEQ, which begins in the window and beyond RCV.NXT. */
+export function keepOutOfOrder(tcp: TcpContext, c: number, k: number): Verdict {
   const { cold, seg } = tcp;
   const runs = tcp.reassembly.rows;
   const seq = seg.SEQ;
   const end = (seq + seg.textLength) | 0;
   // Nearly always it follows the run that came last.
   const tail = cold[k + Cold.OOO_TAIL];
-  if (tail !== 0 && runs[tail + Run.END] === seq) return growTail(tcp, k, tail, cost);
+  if (tail !== 0 && runs[tail + Run.END] === seq) return growTail(tcp, k, tail);
   const before = findRun(tcp, k, seq);
-  if (before !== 0 && seqGeq(runs[before + Run.END], seq)) return mergeInto(tcp, c, k, before, cost);
+  if (before !== 0 && seqGeq(runs[before + Run.END], seq)) return mergeInto(tcp, c, k, before);
   const after = runAfter(tcp, k, before);
-  if (after === 0 || seqGt(runs[after + Run.SEQ], end)) return newRun(tcp, c, k, cost);
+  if (after === 0 || seqGt(runs[after + Run.SEQ], end)) return newRun(tcp, c, k);
   stepTo(tcp, after);
-  return mergeInto(tcp, c, k, after, cost);
+  return mergeInto(tcp, c, k, after);
 }
 
-function growTail(tcp: TcpContext, k: number, at: number, cost: number): Verdict {
+function growTail(tcp: TcpContext, k: number, at: number): Verdict {
   const { arena, seg } = tcp;
   const runs = tcp.reassembly.rows;
   runs[at + Run.QUEUE] = arena.append(runs[at + Run.QUEUE], seg.bytes, seg.textAt, seg.textLength);
   runs[at + Run.END] = (runs[at + Run.END] + arena.moved) | 0;
-  charge(tcp, k, at, cost);
+  charge(tcp, k, at, chargeBehindLast(tcp, k));
   return arena.moved < seg.textLength ? Verdict.TCP_MEMORY : Verdict.OUT_OF_ORDER;
 }
 
@@ -45,7 +46,7 @@ function charge(tcp: TcpContext, k: number, at: number, cost: number): void {
 }
 
 /** A run of its own where `findRun` has looked. */
-function newRun(tcp: TcpContext, c: number, k: number, cost: number): Verdict {
+function newRun(tcp: TcpContext, c: number, k: number): Verdict {
   const { cold, seg, arena } = tcp;
   if (cold[k + Cold.OOO_COUNT] >= tcp.limits.outOfOrderPerConnection) return Verdict.TCP_REASSEMBLY_LIMIT;
   let at = tcp.reassembly.take();
@@ -69,7 +70,8 @@ function newRun(tcp: TcpContext, c: number, k: number, cost: number): Verdict {
   runs[at + Run.QUEUE] = queue;
   runs[at + Run.MEM] = 0;
   insertRun(tcp, k, at);
-  charge(tcp, k, at, cost);
+  charge(tcp, k, at, costOfSegment(tcp));
+  if (cold[k + Cold.OOO_TAIL] === at) noteLastAhead(tcp, k);
   return Verdict.OUT_OF_ORDER;
 }
 
@@ -108,12 +110,13 @@ function dropTail(tcp: TcpContext, k: number): number {
   unlinkNext(tcp, k);
   tcp.arena.free(runs[tail + Run.QUEUE]);
   cold[k + Cold.OOO_MEM] -= runs[tail + Run.MEM];
+  forgetLastAhead(tcp, k);
   tcp.reassembly.give(tail);
   return runs[tail + Run.MEM];
 }
 
 /** The segment touches or overlaps the run at `at`: what is new of it goes in, and the run swallows those it now reaches. */
-function mergeInto(tcp: TcpContext, c: number, k: number, at: number, cost: number): Verdict {
+function mergeInto(tcp: TcpContext, c: number, k: number, at: number): Verdict {
   const { arena, seg } = tcp;
   const runs = tcp.reassembly.rows;
   const seq = seg.SEQ;
@@ -121,7 +124,9 @@ function mergeInto(tcp: TcpContext, c: number, k: number, at: number, cost: numb
   const first = seqGt(seq, runs[at + Run.SEQ]) ? seq : runs[at + Run.SEQ];
   reportDuplicate(tcp, c, k, first, seqMin(end, runs[at + Run.END]));
   if (seqGeq(seq, runs[at + Run.SEQ]) && seqLeq(end, runs[at + Run.END])) return Verdict.TCP_DUPLICATE;
-  charge(tcp, k, at, cost);
+  // What the segment brings whole for the second time is held once.
+  if (seqLeq(seq, runs[at + Run.SEQ]) && seqGeq(end, runs[at + Run.END])) charge(tcp, k, at, -runs[at + Run.MEM]);
+  charge(tcp, k, at, costOfSegment(tcp));
   if (seqLt(seq, runs[at + Run.SEQ])) {
     const wanted = seqDiff(runs[at + Run.SEQ], seq);
     const front = arena.append(0, seg.bytes, seg.textAt, wanted);
@@ -143,6 +148,7 @@ function mergeInto(tcp: TcpContext, c: number, k: number, at: number, cost: numb
     if (!swallowNext(tcp, c, k, at, end)) break;
   }
   swallowNext(tcp, c, k, at, end);
+  if (tcp.cold[k + Cold.OOO_TAIL] === at && runs[at + Run.END] === end) noteLastAhead(tcp, k);
   return Verdict.OUT_OF_ORDER;
 }
 
@@ -155,7 +161,8 @@ function swallowNext(tcp: TcpContext, c: number, k: number, at: number, end: num
   unlinkNext(tcp, k);
   runs[at + Run.QUEUE] = tcp.arena.concat(runs[at + Run.QUEUE], runs[next + Run.QUEUE]);
   runs[at + Run.END] = runs[next + Run.END];
-  runs[at + Run.MEM] += runs[next + Run.MEM];
+  if (seqGeq(end, runs[next + Run.END])) tcp.cold[k + Cold.OOO_MEM] -= runs[next + Run.MEM];
+  else runs[at + Run.MEM] += runs[next + Run.MEM];
   tcp.reassembly.give(next);
   return true;
 }
@@ -168,6 +175,7 @@ export function deliverRuns(tcp: TcpContext, c: number, k: number): void {
   lookAtFront();
   let at = runAfter(tcp, k, 0);
   while (at !== 0 && seqLeq(runs[at + Run.SEQ], hot[c + Tcb.RCV_NXT])) {
+    const last = cold[k + Cold.OOO_TAIL] === at;
     unlinkNext(tcp, k);
     const length = seqDiff(runs[at + Run.END], runs[at + Run.SEQ]);
     const old = seqDiff(reached, runs[at + Run.SEQ]);
@@ -175,13 +183,12 @@ export function deliverRuns(tcp: TcpContext, c: number, k: number): void {
     if (old > 0) extendDuplicate(tcp, c, k, runs[at + Run.SEQ], fresh > 0 ? reached : runs[at + Run.END]);
     if (fresh > 0) {
       const queue = old > 0 ? arena.drop(runs[at + Run.QUEUE], old) : runs[at + Run.QUEUE];
+      const before = arena.length(hot[c + Tcb.RCV_QUEUE]);
       hot[c + Tcb.RCV_QUEUE] = arena.concat(hot[c + Tcb.RCV_QUEUE], queue);
       hot[c + Tcb.RCV_NXT] = runs[at + Run.END];
       hot[c + Tcb.RCV_WND] -= fresh;
       if (tcp.tallies) addTo(tcp.tally, (c >>> Tcb.SHIFT) * Tally.SIZE + Tally.BYTES_RECEIVED, fresh);
-      cold[k + Cold.RCV_MEM] += runs[at + Run.MEM];
-      // The buffer the next segment would have gone into is not the last one any more.
-      cold[k + Cold.RCV_TAILROOM] = 0;
+      chargeDelivered(tcp, k, before, fresh, runs[at + Run.MEM], old === 0, last);
     } else {
       arena.free(runs[at + Run.QUEUE]);
     }

@@ -1,11 +1,12 @@
 import type { Address } from '../base/units.js';
+import { TIMESTAMPS_BYTES } from './ack-memory.js';
 import { Behaviour } from './behaviour.js';
-import { AckBit } from './cold-bits.js';
 import type { TcpContext } from './context.js';
 import { boundUnderPressure, isUnread, underPressure } from './memory.js';
-import { advertisedMss } from './options.js';
+import { offeredMss } from './options.js';
 import { pruneRuns } from './reassembly.js';
 import { Run } from './reassembly-pool.js';
+import { costOfSegment, memoryUsed, packQueue, TEXT_ALONE } from './receive-memory.js';
 import { State } from './state.js';
 import { Cold, Custom, Flag, Name, Tcb } from './tcb.js';
 
@@ -13,52 +14,11 @@ import { Cold, Custom, Flag, Name, Tcb } from './tcb.js';
  * Segment path. What the receive buffer holds and what window it is worth. The limit is one of memory, as Linux's sk_rcvbuf, and holding a segment costs more
  * than its text; so the window is a part of the limit, the part that text had in the segments seen. Peers and their operators know the windows that follow
  * (64,240 in a SYN, 65,160 in a SYN,ACK with timestamps), and a flood of single bytes is charged for what it would cost.
- *
- * Deviation: our chunks cost less than Linux's buffers, and in fewer steps. We charge what Linux would for a frame read from a TUN device, because
- * the window on the wire follows from it; the arena has a limit of its own besides.
+ * What is held is charged in receive-memory.ts.
  */
 
 /** A ratio is of 256. */
 const SCALING_SHIFT = 8;
-/** A profile whose windows are the whole buffer counts text alone. */
-const TEXT_ALONE = 256;
-
-/** Sizes of IP packet up to which a buffer of Linux's with room for 320, 704, 1728 and 3776 bytes is taken, 64 of them in front of the packet. */
-const PACKET_TINY = 256;
-const PACKET_SMALL = 640;
-const PACKET_MEDIUM = 1664;
-const PACKET_LARGE = 3712;
-const PAGE = 4096;
-/** How many bytes of text share one page when the queue is packed: what is left of it behind the book-keeping. */
-const PACKED_TEXT = 3776;
-const PACKED_COST = 4352;
-
-/** What holding a packet of this size costs: the buffer and 576 bytes of book-keeping, and whole pages for what is beyond it. */
-function truesize(packetBytes: number): number {
-  if (packetBytes <= PACKET_TINY) return 896;
-  if (packetBytes <= PACKET_SMALL) return 1280;
-  if (packetBytes <= PACKET_MEDIUM) return 2304;
-  if (packetBytes <= PACKET_LARGE) return PACKED_COST;
-  return PACKED_COST + ((packetBytes - PACKET_LARGE + PAGE - 1) & -PAGE);
-}
-
-/** What holding the segment at hand is charged. */
-export function costOfSegment(tcp: TcpContext): number {
-  return tcp.limits.receiveWindowShare === TEXT_ALONE ? tcp.seg.textLength : truesize(packetBytes(tcp));
-}
-
-/** Bytes of that buffer left behind the packet: small successors go there for nothing. */
-function tailroom(packetBytes: number): number {
-  if (packetBytes <= PACKET_TINY) return PACKET_TINY - packetBytes;
-  if (packetBytes <= PACKET_SMALL) return PACKET_SMALL - packetBytes;
-  if (packetBytes <= PACKET_MEDIUM) return PACKET_MEDIUM - packetBytes;
-  return packetBytes <= PACKET_LARGE ? PACKET_LARGE - packetBytes : 0;
-}
-
-/** The size of the segment at hand as an IP packet. */
-function packetBytes(tcp: TcpContext): number {
-  return tcp.seg.bytesInAll + tcp.net.headerBytes(tcp.seg.remote as Address);
-}
 
 /** Text that `space` bytes of memory hold. */
 function textIn(space: number, scaling: number): number {
@@ -103,17 +63,16 @@ export function freeWindow(tcp: TcpContext, c: number, k: number): number {
   return textIn(limitNow(tcp, c, k) - memoryUsed(tcp, k), tcp.cold[k + Cold.RCV_SCALING]);
 }
 
-function memoryUsed(tcp: TcpContext, k: number): number {
-  return tcp.cold[k + Cold.RCV_MEM] + tcp.cold[k + Cold.OOO_MEM];
+/** The text of a full segment from the peer: the MSS we advertise less what timestamps take of each (RFC 6691 §2). */
+export function ownMss(tcp: TcpContext, c: number, k: number): number {
+  const mss = toldMss(tcp, c, k);
+  return (tcp.hot[c + Tcb.STATE] & Flag.TIMESTAMPS) !== 0 ? mss - TIMESTAMPS_BYTES : mss;
 }
 
-/** Neither read nor out of order does anything wait. */
-export function nothingHeld(tcp: TcpContext, k: number): boolean {
-  return memoryUsed(tcp, k) === 0;
-}
-
-function ownMss(tcp: TcpContext, c: number): number {
-  return advertisedMss(tcp, tcp.names[(c >>> Tcb.SHIFT) * Name.SIZE + Name.REMOTE] as Address);
+/** The MSS of our SYN. */
+function toldMss(tcp: TcpContext, c: number, k: number): number {
+  const remote = tcp.names[(c >>> Tcb.SHIFT) * Name.SIZE + Name.REMOTE] as Address;
+  return offeredMss(tcp, remote, tcp.cold[k + Cold.MSS_CLAMP]);
 }
 
 /**
@@ -131,7 +90,7 @@ export function recallReceiveSpace(tcp: TcpContext, c: number, k: number, scalin
   let limit = limits.receiveBytes;
   if (!awake || window > roundedUp(textIn(limit, ratio), hot[c + Tcb.MSS_AND_SHIFTS])) {
     // Awake again it keeps what it has promised: the clamp leaves a segment out.
-    const needed = memoryFor(awake ? window + ownMss(tcp, c) : window, ratio);
+    const needed = memoryFor(awake ? window + ownMss(tcp, c, k) : window, ratio);
     if (needed > limit) limit = needed;
   }
   cold[k + Cold.RCV_LIMIT] = limit;
@@ -139,7 +98,7 @@ export function recallReceiveSpace(tcp: TcpContext, c: number, k: number, scalin
   if (scaling !== 0) setScaling(tcp, c, k, scaling);
   if (goal !== 0) cold[k + Cold.RCV_SSTHRESH] = goal;
   // It may have fallen asleep with its window shut, for want of memory: the goal is a window that can open.
-  const least = 2 * ownMss(tcp, c);
+  const least = 2 * ownMss(tcp, c, k);
   const clamp = cold[k + Cold.WINDOW_CLAMP];
   if (awake && cold[k + Cold.RCV_SSTHRESH] < least) cold[k + Cold.RCV_SSTHRESH] = least < clamp ? least : clamp;
 }
@@ -158,7 +117,8 @@ export function boundWindow(tcp: TcpContext, c: number, k: number): void {
   const { hot, cold } = tcp;
   if ((tcp.behaviour & Behaviour.WHOLE_SEGMENTS) !== 0) roundToSegments(tcp, k);
   const full = fullWindow(tcp, k);
-  const mss = ownMss(tcp, c);
+  const passive = (hot[c + Tcb.STATE] & Flag.PASSIVE) !== 0;
+  const mss = passive ? toldMss(tcp, c, k) : ownMss(tcp, c, k);
   const kept = tcp.limits.receiveWindowShare === TEXT_ALONE ? full : full - mss;
   const clamp = full <= 2 * mss ? full : kept > 2 * mss ? kept : 2 * mss;
   // Without scaling the field has no room for more, nor had the SYN.
@@ -184,7 +144,7 @@ function roundToSegments(tcp: TcpContext, k: number): void {
   cold[k + Cold.RCV_LIMIT] = rounded < tcp.limits.receiveBytesMax ? rounded : tcp.limits.receiveBytesMax;
 }
 
-/** What the program has set stands. Deviation: Linux forgets it as soon as the ratio of text to memory moves. */
+/** What the program has set stands until the ratio of text to memory moves, or the buffer grows: as Linux. */
 function setClamp(cold: Int32Array, k: number, clamp: number): void {
   if ((cold[k + Cold.CUSTOM] & Custom.WINDOW_CLAMP) === 0) cold[k + Cold.WINDOW_CLAMP] = clamp;
 }
@@ -237,12 +197,9 @@ export function clampSet(tcp: TcpContext, c: number, k: number, value: number): 
 
 /** A full-sized segment of a new size shows what part of the memory is text: `length` bytes of it (as Linux's tcp_measure_rcv_mss). */
 export function measureScaling(tcp: TcpContext, c: number, k: number, length: number): void {
-  if (tcp.limits.receiveWindowShare !== TEXT_ALONE) setScaling(tcp, c, k, ratioOf(length, packetBytes(tcp)));
-}
-
-function ratioOf(length: number, packetBytes: number): number {
-  const ratio = Math.floor((length << SCALING_SHIFT) / truesize(packetBytes));
-  return ratio > 0 ? ratio : 1;
+  if (tcp.limits.receiveWindowShare === TEXT_ALONE) return;
+  const ratio = Math.floor((length << SCALING_SHIFT) / costOfSegment(tcp));
+  setScaling(tcp, c, k, ratio > 0 ? ratio : 1);
 }
 
 function setScaling(tcp: TcpContext, c: number, k: number, scaling: number): void {
@@ -250,33 +207,8 @@ function setScaling(tcp: TcpContext, c: number, k: number, scaling: number): voi
   if (scaling === cold[k + Cold.RCV_SCALING]) return;
   cold[k + Cold.RCV_SCALING] = scaling;
   const full = fullWindow(tcp, k);
-  if ((cold[k + Cold.CUSTOM] & Custom.WINDOW_CLAMP) === 0) moveClamp(tcp, c, k, full);
+  moveClamp(tcp, c, k, full);
   if (cold[k + Cold.WINDOW_CLAMP] < cold[k + Cold.TUNE_SPACE]) cold[k + Cold.TUNE_SPACE] = cold[k + Cold.WINDOW_CLAMP];
-}
-
-/** The segment at hand joins the receive queue, which held `before` bytes. */
-export function chargeInOrder(tcp: TcpContext, k: number, before: number, length: number): void {
-  const cold = tcp.cold;
-  if (before > 0 && length <= cold[k + Cold.RCV_TAILROOM]) {
-    cold[k + Cold.RCV_TAILROOM] -= length;
-    return;
-  }
-  cold[k + Cold.RCV_MEM] += costOfSegment(tcp);
-  if (tcp.limits.receiveWindowShare !== TEXT_ALONE) cold[k + Cold.RCV_TAILROOM] = tailroom(packetBytes(tcp));
-}
-
-/** The program has read `count` bytes, `left` are there still. By the part that was read: which segments they came in is not kept. */
-export function releaseRead(tcp: TcpContext, k: number, count: number, left: number): void {
-  const cold = tcp.cold;
-  tcp.holders.noteRead(k, tcp.clock.ms);
-  // A segment found no room, and now there is some: the ACK that has not gone yet says so, or the peer would wait for a probe of its own.
-  cold[k + Cold.ACK_BITS] &= ~AckBit.NO_ROOM;
-  if (left === 0) {
-    cold[k + Cold.RCV_MEM] = 0;
-    cold[k + Cold.RCV_TAILROOM] = 0;
-  } else {
-    cold[k + Cold.RCV_MEM] = Math.floor(cold[k + Cold.RCV_MEM] * (left / (left + count)));
-  }
 }
 
 /**
@@ -290,7 +222,7 @@ export function growWindow(tcp: TcpContext, c: number, k: number, length: number
   const room = (free < clamp ? free : clamp) - cold[k + Cold.RCV_SSTHRESH];
   if (room <= 0) return;
   const worth = textIn(costOfSegment(tcp), cold[k + Cold.RCV_SCALING]);
-  let step = worth <= length ? 2 * ownMss(tcp, c) : stepOfWasteful(tcp, k, worth >>> 1, length);
+  let step = worth <= length ? 2 * ownMss(tcp, c, k) : stepOfWasteful(tcp, k, worth >>> 1, length);
   if (step === 0) return;
   if (step < 2 * length) step = 2 * length;
   cold[k + Cold.RCV_SSTHRESH] += room < step ? room : step;
@@ -329,15 +261,11 @@ function makeRoom(tcp: TcpContext, c: number, k: number): boolean {
     cold[k + Cold.RCV_LIMIT] = used < limits.receiveBytesMax ? used : limits.receiveBytesMax;
   const limit = limitNow(tcp, c, k);
   if (used <= limit) return true;
-  const least = 2 * ownMss(tcp, c);
+  const least = 2 * ownMss(tcp, c, k);
   const clamp = cold[k + Cold.WINDOW_CLAMP];
   cold[k + Cold.RCV_SSTHRESH] = clamp < least ? clamp : least;
   const held = tcp.arena.length(hot[c + Tcb.RCV_QUEUE]);
-  const packed = limits.receiveWindowShare === TEXT_ALONE ? held : Math.ceil(held / PACKED_TEXT) * PACKED_COST;
-  if (packed < cold[k + Cold.RCV_MEM]) {
-    cold[k + Cold.RCV_MEM] = packed;
-    cold[k + Cold.RCV_TAILROOM] = 0;
-  }
+  packQueue(tcp, k, held);
   if (memoryUsed(tcp, k) <= limit) return true;
   pruneRuns(tcp, k, limit - cold[k + Cold.RCV_MEM]);
   if (memoryUsed(tcp, k) <= limit) return true;
@@ -362,7 +290,7 @@ export function tuneReceiveBuffer(tcp: TcpContext, c: number, k: number, copied:
     const read = total - tcp.arena.length(tcp.hot[c + Tcb.RCV_QUEUE]);
     if (read > space) tuneTo(tcp, c, k, read);
   } else if (total > space) {
-    const base = total * 2 + 16 * ownMss(tcp, c);
+    const base = total * 2 + 16 * ownMss(tcp, c, k);
     const window = base + 2 * Math.floor((base * (total - space)) / space);
     const wanted = memoryFor(window, cold[k + Cold.RCV_SCALING]);
     raiseLimit(tcp, k, wanted < limits.receiveBytesMax ? wanted : limits.receiveBytesMax);

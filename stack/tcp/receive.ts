@@ -14,8 +14,9 @@ import { ackNow, measureReceiveMss, noteData, quicken } from './delayed-ack.js';
 import { noteMark } from './ecn-echo.js';
 import { needMemory } from './make-way.js';
 import { deliverRuns, freeRuns, keepOutOfOrder } from './reassembly.js';
+import { chargeInOrder } from './receive-memory.js';
 import { measureByTimestamp, measureByWindow } from './receive-rtt.js';
-import { chargeInOrder, costOfSegment, growWindow, roomForSegment, tuneOutOfOrder } from './receive-space.js';
+import { growWindow, roomForSegment, tuneOutOfOrder } from './receive-space.js';
 import {
   BLOCKS_EXPECTED,
   blocksToSend,
@@ -163,7 +164,7 @@ function takeAhead(tcp: TcpContext, c: number, k: number, end: number): Verdict 
   if (seg.textLength > 0) {
     measureReceiveMss(tcp, c, k, seg.textLength);
     needMemory(tcp, c, false);
-    verdict = keepOutOfOrder(tcp, c, k, costOfSegment(tcp));
+    verdict = keepOutOfOrder(tcp, c, k);
   }
   const kept = verdict === Verdict.OUT_OF_ORDER || verdict === Verdict.TCP_DUPLICATE;
   if (kept && (seg.flags & TcpFlag.FIN) !== 0) keepFin(tcp, c, k, (end - 1) | 0);
@@ -172,7 +173,7 @@ function takeAhead(tcp: TcpContext, c: number, k: number, end: number): Verdict 
     if (block >= BLOCKS_EXPECTED) releaseCompressed(tcp, c, k);
     hot[c + Tcb.STATE] |= Flag.ACK_PENDING;
     tellFirst(tcp, k, block, seg.SEQ, end);
-    growWindow(tcp, c, k, seg.textLength);
+    if (verdict === Verdict.OUT_OF_ORDER) growWindow(tcp, c, k, seg.textLength);
     if ((tcp.behaviour & Behaviour.TUNES_AS_7) !== 0) tuneOutOfOrder(tcp, c, k);
   }
   considerAck(tcp, c, k, true);

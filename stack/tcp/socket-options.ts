@@ -58,7 +58,7 @@ export enum TcpOption {
   RECEIVE_ERRORS = 'receiveErrors',
   /** WRITABLE only when fewer bytes than this are unsent. */
   NOT_SENT_LOW_WATER = 'notSentLowWater',
-  /** The receive window is never larger. */
+  /** The receive window is no larger, until a larger segment shows what segments cost or the buffer grows (as Linux). `receiveBytes` is a limit for good. */
   WINDOW_CLAMP = 'windowClamp',
   /** Bytes a second at the most (SO_MAX_PACING_RATE); 0: no limit of the program's. Segments are then spread out. */
   MAX_PACING_RATE = 'maxPacingRate',

@@ -26,8 +26,6 @@ export function selectWindow(tcp: TcpContext, c: number, k: number): number {
   let window = usefulWindow(tcp, c, k);
   // Rounding up may promise less than a unit more (RFC 7323 §2.4); rounding down would seem to take it back.
   if (window < current && !mayShrink(tcp, shift)) window = roundUp(current, shift);
-  const max = 0xffff << shift;
-  if (window > max) window = max;
   if (window < current) rememberEdge(tcp, c, k);
   else if ((bits & AckBit.SHRUNK) !== 0) forgetEdge(tcp, c, k, window);
   return window;

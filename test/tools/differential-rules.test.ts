@@ -88,26 +88,6 @@ t.test('burst-deferred → the end of a long burst that goes on where the kernel
   t.end();
 });
 
-t.test('small-buffer → an ACK of text at once where the program has made the buffer small', (t) => {
-  const buffer = (bytes: number): Action => ({
-    kind: 'call',
-    fd: 3,
-    name: 'setsockopt',
-    level: 'SOL_SOCKET',
-    option: 'SO_RCVBUF',
-    value: [bytes],
-  });
-  const ack = packet(5000, '. 1:1(0) ack 101 win 1460', 2);
-  const of = (own: PacketSent, kernel: PacketSent | undefined, actions: Action[]) =>
-    covers('small-buffer', differs(kernel, own, 2), {}, actions);
-  t.equal(of(ack, undefined, [buffer(4000), TEXT]), true);
-  t.equal(of(ack, undefined, [buffer(100_000), TEXT]), false, 'a large one');
-  t.equal(of(ack, undefined, [buffer(4000), RST]), false, 'nothing came');
-  t.equal(of(ack, packet(4000, '. 1:1(0) ack 101 win 0'), [buffer(4000), TEXT]), false, 'the kernel was first');
-  t.equal(of(packet(5000, 'P. 1:2(1) ack 101 win 1460'), undefined, [buffer(4000), TEXT]), false, 'more than an ACK');
-  t.end();
-});
-
 t.test('burst-push → PSH alone, in the middle of what is sent', (t) => {
   const of = (kernel: string, own: string, after: string[]) => {
     const sent = packet(5000, own);

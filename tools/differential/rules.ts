@@ -1,6 +1,6 @@
 import { TcpFlag } from '../../stack/wire/tcp.js';
 import type { Difference } from './compare.js';
-import type { Action, Happening, PacketSent, Recording, Sequence } from './step.js';
+import type { Happening, PacketSent, Recording, Sequence } from './step.js';
 
 /** A deviation that is meant: narrow, so that it hides no other. */
 export interface Rule {
@@ -57,16 +57,6 @@ export const RULES: readonly Rule[] = [
     },
   },
   {
-    name: 'window-growth',
-    why: 'tcp_input.c, tcp_grow_window: the window opens by the memory that segments take, and so by how a driver allocates it',
-    covers: (difference) => {
-      const pair = packetsOf(difference);
-      if (pair === undefined) return false;
-      const [kernel, own] = [windowOf(pair.kernel), windowOf(pair.own)];
-      return kernel > 0 && own > 0 && withoutWindow(pair.kernel) === withoutWindow(pair.own);
-    },
-  },
-  {
     name: 'fin-tick',
     why: 'tcp_fin lets the ACK of a FIN wait for the next tick, of 4 ms, which began at any time; ours is 1 ms, and another step came in between',
     covers: ({ kernel, own }, { sequence, kernel: { steps } }) => {
@@ -113,16 +103,6 @@ export const RULES: readonly Rule[] = [
       return (
         goesOn && flight >= FLIGHT_SEGMENTS && stopped.includes(rangeOf(before)) && !stopped.includes(rangeOf(own))
       );
-    },
-  },
-  {
-    name: 'small-buffer',
-    why: 'tcp_input.c, __tcp_select_window: ACKs are quick no longer once half of the buffer is taken, which goes by how a driver allocates what comes',
-    covers: ({ kernel, own, step }, { sequence }) => {
-      if (own?.kind !== 'packet' || !/^(?:\[[^\]]*\] )?\. \d+:\d+\(0\) /.test(own.compared)) return false;
-      const action = sequence.steps[step - 1]?.action;
-      const small = sequence.steps.slice(0, step).some(({ action: each }) => takesSmallBuffer(each));
-      return small && action?.kind === 'segment' && action.length > 0 && (kernel === undefined || kernel.us > own.us);
     },
   },
   {
@@ -190,26 +170,12 @@ function withoutPush({ compared }: PacketSent): string {
   return compared.replace(/(^|\] )P/, '$1');
 }
 
-function windowOf({ compared }: PacketSent): number {
-  return Number(/ win (\d+)/.exec(compared)?.[1] ?? 0);
-}
-
-function withoutWindow({ compared }: PacketSent): string {
-  return compared.replace(/ win \d+/, '');
-}
-
 /** Two thirds of an initial window, sent lately: less than a third is left, which tcp_tso_win_divisor asks for. */
 const FLIGHT_SEGMENTS = 7;
 const FLIGHT_US = 10_000;
 
 function packetsIn(happenings: readonly Happening[]): readonly PacketSent[] {
   return happenings.filter((each): each is PacketSent => each.kind === 'packet');
-}
-
-/** SO_RCVBUF, below what a handful of segments take. */
-function takesSmallBuffer(action: Action): boolean {
-  if (action.kind !== 'call' || action.name !== 'setsockopt' || action.option !== 'SO_RCVBUF') return false;
-  return (action.value[0] ?? 0) <= 4096;
 }
 
 /** Which sequence numbers it carries, where it has any. */

@@ -106,14 +106,19 @@ for (const [value, dontFragment] of [
   });
 }
 
-t.test('windowClamp → never a larger window is offered', (t) => {
+t.test('windowClamp → no larger window is offered until a larger segment comes (as Linux)', (t) => {
   const peer = established(t, { listen: { receiveBytes: 30_000 } });
+  peer.data(1000);
+  peer.read();
   peer.tcp.setOption(peer.id, TcpOption.WINDOW_CLAMP, 5000);
   for (let i = 0; i < 40; i++) {
     peer.data(1000);
     peer.read();
   }
   t.equal(peer.drain().at(-1)?.win, 5000, 'what was promised before is used up');
+  peer.data(1448);
+  peer.read();
+  t.equal(peer.drain().at(-1)?.win, 7240, 'the goal grows by two segments: 7920 bytes, five segments of 1448');
   t.end();
 });
 
