@@ -13,8 +13,11 @@ import { Cold } from './tcb.js';
 /** Of `limits.receiveWindowShare`: a profile whose windows are the whole buffer counts text alone. */
 export const TEXT_ALONE = 256;
 
-/** Sizes of IP packet up to which a buffer of Linux's with room for 320, 704, 1728 and 3776 bytes is taken, 64 of them in front of the packet. */
-const PACKET_TINY = 256;
+/**
+ * Sizes of IP packet up to which a buffer of Linux's with room for 256, 704, 1728 and 3776 bytes is taken, 64 of them in front of the packet: as SO_MEMINFO told on 6.18.
+ * Where a kernel is built with drivers for wireless or tunnels, the smallest is larger by 64 or 128.
+ */
+const PACKET_TINY = 192;
 const PACKET_SMALL = 640;
 const PACKET_MEDIUM = 1664;
 const PACKET_LARGE = 3712;
@@ -25,7 +28,7 @@ const PACKED_COST = 4352;
 
 /** What holding a packet of this size costs: the buffer and 576 bytes of book-keeping, and whole pages for what is beyond it. */
 function truesize(packetBytes: number): number {
-  if (packetBytes <= PACKET_TINY) return 896;
+  if (packetBytes <= PACKET_TINY) return 832;
   if (packetBytes <= PACKET_SMALL) return 1280;
   if (packetBytes <= PACKET_MEDIUM) return 2304;
   if (packetBytes <= PACKET_LARGE) return PACKED_COST;
@@ -53,6 +56,9 @@ function tailroomOfSegment(tcp: TcpContext): number {
 function packetBytes(tcp: TcpContext): number {
   return tcp.seg.bytesInAll + tcp.net.headerBytes(tcp.seg.remote as Address);
 }
+
+/** Of a full segment in an IP packet. */
+const HEADERS = 40;
 
 /** RCV_TAILROOM holds two: the room behind the last segment of the receive queue, and above it that behind the last one of what lies farthest ahead. */
 const ROOM_MASK = 0xfff;
@@ -126,7 +132,10 @@ export function chargeDelivered(
   cold[k + Cold.RCV_TAILROOM] = last ? rooms >>> ROOM_AHEAD_SHIFT : rooms & ~ROOM_MASK;
 }
 
-/** The program has read `count` bytes, `left` are there still. By the part that was read: which segments they came in is not kept. */
+/**
+ * The program has read `count` bytes, `left` are there still. A segment is charged until its last byte is read. Which segments the bytes came in is not kept: what is left is
+ * taken for as many full ones as its part of the charge amounts to, rounded up.
+ */
 export function releaseRead(tcp: TcpContext, k: number, count: number, left: number): void {
   const cold = tcp.cold;
   tcp.holders.noteRead(k, tcp.clock.ms);
@@ -136,7 +145,11 @@ export function releaseRead(tcp: TcpContext, k: number, count: number, left: num
     cold[k + Cold.RCV_MEM] = 0;
     cold[k + Cold.RCV_TAILROOM] &= ~ROOM_MASK;
   } else {
-    cold[k + Cold.RCV_MEM] = Math.floor(cold[k + Cold.RCV_MEM] * (left / (left + count)));
+    const charged = cold[k + Cold.RCV_MEM];
+    const part = charged * (left / (left + count));
+    const one = tcp.limits.receiveWindowShare === TEXT_ALONE ? 1 : truesize(cold[k + Cold.RCV_MSS] + HEADERS);
+    const kept = Math.ceil(part / one) * one;
+    cold[k + Cold.RCV_MEM] = kept < charged ? kept : charged;
   }
 }
 
