@@ -21,6 +21,7 @@ const PACKET_TINY = 192;
 const PACKET_SMALL = 640;
 const PACKET_MEDIUM = 1664;
 const PACKET_LARGE = 3712;
+const IN_FRONT = 64;
 const PAGE = 4096;
 /** How many bytes of text share one page when the queue is packed: what is left of it behind the book-keeping. */
 const PACKED_TEXT = 3776;
@@ -56,9 +57,6 @@ function tailroomOfSegment(tcp: TcpContext): number {
 function packetBytes(tcp: TcpContext): number {
   return tcp.seg.bytesInAll + tcp.net.headerBytes(tcp.seg.remote as Address);
 }
-
-/** Of a full segment in an IP packet. */
-const HEADERS = 40;
 
 /** RCV_TAILROOM holds two: the room behind the last segment of the receive queue, and above it that behind the last one of what lies farthest ahead. */
 const ROOM_MASK = 0xfff;
@@ -133,8 +131,8 @@ export function chargeDelivered(
 }
 
 /**
- * The program has read `count` bytes, `left` are there still. A segment is charged until its last byte is read. Which segments the bytes came in is not kept: what is left is
- * taken for as many full ones as its part of the charge amounts to, rounded up.
+ * The program has read `count` bytes, `left` are there still. Deviation: Linux charges a segment until its last byte is read. Which segments the bytes came in is not kept here, so
+ * what was read of one goes at once.
  */
 export function releaseRead(tcp: TcpContext, k: number, count: number, left: number): void {
   const cold = tcp.cold;
@@ -145,19 +143,22 @@ export function releaseRead(tcp: TcpContext, k: number, count: number, left: num
     cold[k + Cold.RCV_MEM] = 0;
     cold[k + Cold.RCV_TAILROOM] &= ~ROOM_MASK;
   } else {
-    const charged = cold[k + Cold.RCV_MEM];
-    const part = charged * (left / (left + count));
-    const one = tcp.limits.receiveWindowShare === TEXT_ALONE ? 1 : truesize(cold[k + Cold.RCV_MSS] + HEADERS);
-    const kept = Math.ceil(part / one) * one;
-    cold[k + Cold.RCV_MEM] = kept < charged ? kept : charged;
+    cold[k + Cold.RCV_MEM] = Math.floor(cold[k + Cold.RCV_MEM] * (left / (left + count)));
   }
 }
 
-/** What waits to be read, `held` bytes, is counted as if it were packed, where that is less: as Linux's tcp_collapse. */
+/**
+ * What waits to be read, `held` bytes, is counted as if it were copied into buffers of a page and one for the rest, where that is less: as Linux's tcp_collapse. There is no room
+ * in front of the bytes then.
+ */
 export function packQueue(tcp: TcpContext, k: number, held: number): void {
   const cold = tcp.cold;
-  const packed = tcp.limits.receiveWindowShare === TEXT_ALONE ? held : Math.ceil(held / PACKED_TEXT) * PACKED_COST;
+  const alone = tcp.limits.receiveWindowShare === TEXT_ALONE;
+  const rest = held % PACKED_TEXT;
+  const pages = (held - rest) / PACKED_TEXT;
+  const packed = alone ? held : pages * PACKED_COST + (rest > 0 ? truesize(rest - IN_FRONT) : 0);
   if (packed >= cold[k + Cold.RCV_MEM]) return;
   cold[k + Cold.RCV_MEM] = packed;
   cold[k + Cold.RCV_TAILROOM] &= ~ROOM_MASK;
+  if (!alone && rest > 0) cold[k + Cold.RCV_TAILROOM] |= tailroom(rest - IN_FRONT);
 }
