@@ -80,8 +80,13 @@ export function chargeInOrder(tcp: TcpContext, k: number, before: number, length
     cold[k + Cold.RCV_TAILROOM] = rooms - length;
     return;
   }
-  cold[k + Cold.RCV_MEM] += costOfSegment(tcp);
-  cold[k + Cold.RCV_TAILROOM] = (rooms & ~ROOM_MASK) | tailroomOfSegment(tcp);
+  if (tcp.limits.receiveWindowShare === TEXT_ALONE) {
+    cold[k + Cold.RCV_MEM] += tcp.seg.textLength;
+    return;
+  }
+  const bytes = packetBytes(tcp);
+  cold[k + Cold.RCV_MEM] += truesize(bytes);
+  cold[k + Cold.RCV_TAILROOM] = (rooms & ~ROOM_MASK) | tailroom(bytes);
 }
 
 /** The segment at hand follows what lies farthest ahead: what it is charged. */
