@@ -251,10 +251,10 @@ export const COLD_FIELDS = {
   ),
   TS_OFFSET: field(Cold.TS_OFFSET, 'ms', 'isn', 'RFC 7323 §5.4', kept('it follows from the names and the secret')),
 
-  // receive-space.ts, receive-rtt.ts
+  // receive-space.ts, receive-memory.ts, receive-rtt.ts
   RCV_LIMIT: field(Cold.RCV_LIMIT, 'bytes', 'receive-space', 'tcp_rmem', path('the buffer has grown')),
-  RCV_TAILROOM: field(Cold.RCV_TAILROOM, 'bytes', 'receive-space', 'tcp_rmem', forbids('bytes wait to be read')),
-  RCV_MEM: field(Cold.RCV_MEM, 'bytes', 'receive-space', 'tcp_rmem', forbids('bytes wait to be read')),
+  RCV_TAILROOM: field(Cold.RCV_TAILROOM, 'bytes', 'receive-memory', 'tcp_rmem', forbids('bytes wait to be read')),
+  RCV_MEM: field(Cold.RCV_MEM, 'bytes', 'receive-memory', 'tcp_rmem', forbids('bytes wait to be read')),
   RCV_SSTHRESH: field(Cold.RCV_SSTHRESH, 'bytes', 'receive-space', 'tcp_grow_window', tally('without one RCV.WND')),
   RCV_SCALING: field(Cold.RCV_SCALING, 'of256', 'receive-space', 'scaling_ratio', MEASURED),
   WINDOW_CLAMP: field(

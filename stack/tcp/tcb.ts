@@ -178,7 +178,7 @@ export const enum Cold {
 
   /** ACKs still to be sent at once, at the start and after trouble. */
   QUICK_ACKS = 35,
-  /** Bytes that still fit into the memory of the segment received last (receive-space.ts). */
+  /** Bytes that still fit behind the last segment of the receive queue, and above them those behind what lies farthest ahead (receive-memory.ts). */
   RCV_TAILROOM = 36,
   /** The delay of a delayed ACK, adapted to the spacing of data, ms; 0 until data has come. */
   ATO_MS = 37,

@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap';
 import { runSearch } from '../../../../stack/tcp/run-list.js';
+import { Cold, Tcb } from '../../../../stack/tcp/tcb.js';
 import { Verdict } from '../../../../stack/wire/verdict.js';
 import { sameBytes } from '../../../same-bytes.js';
 import { type Peer, pattern } from '../peer.js';
@@ -83,6 +84,22 @@ t.test(
     t.end();
   },
 );
+
+t.test('a segment that covers what lay out of order → charged in its place, and its own successor for nothing', (t) => {
+  const peer = established(t, OPTIONS);
+  const { cold, hot } = peer.tcp.context;
+  const charged = () => cold[(hot[(peer.tcp.rowOf(peer.id) << Tcb.SHIFT) + Tcb.COLD] as number) + Cold.OOO_MEM];
+  peer.inject({ seq: 1001, data: 10 });
+  peer.inject({ seq: 1101, data: 10 });
+  t.equal(charged(), 2 * 832, 'two buffers');
+  peer.inject({ seq: 1001, data: 300 });
+  t.equal(charged(), 1280, 'one, a larger one, for both');
+  peer.inject({ seq: 1301, data: 100 });
+  t.equal(charged(), 1280, 'it fits behind');
+  peer.inject({ seq: 1401, data: 300 });
+  t.equal(charged(), 2560, 'this does not');
+  t.end();
+});
 
 t.test('overlapping segments, each a byte further → one run, one search', (t) => {
   const peer = established(t, OPTIONS);
