@@ -134,7 +134,8 @@ export class StreamTransfer {
     const nonBlocking = this.patience(Infinity, flags) === 0;
     const how: SendFlag =
       ((flags & MESSAGE.MSG_MORE) !== 0 ? SendFlag.MORE : SendFlag.NONE) |
-      ((flags & MESSAGE.MSG_EOR) !== 0 ? SendFlag.RECORD_END : SendFlag.NONE);
+      ((flags & MESSAGE.MSG_EOR) !== 0 ? SendFlag.RECORD_END : SendFlag.NONE) |
+      (urgent ? SendFlag.URGENT : SendFlag.NONE);
     let from = Math.max(0, taken);
     const sent = (): Outcome => {
       // Of a connection that has failed meanwhile nothing is urgent any more.

@@ -5,6 +5,7 @@ import { AckBit } from './cold-bits.js';
 import { mark } from './connection.js';
 import type { TcpContext } from './context.js';
 import { ackNow, delayAck, isQuick } from './delayed-ack.js';
+import { outputBeforeAck } from './output.js';
 import { nothingHeld } from './receive-memory.js';
 import { windowOffered } from './receive-space.js';
 import { Cold, Flag, Tcb } from './tcb.js';
@@ -42,8 +43,12 @@ export function considerAck(tcp: TcpContext, c: number, k: number, gap: boolean)
 }
 
 function acknowledge(tcp: TcpContext, c: number, k: number, gap: boolean): void {
-  if (gap) sendAtOnce(tcp, c, k, Cause.ACK_DUPLICATE);
-  else ackNow(tcp, c, k, Cause.ACK_NOW);
+  if (!gap) {
+    ackNow(tcp, c, k, Cause.ACK_NOW);
+    return;
+  }
+  outputBeforeAck(tcp, c, k);
+  if ((tcp.hot[c + Tcb.STATE] & Flag.ACK_PENDING) !== 0) sendAtOnce(tcp, c, k, Cause.ACK_DUPLICATE);
 }
 
 /** More than one full segment since the last ACK, and the window would not close by it: where it would, the ACK waits for the program to read. */

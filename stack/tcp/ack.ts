@@ -11,6 +11,7 @@ import { challenge, sendAtOnce } from './challenge-ack.js';
 import { enterTimeWait, finish, mark, tell } from './connection.js';
 import type { TcpContext } from './context.js';
 import { echoArrived, noteArrival, takeCwr } from './ecn-echo.js';
+import { isExpectedText } from './expected.js';
 import { orphanEntersFinWait2 } from './fin-wait-2.js';
 import { recover, recoverByOld } from './loss-recovery.js';
 import { sendShift, syncMss } from './options.js';
@@ -77,8 +78,8 @@ export function processAck(tcp: TcpContext, c: number, k: number): Verdict {
   if ((tcp.ack.flags & AckFlag.DATA_SACKED) !== 0 || cold[k + Cold.SACKED_OUT] > 0) mark(tcp, c);
   takeCwr(tcp, c, k);
   if (advances) onProgress(tcp, c, k);
-  // Deviation: as Linux an ACK that comes with text and brings nothing new lets go nothing.
-  if ((hot[c + Tcb.STATE] & Flag.CORK) !== 0 && (advances || seg.LEN === 0)) liftHold(tcp, c, k);
+  // Deviation: as Linux text that is expected, with an ACK that brings nothing new, lets go nothing.
+  if ((hot[c + Tcb.STATE] & Flag.CORK) !== 0 && (advances || !isExpectedText(tcp, c, k))) liftHold(tcp, c, k);
   return Verdict.OK;
 }
 

@@ -68,7 +68,7 @@ export function finWait2OrphanArrives(tcp: TcpContext, c: number, k: number): Ve
   const stale = !rst && olderThanRecent(tcp, c, k);
   const inside = seg.SEQ === nxt || (seqGt(end, nxt) && seqLt(seg.SEQ, edge)) || (seg.SEQ === edge && seg.LEN === 0);
   if (stale || !inside) {
-    if (rst) return Verdict.TCP_SEQUENCE;
+    // Deviation: as Linux a RST that is not in the window is answered, too, like any other bare segment.
     if (seg.LEN > 0 && (seg.flags & TcpFlag.SYN) === 0) answer(tcp, c, k, Cause.ACK_DUPLICATE, 0);
     else if (!answeredLately(tcp, k) && stackAllows(tcp)) {
       tcp.net.stats.tcpChallengeAcks += 1;

@@ -2,7 +2,7 @@ import { seqGt } from '../base/seq.js';
 import { Cause } from '../net/note.js';
 import { TcpFlag } from '../wire/tcp.js';
 import { burstEnds, burstSegments } from './burst.js';
-import { roomFor, standInLine, wake } from './connection.js';
+import { roomFor, standInLine, wake, wayOf } from './connection.js';
 import type { TcpContext } from './context.js';
 import { restartAfterIdle, validateCwnd } from './cwnd-validation.js';
 import { noteAnswer } from './delayed-ack.js';
@@ -45,6 +45,22 @@ export function output(tcp: TcpContext, c: number): boolean {
   if (k === 0) return false;
   if (tcp.cold[k + Cold.REXMIT] !== Rexmit.NONE && !sendRecovery(tcp, c, k)) return false;
   return sendNew(tcp, c, k, false) && sendOwedAck(tcp, c, k);
+}
+
+/**
+ * A segment with text or a FIN has been processed as far as its ACK: what recovery sends again for that leaves now, and acknowledges what was
+ * acknowledged before, as Linux's tcp_xmit_recovery does.
+ */
+export function outputRecovery(tcp: TcpContext, c: number, k: number): void {
+  tcp.way = wayOf(tcp, c);
+  if (tcp.net.roomOn(tcp.way) > 0) sendRecovery(tcp, c, k);
+}
+
+/** An ACK is to leave by itself: what new data may be sent goes before, and carries it, as Linux's tcp_data_snd_check does. */
+export function outputBeforeAck(tcp: TcpContext, c: number, k: number): void {
+  if ((tcp.hot[c + Tcb.STATE] & Flag.FIN_SENT) !== 0 || !hasUnsent(tcp, c)) return;
+  tcp.way = wayOf(tcp, c);
+  if (tcp.net.roomOn(tcp.way) > 0) sendNew(tcp, c, k, false);
 }
 
 /** What loss recovery wants sent: the first segment after a timeout, a probe, what is lost, or new data to see whether anything is. */

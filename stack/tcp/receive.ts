@@ -12,6 +12,7 @@ import { enterTimeWait, tell } from './connection.js';
 import type { TcpContext } from './context.js';
 import { ackNow, measureReceiveMss, noteData, quicken } from './delayed-ack.js';
 import { noteMark } from './ecn-echo.js';
+import { isExpectedText } from './expected.js';
 import { needMemory } from './make-way.js';
 import { deliverRuns, freeRuns, keepOutOfOrder } from './reassembly.js';
 import { chargeInOrder } from './receive-memory.js';
@@ -42,8 +43,9 @@ import { Cold, Flag, Tally, Tcb } from './tcb.js';
 
 /** Takes what the segment brings: text, FIN, or both. SEG.LEN is not zero and counts them. The verdict is the segment's. */
 export function takeData(tcp: TcpContext, c: number, k: number): Verdict {
-  const { hot, seg } = tcp;
-  clearDuplicate(tcp, k);
+  const { hot, cold, seg } = tcp;
+  // As Linux, whose header prediction leaves it for the next ACK: what comes as expected is no reason to forget it.
+  if (cold[k + Cold.DSACK_LEFT] !== cold[k + Cold.DSACK_RIGHT] && !isExpectedText(tcp, c, k)) clearDuplicate(tcp, k);
   measureByTimestamp(tcp, c, k);
   const nxt = hot[c + Tcb.RCV_NXT];
   const window = hot[c + Tcb.RCV_WND];

@@ -18,9 +18,11 @@ import { completeChild } from './fast-open-server.js';
 import { finWait2OrphanArrives } from './fin-wait-2.js';
 import { settle } from './memory.js';
 import { leastTtl, sendShift, syncMss } from './options.js';
+import { outputRecovery } from './output.js';
 import { sendOwnReset } from './own-reset.js';
 import { olderThanRecent, updateRecent } from './paws.js';
 import { noteBeyond, takeData } from './receive.js';
+import { Rexmit } from './retransmit.js';
 import { endMeasurement, rtoMs } from './rtt.js';
 import { highestTold, reportDuplicate } from './sack.js';
 import { State } from './state.js';
@@ -85,6 +87,7 @@ function checksInOrder(tcp: TcpContext, c: number): Verdict {
   if (verdict !== Verdict.OK) return verdict;
   // The last acknowledgment may have ended it.
   if ((hot[c + Tcb.STATE] & Flag.STATE_MASK) === State.CLOSED) return Verdict.OK;
+  if (seg.LEN > 0 && tcp.cold[k + Cold.REXMIT] !== Rexmit.NONE) outputRecovery(tcp, c, k);
   hot[c + Tcb.LAST_ACTIVITY] = tcp.clock.ms;
   return takeContents(tcp, c, k);
 }

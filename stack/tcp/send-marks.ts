@@ -27,6 +27,8 @@ export enum SendFlag {
   MORE = 1,
   /** A record ends here: no segment has bytes of before and after, however often it is sent (MSG_EOR). */
   RECORD_END = 2,
+  /** It will be marked urgent (MSG_OOB): as on Linux it is buffered a segment at a time, and limits are asked for each. */
+  URGENT = 4,
 }
 
 /**
@@ -169,7 +171,8 @@ export function planWrite(
   }
   const full = sendMss(tcp, c) - optionBytesNow(tcp, c, k);
   const mss = full > 0 ? full : MSS_DEFAULT;
-  const goal = bufferGoal(tcp, k, mss);
+  const urgent = (how & SendFlag.URGENT) !== 0;
+  const goal = urgent ? mss : bufferGoal(tcp, k, mss);
   const half = halfWindow(tcp, k);
   const edge = sendableEdge(tcp, c, k, mss);
   const burst = mss * burstSegments(tcp, c, k, mss, cwndPackets(tcp, c), cwndPackets(tcp, c));
@@ -191,7 +194,7 @@ export function planWrite(
     const take = left < free ? left : free;
     end = (end + take) | 0;
     left -= take;
-    if (((end - begin) | 0) === wanted || take < free) continue;
+    if (((end - begin) | 0) === wanted || take < free || urgent) continue;
     if (seqGt(end, (pushed + half) | 0)) {
       pushed = end;
       sent = later(sent, first(end, edge));
