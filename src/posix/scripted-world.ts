@@ -128,6 +128,13 @@ export class ScriptedWorld implements World {
     }
   }
 
+  /** Time stands at `us`, and what is due has not happened yet: timers come late, and what arrives or is called now counts before them. */
+  advanceLate(us: number): void {
+    if (us <= this.#nowUs) return;
+    this.#nowUs = us;
+    this.stack.at(us as Us);
+  }
+
   /** Time stands at `us`, and everything that is due has happened. */
   #step(us: number): void {
     this.#nowUs = us;

@@ -221,10 +221,11 @@ function sendWithin(tcp: TcpContext, c: number, k: number, quota: number, evenSm
     const ends = length === part && part < unsent;
     // The FIN takes a sequence number, and the window must hold that too.
     const fin = last && finQueued && length < byWindow;
+    const urgent = (hot[c + Tcb.STATE] & Flag.SND_URGENT) !== 0;
     // A segment that the window cuts goes only in one burst with whole ones, where Nagle lets it: to Linux they are one. So does one whose FIN does not fit.
     const cut = length < mss && (length < part || (finQueued && length === byWindow));
     const worth = cut
-      ? burstLeft > 0 && length > 0 && worthSending(tcp, c, k, length, mss, true, false, outstandingBefore)
+      ? burstLeft > 0 && length > 0 && !urgent && worthSending(tcp, c, k, length, mss, true, false, outstandingBefore)
       : (evenSmall && last) || ends || worthSending(tcp, c, k, length, mss, last, finQueued, outstanding);
     if ((length === 0 && !fin) || !worth) {
       // With nothing in flight no ACK will come to release it, so the persist timer does (§3.8.6.1, §3.8.6.2.1).
@@ -239,7 +240,7 @@ function sendWithin(tcp: TcpContext, c: number, k: number, quota: number, evenSm
     else if (burstLeft === 0) {
       burstLeft = burstSegments(tcp, c, k, mss, cwndPackets(tcp, c), left);
       // Urgent data makes no bursts (as Linux): it is not to wait for what comes after it.
-      burst = burstLeft > 1 && (hot[c + Tcb.STATE] & Flag.SND_URGENT) === 0;
+      burst = burstLeft > 1 && !urgent;
       const full = Math.floor((unsent < byWindow ? unsent : byWindow) / mss);
       if (full < burstLeft)
         burstLeft = full + tailLength(tcp, c, k, unsent, byWindow, mss, finQueued, outstandingBefore);

@@ -25,7 +25,7 @@ function exact(sequence: Sequence): Recording {
 
 function own(seed: number): { sequence: Sequence; recording: Recording } {
   const sequence = generate(seed);
-  return { sequence, recording: playOwn(sequence, exact(sequence), 'linux-6.18', new Map()) };
+  return { sequence, recording: playOwn(sequence, exact(sequence), new Map(), 'linux-6.18', new Map()) };
 }
 
 tap.test('a seed, twice → the same sequence; another → another', async (t) => {

@@ -1,7 +1,7 @@
 import type { ProfileName } from '../../stack/tcp/profiles.js';
-import { compare, type Difference, signature, usOf } from './compare.js';
+import { type Difference, signature, usOf } from './compare.js';
 import { type KernelPlay, playKernel } from './kernel-side.js';
-import { playOwn } from './own-side.js';
+import { playAlike } from './late-timers.js';
 import { type Rule, ruleFor } from './rules.js';
 import type { Recording, Sequence } from './step.js';
 
@@ -60,8 +60,7 @@ function judgeAll(sequences: readonly Sequence[], play: KernelPlay, profile: Pro
   return sequences.map((sequence, i) => {
     const kernel = recordings[i];
     if (kernel === undefined) return undefined;
-    const own = playOwn(sequence, kernel, profile, settings);
-    const difference = compare(kernel, own);
+    const { own, difference } = playAlike(sequence, kernel, profile, settings);
     if (difference === undefined) return undefined;
     const rule = ruleFor(difference, { sequence, kernel, own });
     return { sequence, difference, kernel, own, rule, settings };

@@ -17,10 +17,14 @@ export function ownWorld(profile: ProfileName, settings: ReadonlyMap<string, str
   return world;
 }
 
-/** The steps of `sequence` to our stack, at the instants at which the kernel got them. */
+/**
+ * The steps of `sequence` to our stack, at the instants at which the kernel got them. `held`: by step, since when timers wait for it, µs: as the kernel's
+ * did, which come up late.
+ */
 export function playOwn(
   sequence: Sequence,
   kernel: Recording,
+  held: ReadonlyMap<number, number>,
   profile: ProfileName,
   settings: ReadonlyMap<string, string>,
 ): Recording {
@@ -39,7 +43,12 @@ export function playOwn(
     for (const [i, step] of sequence.steps.entries()) {
       const us = kernel.steps[i]?.us;
       if (us === undefined) break;
-      goTo(us);
+      const sinceUs = held.get(i);
+      if (sinceUs === undefined) goTo(us);
+      else {
+        goTo(sinceUs - 1);
+        world.advanceLate(startUs + us);
+      }
       conversation.perform(step, us);
       collect();
     }
