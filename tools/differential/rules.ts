@@ -57,43 +57,20 @@ export const RULES: readonly Rule[] = [
     },
   },
   {
-    name: 'fin-tick',
-    why: 'tcp_fin lets the ACK of a FIN wait for the next tick, of 4 ms, which began at any time; ours is 1 ms, and another step came in between',
-    covers: ({ kernel, own }, { sequence, kernel: { steps } }) => {
-      if (own?.kind !== 'packet' || kernel?.kind === 'call') return false;
-      if (!/^(?:\[[^\]]*\] )?\. \d+:\d+\(0\) /.test(own.compared)) return false;
-      return sequence.steps.some(({ action }, i) => {
-        const [at, next] = [steps[i], steps[i + 1]];
-        if (action.kind !== 'segment' || (action.flags & TcpFlag.FIN) === 0) return false;
-        if (at === undefined || next === undefined || own.us < at.us) return false;
-        return own.us <= next.us && next.us - at.us < TICK_US;
-      });
-    },
-  },
-  {
-    name: 'timer-tick',
-    why: 'kernel/time/timer.c rounds a timer up to its tick of 4 ms and to an eighth of its length; ours comes up in its millisecond, before a step or another timer',
-    covers: ({ what, own }, { own: { happenings }, kernel }) => {
-      // Steps come at odd microseconds, our timers at whole milliseconds.
-      if (what !== 'packet' || own?.kind !== 'packet' || own.us % 1000 !== 0) return false;
-      const range = rangeOf(own);
-      const last = packetsIn(happenings).findLast((each) => each.us < own.us && rangeOf(each) === range);
-      if (range === undefined || last === undefined) return false;
-      const latestUs = own.us + 2 * TICK_US + (own.us - last.us) / 8;
-      const late = ({ us }: { us: number }): boolean => us > own.us && us <= latestUs;
-      return (
-        kernel.steps.some(late) || packetsIn(kernel.happenings).some((each) => late(each) && rangeOf(each) === range)
-      );
-    },
-  },
-  {
     name: 'burst-deferred',
     why: 'tcp_tso_should_defer keeps the end of a burst back while little of the window is left, for an ACK to come; RFC 9293 lets it go',
-    covers: ({ what, own }, { own: { happenings }, kernel }) => {
+    covers: ({ what, own }, { sequence, own: { happenings }, kernel }) => {
       if (what !== 'packet' || own?.kind !== 'packet' || rangeOf(own) === undefined) return false;
+      const acked = Math.max(
+        1,
+        ...kernel.steps.map(({ us }, i) => {
+          const action = sequence.steps[i]?.action;
+          return us <= own.us && action?.kind === 'segment' ? (action.ack ?? 0) : 0;
+        }),
+      );
       const data = packetsIn(happenings).filter((each) => each.us <= own.us && rangeOf(each) !== undefined);
       const before = data[data.indexOf(own) - 1];
-      const flight = data.filter((each) => own.us - each.us < FLIGHT_US).length;
+      const flight = new Set(data.map(rangeOf).filter((range) => Number(range?.split(':')[1]) > acked)).size;
       // It goes on where the kernel stopped, within the same millisecond.
       const stopped = packetsIn(kernel.happenings)
         .filter((each) => each.us <= own.us + 1000)
@@ -103,6 +80,46 @@ export const RULES: readonly Rule[] = [
       return (
         goesOn && flight >= FLIGHT_SEGMENTS && stopped.includes(rangeOf(before)) && !stopped.includes(rangeOf(own))
       );
+    },
+  },
+  {
+    name: 'probe-cut',
+    why: 'RFC 8985 §7.3 sends the last segment again; tcp_send_loss_probe takes the end of the last burst, cut by the MSS of now, which options change',
+    covers: (difference, { own: { happenings } }) => {
+      const pair = packetsOf(difference);
+      if (pair === undefined) return false;
+      const [kernel, own] = [rangeOf(pair.kernel)?.split(':'), rangeOf(pair.own)?.split(':')];
+      if (kernel === undefined || own === undefined || kernel[1] !== own[1]) return false;
+      const again = packetsIn(happenings).some((each) => each.us < pair.own.us && rangeOf(each) === own.join(':'));
+      return again && Number(kernel[0]) > Number(own[0]) && Number(kernel[0]) < Number(own[1]);
+    },
+  },
+  {
+    name: 'compression-slack',
+    why: 'net.ipv4.tcp_comp_sack_slack_ns: an ACK that stands for several may wait up to 0.1 ms longer, and tells of what comes meanwhile',
+    covers: (difference, { sequence, kernel: { steps } }) => {
+      const pair = packetsOf(difference);
+      if (pair === undefined || pair.kernel.us <= pair.own.us || pair.kernel.us - pair.own.us > 1200) return false;
+      if (![pair.kernel, pair.own].every(({ compared }) => BARE_ACK.test(compared) && compared.includes('sack ')))
+        return false;
+      if (ackOf(pair.kernel) !== ackOf(pair.own)) return false;
+      return steps.some(
+        ({ us }, i) => us > pair.own.us && us <= pair.kernel.us && sequence.steps[i]?.action.kind === 'segment',
+      );
+    },
+  },
+  {
+    name: 'time-wait-window',
+    why: 'RFC 9293 §3.1: the window field has 16 bits; without a scale tcp_v4_timewait_ack writes the low ones of a window that has more',
+    covers: (difference, { kernel: { happenings } }) => {
+      const pair = packetsOf(difference);
+      if (pair === undefined || windowOf(pair.own) !== 0xffff || withoutWindow(pair.kernel) !== withoutWindow(pair.own))
+        return false;
+      const fin = packetsIn(happenings).some(
+        (each) => each.us < pair.kernel.us && /^(?:\[[^\]]*\] )?P?F/.test(each.compared),
+      );
+      const scaled = packetsIn(happenings).some(({ compared }) => compared.includes('wscale'));
+      return fin && BARE_ACK.test(pair.kernel.compared) && (!scaled || windowOf(pair.kernel) < 0xffff);
     },
   },
   {
@@ -125,8 +142,13 @@ export const RULES: readonly Rule[] = [
       const before = sequence.steps
         .slice(0, difference.step)
         .flatMap(({ action }) => (action.kind === 'segment' && (action.flags & TcpFlag.ACK) !== 0 ? [action] : []));
-      const old = before.some(({ ack }, i) => before.slice(0, i).some((each) => (each.ack ?? 0) > (ack ?? 0)));
-      return old && pair !== undefined && withoutReceived(pair.kernel) === withoutReceived(pair.own);
+      const old = before.filter(({ ack }, i) => before.slice(0, i).some((each) => (each.ack ?? 0) > (ack ?? 0)));
+      if (old.length === 0) return false;
+      if (pair !== undefined && withoutReceived(pair.kernel) === withoutReceived(pair.own)) return true;
+      // Or it is acknowledged, and ours is not.
+      const { kernel } = difference;
+      if (kernel?.kind !== 'packet' || !BARE_ACK.test(kernel.compared)) return false;
+      return old.some(({ seq, length }) => length > 0 && ackOf(kernel) === seq + length);
     },
   },
   {
@@ -170,9 +192,22 @@ function withoutPush({ compared }: PacketSent): string {
   return compared.replace(/(^|\] )P/, '$1');
 }
 
-/** Two thirds of an initial window, sent lately: less than a third is left, which tcp_tso_win_divisor asks for. */
+/** Two thirds of an initial window, not acknowledged: less than a third is left, which tcp_tso_win_divisor asks for. */
 const FLIGHT_SEGMENTS = 7;
-const FLIGHT_US = 10_000;
+
+const BARE_ACK = /^(?:\[[^\]]*\] )?\. \d+:\d+\(0\) /;
+
+function ackOf({ compared }: PacketSent): number {
+  return Number(/ ack (\d+)/.exec(compared)?.[1] ?? -1);
+}
+
+function windowOf({ compared }: PacketSent): number {
+  return Number(/ win (\d+)/.exec(compared)?.[1] ?? 0);
+}
+
+function withoutWindow({ compared }: PacketSent): string {
+  return compared.replace(/ win \d+/, '');
+}
 
 function packetsIn(happenings: readonly Happening[]): readonly PacketSent[] {
   return happenings.filter((each): each is PacketSent => each.kind === 'packet');
@@ -182,9 +217,6 @@ function packetsIn(happenings: readonly Happening[]): readonly PacketSent[] {
 function rangeOf({ compared }: PacketSent): string | undefined {
   return / (\d+:\d+)\([1-9]/.exec(compared)?.[1];
 }
-
-/** HZ is 250 in most distributions. */
-const TICK_US = 4000;
 
 /** Without what says how far the other side has got: acknowledgment, window and the timestamp echoed. */
 function withoutReceived({ compared }: PacketSent): string {
