@@ -46,7 +46,7 @@ export function playOwn(
       const sinceUs = held.get(i);
       if (sinceUs === undefined) goTo(us);
       else {
-        goTo(sinceUs - 1);
+        if (startUs + sinceUs - 1 > world.nowUs) goTo(sinceUs - 1);
         world.advanceLate(startUs + us);
       }
       conversation.perform(step, us);

@@ -95,6 +95,20 @@ export const RULES: readonly Rule[] = [
     },
   },
   {
+    name: 'resent-cut',
+    why: 'RFC 9293 §3.8.1 leaves to the sender how it cuts what it sends again; where an ACK ended within a segment tcp_fragment cuts the burst anew from there',
+    covers: (difference, { sequence, kernel: { steps } }) => {
+      const pair = packetsOf(difference);
+      const [kernel, own] = [rangeOf(pair?.kernel)?.split(':'), rangeOf(pair?.own)?.split(':')];
+      if (kernel === undefined || own === undefined || kernel[0] !== own[0]) return false;
+      const acked = steps.some((_, i) => {
+        const action = sequence.steps[i]?.action;
+        return action?.kind === 'segment' && String(action.ack) === own[0];
+      });
+      return acked && Number(kernel[1]) > Number(own[1]);
+    },
+  },
+  {
     name: 'compression-slack',
     why: 'net.ipv4.tcp_comp_sack_slack_ns: an ACK that stands for several may wait up to 0.1 ms longer, and tells of what comes meanwhile',
     covers: (difference, { sequence, kernel: { steps } }) => {
@@ -214,8 +228,8 @@ function packetsIn(happenings: readonly Happening[]): readonly PacketSent[] {
 }
 
 /** Which sequence numbers it carries, where it has any. */
-function rangeOf({ compared }: PacketSent): string | undefined {
-  return / (\d+:\d+)\([1-9]/.exec(compared)?.[1];
+function rangeOf(packet: PacketSent | undefined): string | undefined {
+  return / (\d+:\d+)\([1-9]/.exec(packet?.compared ?? '')?.[1];
 }
 
 /** Without what says how far the other side has got: acknowledgment, window and the timestamp echoed. */
