@@ -5,6 +5,7 @@ import { holdOption } from './acc-ecn-option.js';
 import { endsResentBurst } from './burst.js';
 import { mark, roomFor } from './connection.js';
 import type { TcpContext } from './context.js';
+import { noteAnswer } from './delayed-ack.js';
 import { recordRate } from './delivery-rate.js';
 import { optionBytesNow, sendSegment } from './emit.js';
 import { sendMss } from './options.js';
@@ -139,6 +140,8 @@ export function resend(tcp: TcpContext, c: number, k: number, at: number, cause:
     ((flags & SentFlag.PUSH) !== 0 || push ? TcpFlag.PSH : 0) | ((flags & SentFlag.FIN) !== 0 ? TcpFlag.FIN : 0);
   const bytes = bytesOf(rows, at);
   if (!sendSegment(tcp, c, k, seq, bytes, bits, cause)) return Resent.NO_ROOM;
+  // To Linux text that is sent again is an answer, too.
+  if (bytes > 0) noteAnswer(tcp, c, k);
   // What is sent again says nothing about a probe any more.
   cold[k + Cold.MTU_PROBED] = 0;
   leaveOrder(cold, rows, k, at);

@@ -68,18 +68,15 @@ export const RULES: readonly Rule[] = [
           return us <= own.us && action?.kind === 'segment' ? (action.ack ?? 0) : 0;
         }),
       );
-      const data = packetsIn(happenings).filter((each) => each.us <= own.us && rangeOf(each) !== undefined);
-      const before = data[data.indexOf(own) - 1];
-      const flight = new Set(data.map(rangeOf).filter((range) => Number(range?.split(':')[1]) > acked)).size;
-      // It goes on where the kernel stopped, within the same millisecond.
-      const stopped = packetsIn(kernel.happenings)
-        .filter((each) => each.us <= own.us + 1000)
-        .map(rangeOf);
-      const [start] = (rangeOf(own) as string).split(':');
-      const goesOn = before !== undefined && own.us - before.us <= 1000 && rangeOf(before)?.split(':')[1] === start;
-      return (
-        goesOn && flight >= FLIGHT_SEGMENTS && stopped.includes(rangeOf(before)) && !stopped.includes(rangeOf(own))
+      // Where the kernel has stopped by then, and what we have sent from there on, within the same millisecond.
+      const lastOfKernel = packetsIn(kernel.happenings).findLast(
+        (each) => each.us <= own.us + 1000 && rangeOf(each) !== undefined,
       );
+      const stopped = endOf(lastOfKernel);
+      const data = packetsIn(happenings).filter((each) => each.us <= own.us && rangeOf(each) !== undefined);
+      const beyond = data.filter((each) => endOf(each) > stopped);
+      const flight = new Set(data.filter((each) => endOf(each) > acked && endOf(each) <= stopped).map(rangeOf)).size;
+      return beyond.includes(own) && beyond.every((each) => own.us - each.us <= 1000) && flight >= FLIGHT_SEGMENTS;
     },
   },
   {
@@ -191,6 +188,22 @@ export const RULES: readonly Rule[] = [
     },
   },
   {
+    name: 'quick-after-end',
+    why: 'RFC 9293 §3.3.2: in CLOSED there is no state; Linux keeps TCP_QUICKACK of a connection as it was when the FIN of both had been acknowledged',
+    covers: ({ what, step, kernel, own }, { sequence, own: { happenings } }) => {
+      const call = sequence.steps[step - 1]?.action;
+      if (what !== 'call' || call?.kind !== 'call' || call.name !== 'getsockopt' || call.option !== 'TCP_QUICKACK')
+        return false;
+      if (kernel?.kind !== 'call' || own?.kind !== 'call' || kernel.value !== '0' || own.value !== '1') return false;
+      const theirs = sequence.steps
+        .slice(0, step)
+        .some(({ action }) => action.kind === 'segment' && (action.flags & TcpFlag.FIN) !== 0);
+      return (
+        theirs && packetsIn(happenings).some((each) => each.us < own.us && /^(?:\[[^\]]*\] )?P?F/.test(each.compared))
+      );
+    },
+  },
+  {
     name: 'urgent-inline',
     why: 'RFC 6093 §6: urgent data is delivered in line; tcp_check_urg takes the byte out of the stream, and takes a pointer of 0 for one',
     covers: ({ what, step }, { sequence }) => {
@@ -238,6 +251,10 @@ function withoutReceived({ compared }: PacketSent): string {
     .replace(/ ack \d+/, '')
     .replace(/ win \d+/, '')
     .replace(/ ecr \d+/, '');
+}
+
+function endOf(packet: PacketSent | undefined): number {
+  return Number(rangeOf(packet)?.split(':')[1] ?? 0);
 }
 
 function packetsOf({ kernel, own }: Difference): { kernel: PacketSent; own: PacketSent } | undefined {
