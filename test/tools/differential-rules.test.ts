@@ -57,22 +57,6 @@ t.test('failed-queue-counts → a queue of zero once the connection has failed, 
   t.end();
 });
 
-t.test('timer-tick → a segment again, by a timer, shortly before a step', (t) => {
-  const first = packet(10_500, 'P. 1:11(10) ack 1 win 63');
-  const of = (us: number, text: string, stepsAtUs: number[]) => {
-    const own = packet(us, text);
-    return covers('timer-tick', differs(packet(us + 2500, '. 11:11(0) ack 2 win 63'), own), {
-      own: recording([first, own]),
-      kernel: recording([first], stepsAtUs),
-    });
-  };
-  t.equal(of(13_000, 'P. 1:11(10) ack 1 win 63', [14_700]), true);
-  t.equal(of(13_000, 'P. 11:21(10) ack 1 win 63', [14_700]), false, 'data that is new');
-  t.equal(of(13_137, 'P. 1:11(10) ack 1 win 63', [14_700]), false, 'not by a timer of ours');
-  t.equal(of(13_000, 'P. 1:11(10) ack 1 win 63', [40_000]), false, 'no step comes near, and the kernel never sends it');
-  t.end();
-});
-
 t.test('burst-deferred → the end of a long burst that goes on where the kernel stopped', (t) => {
   const flight = Array.from({ length: 7 }, (_, i) =>
     packet(5000 + i, `. ${i * 100 + 1}:${i * 100 + 101}(100) ack 1 win 63`),
@@ -82,7 +66,7 @@ t.test('burst-deferred → the end of a long burst that goes on where the kernel
   const next = packet(5008, 'P. 701:777(76) ack 1 win 63');
   t.equal(of(next, flight, flight), true);
   t.equal(of(next, flight.slice(4), flight.slice(4)), false, 'much of the window is left');
-  t.equal(of(next, flight, flight.slice(0, 6)), false, 'the kernel stopped earlier');
+  t.equal(of(next, flight, flight.slice(0, 6)), false, 'the kernel stopped where much was left');
   t.equal(of(packet(9000, next.compared), flight, flight), false, 'another burst');
   t.equal(of(packet(5008, 'P. 601:701(100) ack 1 win 63'), flight, flight), false, 'not new');
   t.end();
@@ -102,5 +86,114 @@ t.test('burst-push → PSH alone, in the middle of what is sent', (t) => {
     'the last of all has PSH (RFC 9293)',
   );
   t.equal(of('. 1:101(100) ack 1 win 62', 'P. 1:101(100) ack 1 win 63', goesOn), false, 'the window, too');
+  t.end();
+});
+
+t.test('burst-deferred → what we have sent beyond where the kernel stopped, in one go', (t) => {
+  const flight = Array.from({ length: 8 }, (_, i) =>
+    packet(5000 + i, `. ${i * 100 + 1}:${i * 100 + 101}(100) ack 1 win 63`),
+  );
+  const own = packet(5009, 'P. 801:877(76) ack 1 win 63');
+  const of = (stopped: PacketSent[], actions: Action[], stepsAtUs: number[]) =>
+    covers(
+      'burst-deferred',
+      differs(undefined, own),
+      { own: recording([...flight, own]), kernel: recording(stopped, stepsAtUs) },
+      actions,
+    );
+  t.equal(of(flight.slice(0, 7), [], []), true, 'the one before was put off, too');
+  t.equal(of(flight.slice(0, 7), [{ ...TEXT, ack: 101 }], [1000]), false, 'an ACK has opened the window');
+  t.equal(of(flight.slice(0, 7), [{ ...TEXT, ack: 101 }], [6000]), true, 'one that came later');
+  t.end();
+});
+
+t.test('probe-cut, resent-cut → the same text again, cut elsewhere', (t) => {
+  const sent = packet(5000, 'P. 2905:3001(96) ack 1 win 63');
+  const own = packet(9000, 'P. 2905:3001(96) ack 1 win 63');
+  const probe = (kernel: string, before: PacketSent[]) =>
+    covers('probe-cut', differs(packet(9000, kernel), own), { own: recording([...before, own]) });
+  t.equal(probe('P. 2929:3001(72) ack 1 win 63', [sent]), true);
+  t.equal(probe('P. 2929:3001(72) ack 1 win 63', []), false, 'we have not sent it before');
+  t.equal(probe('P. 2929:2999(70) ack 1 win 63', [sent]), false, 'another end');
+  t.equal(probe('P. 1001:3001(2000) ack 1 win 63', [sent]), false, 'more than the last segment');
+  const resent = (kernel: string, ours: string, ack: number) =>
+    covers('resent-cut', differs(packet(9000, kernel), packet(9000, ours)), { kernel: recording([], [4000]) }, [
+      { ...TEXT, ack },
+    ]);
+  t.equal(resent('. 101:1101(1000) ack 1 win 63', '. 101:1001(900) ack 1 win 63', 101), true);
+  t.equal(resent('. 101:1101(1000) ack 1 win 63', '. 101:1001(900) ack 1 win 63', 1), false, 'no ACK ended there');
+  t.equal(resent('. 201:1101(900) ack 1 win 63', '. 101:1001(900) ack 1 win 63', 101), false, 'another beginning');
+  t.equal(resent('. 101:901(800) ack 1 win 63', '. 101:1001(900) ack 1 win 63', 101), false, 'the kernel sends less');
+  t.end();
+});
+
+t.test('compression-slack → an ACK with blocks that waits for one segment more', (t) => {
+  const of = (kernel: PacketSent, own: PacketSent, stepsAtUs: number[]) =>
+    covers('compression-slack', differs(kernel, own), { kernel: recording([], stepsAtUs) }, [TEXT]);
+  const own = packet(5000, '. 1:1(0) ack 1 win 63 <nop,nop,sack 11:21>');
+  const later = packet(5200, '. 1:1(0) ack 1 win 63 <nop,nop,sack 11:31>');
+  t.equal(of(later, own, [5100]), true);
+  t.equal(of(later, own, [4000]), false, 'nothing came in between');
+  t.equal(of(packet(9000, later.compared), own, [5100]), false, 'too late for the slack');
+  t.equal(
+    of(packet(5200, '. 1:1(0) ack 31 win 63 <nop,nop,sack 41:51>'), own, [5100]),
+    false,
+    'it says more than that',
+  );
+  t.equal(of(packet(5200, '. 1:1(0) ack 1 win 63'), own, [5100]), false, 'without blocks');
+  t.end();
+});
+
+t.test('time-wait-window → the low bits of a window without a scale, behind a FIN', (t) => {
+  const fin = packet(1000, 'F. 1:1(0) ack 1 win 64240');
+  const of = (kernel: string, own: string, before: PacketSent[], actions: Action[] = []) =>
+    covers(
+      'time-wait-window',
+      differs(packet(5000, kernel), packet(5000, own)),
+      { kernel: recording(before) },
+      actions,
+    );
+  t.equal(of('. 2:2(0) ack 2 win 1072', '. 2:2(0) ack 2 win 65535', [fin]), true);
+  t.equal(of('. 2:2(0) ack 2 win 1072', '. 2:2(0) ack 2 win 65535', []), false, 'no FIN');
+  t.equal(of('. 2:2(0) ack 2 win 1072', '. 2:2(0) ack 2 win 64240', [fin]), false, 'ours fits its field');
+  t.equal(of('. 2:2(0) ack 3 win 1072', '. 2:2(0) ack 2 win 65535', [fin]), false, 'more than the window');
+  const scaled: Action = { ...RST, flags: 2, options: [{ kind: 'wscale', value: 7 }] };
+  t.equal(
+    of('. 2:2(0) ack 2 win 1072', '. 2:2(0) ack 2 win 65535', [fin], [scaled]),
+    false,
+    'with a scale it has room',
+  );
+  t.end();
+});
+
+t.test('old-ack-predicted → text with an old ACK that the kernel takes', (t) => {
+  const [first, old]: Action[] = [
+    { ...TEXT, ack: 101, length: 0 },
+    { ...TEXT, seq: 1, ack: 1, length: 100 },
+  ];
+  const of = (kernel: PacketSent | undefined, own: PacketSent | undefined, actions: Action[]) =>
+    covers('old-ack-predicted', differs(kernel, own, actions.length), {}, actions);
+  const acked = packet(5000, '. 101:101(0) ack 101 win 63');
+  t.equal(of(acked, undefined, [first, old]), true);
+  t.equal(of(acked, undefined, [old, first]), false, 'its ACK was not old');
+  t.equal(
+    of(packet(5000, '. 101:101(0) ack 51 win 63'), undefined, [first, old]),
+    false,
+    'something else is acknowledged',
+  );
+  t.equal(of(packet(5000, 'P. 101:111(10) ack 101 win 63'), undefined, [first, old]), false, 'no bare ACK');
+  t.end();
+});
+
+t.test('quick-after-end → TCP_QUICKACK of a connection whose FINs have both been seen', (t) => {
+  const QUICK: Action = { kind: 'call', fd: 4, name: 'getsockopt', level: 'SOL_TCP', option: 'TCP_QUICKACK' } as Action;
+  const FIN: Action = { ...TEXT, flags: 0x11 };
+  const fin = recording([packet(1000, 'F. 1:1(0) ack 1 win 63')]);
+  const of = (kernel: string, own: string, actions: Action[], ours = fin) =>
+    covers('quick-after-end', differs(call(kernel), call(own), 2), { own: ours }, actions);
+  t.equal(of('0', '1', [FIN, QUICK]), true);
+  t.equal(of('1', '0', [FIN, QUICK]), false, 'the other way round');
+  t.equal(of('0', '1', [TEXT, QUICK]), false, 'the peer has not ended');
+  t.equal(of('0', '1', [FIN, QUICK], recording([])), false, 'nor have we');
   t.end();
 });

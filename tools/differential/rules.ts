@@ -75,8 +75,10 @@ export const RULES: readonly Rule[] = [
       const stopped = endOf(lastOfKernel);
       const data = packetsIn(happenings).filter((each) => each.us <= own.us && rangeOf(each) !== undefined);
       const beyond = data.filter((each) => endOf(each) > stopped);
-      const flight = new Set(data.filter((each) => endOf(each) > acked && endOf(each) <= stopped).map(rangeOf)).size;
-      return beyond.includes(own) && beyond.every((each) => own.us - each.us <= 1000) && flight >= FLIGHT_SEGMENTS;
+      const before = data.filter((each) => endOf(each) > acked && endOf(each) <= stopped);
+      const flight = new Set(before.map(rangeOf)).size;
+      const lastUs = Math.max(0, ...before.map(({ us }) => us));
+      return beyond.includes(own) && own.us - lastUs <= 1000 && flight >= FLIGHT_SEGMENTS;
     },
   },
   {
@@ -122,15 +124,21 @@ export const RULES: readonly Rule[] = [
   {
     name: 'time-wait-window',
     why: 'RFC 9293 §3.1: the window field has 16 bits; without a scale tcp_v4_timewait_ack writes the low ones of a window that has more',
-    covers: (difference, { kernel: { happenings } }) => {
+    covers: (difference, { sequence, kernel: { happenings } }) => {
       const pair = packetsOf(difference);
       if (pair === undefined || windowOf(pair.own) !== 0xffff || withoutWindow(pair.kernel) !== withoutWindow(pair.own))
         return false;
       const fin = packetsIn(happenings).some(
         (each) => each.us < pair.kernel.us && /^(?:\[[^\]]*\] )?P?F/.test(each.compared),
       );
-      const scaled = packetsIn(happenings).some(({ compared }) => compared.includes('wscale'));
-      return fin && BARE_ACK.test(pair.kernel.compared) && (!scaled || windowOf(pair.kernel) < 0xffff);
+      // Only where both have offered one there is a scale.
+      const offered = sequence.steps.some(
+        ({ action }) =>
+          action.kind === 'segment' &&
+          (action.flags & TcpFlag.SYN) !== 0 &&
+          action.options.some(({ kind }) => kind === 'wscale'),
+      );
+      return fin && !offered && BARE_ACK.test(pair.kernel.compared);
     },
   },
   {
