@@ -67,6 +67,7 @@ export function reportLines(result: Hunt, unexplained: readonly Found[], profile
   const hits = hitsOf(result);
   for (const { name, why } of RULES) {
     const count = hits.get(name) ?? 0;
+    if (count === 0 && result.sequences < ENOUGH) continue;
     lines.push(`${String(count).padStart(5)}  ${name}: ${why}`);
     if (count === 0 && result.sequences >= ENOUGH)
       lines.push(`       ${name} has not been needed in ${result.sequences} sequences`);
