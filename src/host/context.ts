@@ -51,6 +51,7 @@ export function callAsReader(stream: Door, call: () => void): void {
   stream.emitEOF();
   if (thrown !== undefined) throw (thrown as { readonly error: unknown }).error;
 }
+
 /** Bun and Deno have no such scopes, and need none. */
 const KEEPS_CONTEXTS = door !== undefined || process.versions.bun !== undefined || 'Deno' in globalThis;
 

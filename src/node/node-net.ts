@@ -167,8 +167,7 @@ export class NodeNet {
 
   #accept(server: ServerInside, id: ConnectionId): void {
     if (refuses(server, this.host, id)) return;
-    const StackSocket = this.#Socket;
-    const socket = StackSocket === null ? this.#acceptPlain(server, id) : StackSocket.accept(server, id);
+    const socket = this.#Socket === null ? this.#acceptPlain(server, id) : this.#Socket.accept(server, id);
     server._connections += 1;
     server.emit('connection', socket);
     publishAccepted(socket);

@@ -116,12 +116,26 @@ t.test('probe-cut, resent-cut → the same text again, cut elsewhere', (t) => {
   t.equal(probe('P. 2929:3001(72) ack 1 win 63', []), false, 'we have not sent it before');
   t.equal(probe('P. 2929:2999(70) ack 1 win 63', [sent]), false, 'another end');
   t.equal(probe('P. 1001:3001(2000) ack 1 win 63', [sent]), false, 'more than the last segment');
-  const resent = (kernel: string, ours: string, ack: number) =>
-    covers('resent-cut', differs(packet(9000, kernel), packet(9000, ours)), { kernel: recording([], [4000]) }, [
-      { ...TEXT, ack },
-    ]);
+  const before = packet(3000, '. 1:1001(1000) ack 1 win 63');
+  const resent = (kernel: string, ours: string, ack: number, first = before) =>
+    covers(
+      'resent-cut',
+      differs(packet(9000, kernel), packet(9000, ours)),
+      { kernel: recording([], [4000]), own: recording([first]) },
+      [{ ...TEXT, ack }],
+    );
   t.equal(resent('. 101:1101(1000) ack 1 win 63', '. 101:1001(900) ack 1 win 63', 101), true);
   t.equal(resent('. 101:1101(1000) ack 1 win 63', '. 101:1001(900) ack 1 win 63', 1), false, 'no ACK ended there');
+  t.equal(
+    resent(
+      '. 101:1101(1000) ack 1 win 63',
+      '. 101:1001(900) ack 1 win 63',
+      101,
+      packet(3000, '. 1:101(100) ack 1 win 63'),
+    ),
+    false,
+    'it is new',
+  );
   t.equal(resent('. 201:1101(900) ack 1 win 63', '. 101:1001(900) ack 1 win 63', 101), false, 'another beginning');
   t.equal(resent('. 101:901(800) ack 1 win 63', '. 101:1001(900) ack 1 win 63', 101), false, 'the kernel sends less');
   t.end();

@@ -96,7 +96,7 @@ export const RULES: readonly Rule[] = [
   {
     name: 'resent-cut',
     why: 'RFC 9293 §3.8.1 leaves to the sender how it cuts what it sends again; where an ACK ended within a segment tcp_fragment cuts the burst anew from there',
-    covers: (difference, { sequence, kernel: { steps } }) => {
+    covers: (difference, { sequence, kernel: { steps }, own: { happenings } }) => {
       const pair = packetsOf(difference);
       const [kernel, own] = [rangeOf(pair?.kernel)?.split(':'), rangeOf(pair?.own)?.split(':')];
       if (kernel === undefined || own === undefined || kernel[0] !== own[0]) return false;
@@ -104,7 +104,11 @@ export const RULES: readonly Rule[] = [
         const action = sequence.steps[i]?.action;
         return action?.kind === 'segment' && String(action.ack) === own[0];
       });
-      return acked && Number(kernel[1]) > Number(own[1]);
+      // What we have sent before went beyond that place.
+      const again = packetsIn(happenings).some(
+        (each) => each.us < (pair?.own.us ?? 0) && startOf(each) < Number(own[0]) && endOf(each) > Number(own[0]),
+      );
+      return acked && again && Number(kernel[1]) > Number(own[1]);
     },
   },
   {
@@ -112,7 +116,7 @@ export const RULES: readonly Rule[] = [
     why: 'net.ipv4.tcp_comp_sack_slack_ns: an ACK that stands for several may wait up to 0.1 ms longer, and tells of what comes meanwhile',
     covers: (difference, { sequence, kernel: { steps } }) => {
       const pair = packetsOf(difference);
-      if (pair === undefined || pair.kernel.us <= pair.own.us || pair.kernel.us - pair.own.us > 1200) return false;
+      if (pair === undefined || pair.kernel.us <= pair.own.us || pair.kernel.us - pair.own.us > SLACK_US) return false;
       if (![pair.kernel, pair.own].every(({ compared }) => BARE_ACK.test(compared) && compared.includes('sack ')))
         return false;
       if (ackOf(pair.kernel) !== ackOf(pair.own)) return false;
@@ -230,6 +234,9 @@ function withoutPush({ compared }: PacketSent): string {
 /** Two thirds of an initial window, not acknowledged: less than a third is left, which tcp_tso_win_divisor asks for. */
 const FLIGHT_SEGMENTS = 7;
 
+/** The slack, and what a machine with other work adds to it. */
+const SLACK_US = 500;
+
 const BARE_ACK = /^(?:\[[^\]]*\] )?\. \d+:\d+\(0\) /;
 
 function ackOf({ compared }: PacketSent): number {
@@ -259,6 +266,10 @@ function withoutReceived({ compared }: PacketSent): string {
     .replace(/ ack \d+/, '')
     .replace(/ win \d+/, '')
     .replace(/ ecr \d+/, '');
+}
+
+function startOf(packet: PacketSent | undefined): number {
+  return Number(rangeOf(packet)?.split(':')[0] ?? 0);
 }
 
 function endOf(packet: PacketSent | undefined): number {

@@ -4,18 +4,16 @@ import {
   closed,
   collect,
   connections,
+  contractTest,
   listening,
   type MakeWorld,
   pair,
-  type SocketWorld,
   type Test,
 } from './socket-steps.js';
 
 /** Which connections a server lets in, and what their sockets are told. As `socketContract`: the kernel's sockets pass it first. */
 export function acceptContract(t: Test, name: string, makeWorld: MakeWorld): void {
-  const test = (title: string, body: (t: Test, world: SocketWorld) => Promise<void>): void => {
-    t.test(`${name}: ${title}`, async (t) => body(t as Test, await makeWorld(t as Test)));
-  };
+  const test = contractTest(t, name, makeWorld);
 
   test('more than maxConnections → dropped, with their addresses; getConnections counts', async (t, world) => {
     const { server, client, accepted } = await pair(t, world);

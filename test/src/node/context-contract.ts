@@ -6,11 +6,12 @@ import { selfSigned } from './certificate.js';
 import {
   closed,
   closeOf,
+  contractTest,
+  countUncaught,
   listening,
   type MakeWorld,
   pair,
   passes,
-  type SocketWorld,
   type Test,
 } from './socket-steps.js';
 
@@ -19,9 +20,7 @@ import {
  * request, and never that of somebody else's, who happened to call the stack last. As `socketContract`, run on the kernel's sockets first.
  */
 export function contextContract(t: Test, name: string, makeWorld: MakeWorld): void {
-  const test = (title: string, body: (t: Test, world: SocketWorld) => Promise<void>): void => {
-    t.test(`${name}: ${title}`, async (t) => body(t as Test, await makeWorld(t as Test)));
-  };
+  const test = contractTest(t, name, makeWorld);
 
   test('two clients and a server, each of its own store → every listener and callback has that of its own', async (t, world) => {
     const als = new AsyncLocalStorage<string>();
@@ -185,12 +184,7 @@ export function contextContract(t: Test, name: string, makeWorld: MakeWorld): vo
   test('a listener throws at every chunk → each is reported as uncaught, and every byte comes', async (t, world) => {
     const { client, accepted } = await pair(t, world);
     const als = new AsyncLocalStorage<string>();
-    const others = process.listeners('uncaughtException');
-    process.removeAllListeners('uncaughtException');
-    let thrown = 0;
-    process.on('uncaughtException', () => {
-      thrown += 1;
-    });
+    const thrown = countUncaught();
     let bytes = 0;
     let chunks = 0;
     als.run('adder', () => {
@@ -203,10 +197,9 @@ export function contextContract(t: Test, name: string, makeWorld: MakeWorld): vo
     client.end(Buffer.alloc(2_000_000));
     await once(accepted, 'end');
     await passes(2);
-    process.removeAllListeners('uncaughtException');
-    for (const listener of others) process.on('uncaughtException', listener);
+    thrown.stop();
     t.equal(bytes, 2_000_000);
-    t.equal(thrown, chunks);
+    t.equal(thrown.count, chunks);
     await closed(client, accepted);
   });
 

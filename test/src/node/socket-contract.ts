@@ -4,12 +4,12 @@ import {
   closed,
   closeOf,
   collect,
+  contractTest,
   drainsSoon,
   listening,
   type MakeWorld,
   pair,
   receive,
-  type SocketWorld,
   send,
   type Test,
   TRANSFER_BYTES,
@@ -22,9 +22,7 @@ import {
  * that it says what Node does and not what we think it does; then on ours.
  */
 export function socketContract(t: Test, name: string, makeWorld: MakeWorld): void {
-  const test = (title: string, body: (t: Test, world: SocketWorld) => Promise<void>): void => {
-    t.test(`${name}: ${title}`, async (t) => body(t as Test, await makeWorld(t as Test)));
-  };
+  const test = contractTest(t, name, makeWorld);
 
   test('connected → addresses, ports and states on both sides', async (t, world) => {
     const server = await listening(t, world);

@@ -5,11 +5,11 @@ import {
   closed,
   closeOf,
   collect,
+  contractTest,
   listening,
   type MakeWorld,
   pair,
   passes,
-  type SocketWorld,
   type Test,
   uncaught,
 } from './socket-steps.js';
@@ -19,9 +19,7 @@ import {
  * without knowing it. As `socketContract`, run on the kernel's sockets first.
  */
 export function socketOrderContract(t: Test, name: string, makeWorld: MakeWorld): void {
-  const test = (title: string, body: (t: Test, world: SocketWorld) => Promise<void>): void => {
-    t.test(`${name}: ${title}`, async (t) => body(t as Test, await makeWorld(t as Test)));
-  };
+  const test = contractTest(t, name, makeWorld);
 
   const encodings: (BufferEncoding | undefined)[] = [undefined, 'utf8', 'latin1', 'ascii', 'utf16le', 'hex', 'base64'];
   for (const encoding of encodings) {

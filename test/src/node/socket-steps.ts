@@ -24,6 +24,13 @@ export const TRANSFER_BYTES = 50_000_000;
 
 export type MakeWorld = (t: Test) => SocketWorld | Promise<SocketWorld>;
 
+/** A test of a contract: `name` says whose sockets, and each test has a world of its own. */
+export function contractTest(t: Test, name: string, makeWorld: MakeWorld) {
+  return (title: string, body: (t: Test, world: SocketWorld) => Promise<void>): void => {
+    t.test(`${name}: ${title}`, async (t) => body(t as Test, await makeWorld(t as Test)));
+  };
+}
+
 export async function listening(t: Test, world: SocketWorld, options: net.ServerOpts = {}): Promise<Server> {
   const server = world.createServer(options);
   server.listen(0, world.serverAddress);
@@ -136,6 +143,26 @@ export function connections(server: Server): Promise<number> {
   return new Promise((resolve, reject) => {
     server.getConnections((error, count) => (error ? reject(error) : resolve(count)));
   });
+}
+
+/** Counts uncaught exceptions, taken from whoever else listens for them, until `stop`. */
+export function countUncaught(): { readonly count: number; stop(): void } {
+  const others = process.listeners('uncaughtException');
+  process.removeAllListeners('uncaughtException');
+  let count = 0;
+  const listener = (): void => {
+    count += 1;
+  };
+  process.on('uncaughtException', listener);
+  return {
+    get count() {
+      return count;
+    },
+    stop: () => {
+      process.off('uncaughtException', listener);
+      for (const other of others) process.on('uncaughtException', other);
+    },
+  };
 }
 
 /** The next uncaught exception, taken from whoever else listens for them. */
